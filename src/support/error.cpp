@@ -1,3 +1,4 @@
+// Numbers as text, and the message of a broken invariant.
 #include "support/error.h"
 
 #include <fmt/format.h>
@@ -18,8 +19,8 @@ std::string text_of(std::span<const int64_t> v) {
 void check_failed(const char* file, int line, const char* condition, const std::string& message) {
   const std::string_view path(file);
   const size_t src = path.rfind("src/");
-  throw InternalError(cat("internal error: ", src == path.npos ? path : path.substr(src), ":", line, ": CHECK(",
-                          condition, ") failed", message.empty() ? "" : ": ", message));
+  throw InternalError(cat("internal error: ", src == path.npos ? path : path.substr(src), ":", line,
+                          ": CHECK(", condition, ") failed", message.empty() ? "" : ": ", message));
 }
 
 }  // namespace tauto

@@ -51,9 +51,9 @@ template <class... A>
 
 [[noreturn]] void check_failed(const char* file, int line, const char* condition, const std::string& message);
 
-#define CHECK(cond, ...)                                                                      \
-  do {                                                                                        \
-    if (!(cond)) [[unlikely]]                                                                 \
+#define CHECK(cond, ...)                                                                             \
+  do {                                                                                               \
+    if (!(cond)) [[unlikely]]                                                                        \
       ::tauto::check_failed(__FILE__, __LINE__, #cond, ::tauto::cat("" __VA_OPT__(, ) __VA_ARGS__)); \
   } while (false)
 

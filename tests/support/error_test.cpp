@@ -1,3 +1,4 @@
+// Errors carry what they were told, and a broken invariant names its condition.
 #include "support/error.h"
 
 #include <gtest/gtest.h>

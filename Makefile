@@ -1,0 +1,58 @@
+# Tauto's commands. Each does all of its own set-up (scripts/setup.sh) and ends with one summary line.
+# Variables: BUILD=folder, JOBS=N (parallel compilations), ARGS="..." (passed on to the script behind a campaign).
+
+BUILD ?= build
+PYTHON := .venv/bin/python
+NINJA = ninja -C $(BUILD) $(if $(JOBS),-j$(JOBS))
+CMAKE_FLAGS = -G Ninja -DPython_EXECUTABLE=$(abspath $(PYTHON))
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test build setup models conformance fuzz long golden format lint clean
+
+help:  ## print this list
+	@sed -n 's/^\([a-z]*\):.*##/\1/p' $(MAKEFILE_LIST) | awk '{n=$$1; $$1=""; printf "  make %-12s%s\n", n, $$0}'
+
+demo: build  ## fetch a pretrained network, run it on real input, compare with ONNX Runtime
+	@scripts/setup.sh models
+	$(PYTHON) scripts/demo.py $(ARGS)
+
+test: build  ## house rules, C++ tests, Python tests
+	@$(PYTHON) scripts/test.py --build $(BUILD) $(ARGS)
+
+build: setup $(BUILD)/build.ninja  ## the library, the command and the tests
+	@$(NINJA)
+
+setup:  ## Debian packages and .venv, where they are missing
+	@scripts/setup.sh
+
+models: build  ## every public network against ONNX Runtime, node by node
+	@scripts/setup.sh models
+	$(PYTHON) scripts/models.py $(ARGS)
+
+conformance: build  ## the 1,914 test cases of the onnx package
+	$(PYTHON) scripts/conformance.py $(ARGS)
+
+fuzz: setup  ## mutated models against the importer, under ASan and UBSan
+	@cmake -S . -B build-asan $(CMAKE_FLAGS) -DCMAKE_BUILD_TYPE=Debug -DTAUTO_SANITIZE=address,undefined
+	ninja -C build-asan $(if $(JOBS),-j$(JOBS))
+	$(PYTHON) scripts/fuzz.py --build build-asan $(ARGS)
+
+long: build  ## exhaustive tests, and the same bits from a second compiler
+	@scripts/setup.sh long
+	$(PYTHON) scripts/long.py --build $(BUILD) $(ARGS)
+
+golden: build  ## refresh tests/golden from this machine
+	$(PYTHON) scripts/golden.py --refresh $(ARGS)
+
+format: setup  ## clang-format over the tree
+	@git ls-files --cached --others --exclude-standard '*.h' '*.cpp' | xargs .venv/bin/clang-format -i
+
+lint: build  ## clang-tidy over src/
+	@scripts/setup.sh long
+	git ls-files 'src/*.cpp' | xargs -P 2 -n 4 clang-tidy --quiet -p $(BUILD)
+
+clean:  ## remove the build folders (.venv stays)
+	rm -rf build build-asan build-clang
+
+$(BUILD)/build.ninja:
+	cmake -S . -B $(BUILD) $(CMAKE_FLAGS)
