@@ -1,0 +1,147 @@
+"""Runs a function over many items in worker processes that may crash or hang.
+
+`run_all("module:function", items, jobs, timeout)` yields (index, Outcome) as items end. The function is
+imported by name in the worker and called with one item; item and result must pickle. A worker that dies
+or does not answer in time costs its item only: it is replaced and the campaign goes on.
+
+    Outcome.kind   "ok"      value is what the function returned
+                   "raised"  value is (exception class name, message)
+                   "crash"   value is the signal's name or the exit status
+                   "hang"    value is the time limit in seconds
+"""
+
+from __future__ import annotations
+
+import importlib
+import multiprocessing
+import multiprocessing.connection
+import os
+import signal
+import sys
+import time
+from dataclasses import dataclass
+from typing import Any, Iterator, Sequence
+
+
+@dataclass(frozen=True)
+class Outcome:
+    kind: str
+    value: Any
+
+
+def _serve(pipe: Any, target: str, quiet: bool, scripts: str) -> None:
+    """The worker: receives items until the pipe closes. Library chatter on stdout/stderr goes nowhere."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the parent, which ends the workers
+    if quiet:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 1)
+        os.dup2(nowhere, 2)
+    sys.path.insert(0, scripts)
+    module, name = target.split(":")
+    function = getattr(importlib.import_module(module), name)
+    while True:
+        try:
+            item = pipe.recv()
+        except EOFError:
+            return
+        try:
+            answer = Outcome("ok", function(item))
+        except Exception as error:  # noqa: BLE001 - whatever the runtime under test raises is a result
+            answer = Outcome("raised", (type(error).__name__, str(error)))
+        pipe.send(answer)
+
+
+class _Worker:
+    def __init__(self, context: Any, target: str, quiet: bool) -> None:
+        self.pipe, child = context.Pipe()
+        here = os.path.dirname(os.path.abspath(__file__))
+        self.process = context.Process(target=_serve, args=(child, target, quiet, here), daemon=True)
+        self.process.start()
+        child.close()
+        self.index = -1
+        self.deadline = 0.0
+
+    def give(self, index: int, item: Any, timeout: float) -> None:
+        self.index, self.deadline = index, time.monotonic() + timeout
+        self.pipe.send(item)
+
+    def end(self) -> int | None:
+        self.pipe.close()
+        if self.process.is_alive():
+            self.process.kill()
+        self.process.join()
+        return self.process.exitcode
+
+
+def _death(status: int | None) -> Outcome:
+    if status is not None and status < 0:
+        return Outcome("crash", signal.Signals(-status).name)
+    return Outcome("crash", f"exit status {status}")
+
+
+def run_all(target: str, items: Sequence[Any], jobs: int, timeout: float,
+            quiet: bool = True) -> Iterator[tuple[int, Outcome]]:
+    context = multiprocessing.get_context("spawn")
+    waiting = list(range(len(items)))[::-1]
+    free: list[_Worker] = []
+    busy: list[_Worker] = []
+    try:
+        while waiting or busy:
+            while waiting and len(busy) < max(1, jobs):
+                worker = free.pop() if free else _Worker(context, target, quiet)
+                index = waiting.pop()
+                try:
+                    worker.give(index, items[index], timeout)
+                except (BrokenPipeError, ConnectionResetError):
+                    yield index, _death(worker.end())
+                    continue
+                busy.append(worker)
+            if not busy:
+                continue
+            patience = max(0.0, min(worker.deadline for worker in busy) - time.monotonic())
+            ready = multiprocessing.connection.wait([worker.pipe for worker in busy], patience)
+            now = time.monotonic()
+            for worker in list(busy):
+                if worker.pipe in ready:
+                    busy.remove(worker)
+                    try:
+                        outcome = worker.pipe.recv()
+                        free.append(worker)
+                    except (EOFError, ConnectionResetError):
+                        worker.process.join()
+                        outcome = _death(worker.end())
+                    yield worker.index, outcome
+                elif now >= worker.deadline:
+                    busy.remove(worker)
+                    worker.end()
+                    yield worker.index, Outcome("hang", timeout)
+    finally:
+        for worker in free + busy:
+            worker.end()
+
+
+class Progress:
+    """One line on stderr, redrawn in place; silent when stderr is not a terminal."""
+
+    def __init__(self, total: int, title: str) -> None:
+        self.total, self.title, self.done = total, title, 0
+        self.live = sys.stderr.isatty()
+        self.drawn = 0.0
+
+    def step(self, note: str = "") -> None:
+        self.done += 1
+        self.show(note)
+
+    def show(self, note: str = "") -> None:
+        now = time.monotonic()
+        if self.live and (self.done == self.total or now - self.drawn > 0.1):
+            filled = 30 * self.done // max(1, self.total)
+            bar = "#" * filled + "." * (30 - filled)
+            sys.stderr.write(f"\r\033[K{self.title} [{bar}] {self.done}/{self.total} {note[:60]}")
+            sys.stderr.flush()
+            self.drawn = now
+
+    def close(self) -> None:
+        if self.live:
+            sys.stderr.write("\r\033[K")
+            sys.stderr.flush()
