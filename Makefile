@@ -4,7 +4,7 @@
 BUILD ?= build
 PYTHON := .venv/bin/python
 NINJA = ninja -C $(BUILD) $(if $(JOBS),-j$(JOBS))
-CMAKE_FLAGS = -G Ninja -DPython_EXECUTABLE=$(abspath $(PYTHON))
+CMAKE_FLAGS = -G Ninja -DPython_EXECUTABLE=$(abspath $(PYTHON)) -DTAUTO_PYTHON=ON
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test build setup models conformance fuzz long golden format lint clean
@@ -33,7 +33,7 @@ conformance: build  ## the 1,914 test cases of the onnx package
 	$(PYTHON) scripts/conformance.py $(ARGS)
 
 fuzz: setup  ## mutated models against the importer, under ASan and UBSan
-	@cmake -S . -B build-asan $(CMAKE_FLAGS) -DCMAKE_BUILD_TYPE=Debug -DTAUTO_SANITIZE=address,undefined
+	@cmake -S . -B build-asan $(CMAKE_FLAGS) -DCMAKE_BUILD_TYPE=Debug -DTAUTO_SANITIZE=address,undefined -DTAUTO_PYTHON=OFF
 	ninja -C build-asan $(if $(JOBS),-j$(JOBS))
 	$(PYTHON) scripts/fuzz.py --build build-asan $(ARGS)
 
@@ -54,5 +54,6 @@ lint: build  ## clang-tidy over src/
 clean:  ## remove the build folders (.venv stays)
 	rm -rf build build-asan build-clang
 
-$(BUILD)/build.ninja:
+$(BUILD)/build.ninja: Makefile
 	cmake -S . -B $(BUILD) $(CMAKE_FLAGS)
+	@touch $@

@@ -39,9 +39,9 @@ def allowed_includes(architecture):
     direct = {}
     for line in architecture:
         cells = [c.strip() for c in line.strip().strip("|").split("|")]
-        names = re.findall(r"`([a-z_0-9]+)/`", cells[0]) if line.startswith("|") and len(cells) == 3 else []
-        if not names:
+        if len(cells) != 3 or not re.fullmatch(r"`\w+/`( · `\w+/`)*", cells[0]):
             continue
+        names = re.findall(r"\w+", cells[0])
         above = set(direct)
         text = cells[2]
         if text in ("all", "all above"):

@@ -5,7 +5,7 @@
 #
 #   scripts/setup.sh [GROUP...]     GROUP: models, long (see debian-packages.txt)
 #   TAUTO_PACKAGES=present          the packages come from elsewhere (not Debian): do not look for them
-#   TAUTO_PYTHON=/path/to/python3   the interpreter to make .venv with (3.11 or newer, with its headers)
+#   TAUTO_PYTHON3=/path/to/python3   the interpreter to make .venv with (3.11 or newer, with its headers)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -59,10 +59,10 @@ sys.exit(not ok)' >/dev/null 2>&1
 
 find_python() {
   local candidate
-  for candidate in ${TAUTO_PYTHON:-python3 /usr/bin/python3 python3.11 python3.12 python3.13}; do
+  for candidate in ${TAUTO_PYTHON3:-python3 /usr/bin/python3 python3.11 python3.12 python3.13}; do
     if usable_python "$candidate"; then command -v "$candidate"; return; fi
   done
-  stop "no python3 >= 3.11 with venv and headers found; set TAUTO_PYTHON to one"
+  stop "no python3 >= 3.11 with venv and headers found; set TAUTO_PYTHON3 to one"
 }
 
 if ! .venv/bin/python -c '' 2>/dev/null || ! cmp -s requirements.txt .venv/installed.txt; then

@@ -1,0 +1,48 @@
+#!/usr/bin/env python3
+"""The long tests: exhaustive ones (tests/**/*_long.cpp), and the whole of the quick C++ tests, goldens among them,
+once more from a second compiler (clang, -O1): the meaning of a program must not depend on who compiled us.
+
+Ends with `long: N passed, M failed, K skipped`.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+
+import test as quick
+
+ROOT = quick.ROOT
+
+
+def build_with_clang(folder):
+    configure = ["cmake", "-S", ROOT, "-B", folder, "-G", "Ninja", "-DCMAKE_CXX_COMPILER=clang++",
+                 "-DTAUTO_OPTIMIZE=-O1", "-DTAUTO_PYTHON=OFF"]
+    subprocess.run(configure, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(["ninja", "-C", folder], check=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--build", default=os.path.join(ROOT, "build"), help="the build folder")
+    parser.add_argument("--clang-build", default=os.path.join(ROOT, "build-clang"), help="the second compiler's")
+    parser.add_argument("--only", choices=["exhaustive", "clang"], help="one of the two parts")
+    parser.add_argument("--filter", default="*", help="GoogleTest filter for both")
+    args = parser.parse_args()
+
+    quick.SUITE_TIMEOUT = 24 * 3600
+    tally = quick.Tally()
+    program = os.path.join(os.path.abspath(args.build), "tauto_long")
+    if args.only != "clang" and os.path.exists(program):
+        quick.run_cpp(tally, program, os.cpu_count() or 1, args.filter)
+    if args.only != "exhaustive":
+        build_with_clang(args.clang_build)
+        quick.run_cpp(tally, os.path.join(os.path.abspath(args.clang_build), "tauto_tests"), 2, args.filter)
+    for reason, count in sorted(tally.skipped.items()):
+        print(f"skipped {count:4}  {reason}")
+    print(f"long: {tally.summary()}", flush=True)
+    return tally.failed > 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
