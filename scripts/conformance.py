@@ -73,9 +73,10 @@ def detail(outcome: lib_workers.Outcome) -> str:
 
 def report(cases: list[lib_cases.Case], failures: dict[int, str], runtime: str) -> str:
     lines = ["# Conformance", "",
-             f"The backend tests of onnx {onnx.__version__} on `{runtime}`, none skipped or excluded: numbers within rtol 1e-3 and",
-             "atol 1e-7, element type and shape equal, strings exact; a failed load, a crash or no answer in 60 s is a failure.",
-             "The nine `light` nets have constant weights and prove little. Written by `make conformance`.", "",
+             f"The backend tests of onnx {onnx.__version__} on `{runtime}`, none skipped or excluded: numbers within rtol",
+             "1e-3 and atol 1e-7, element type and shape equal, strings exact; a failed load, a crash or no answer in",
+             "60 s is a failure. The nine `light` nets have constant weights and prove little.",
+             "Written by `make conformance`.", "",
              "| suite | tests | passed | failed |", "|---|---:|---:|---:|"]
     for suite in lib_cases.SUITES:
         members = [index for index, case in enumerate(cases) if case.suite == suite]

@@ -10,11 +10,18 @@ tauto is the product; onnxruntime and reference are there to check the harness i
 from __future__ import annotations
 
 import ctypes
+import os
+import sys
 from typing import Any, Callable
 
 import numpy as np
 import onnx
 from onnx import TensorProto
+
+# The package as built in the tree; an installed tauto is found when there is no build.
+_BUILD = os.environ.get("TAUTO_BUILD", os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "build"))
+if os.path.isdir(os.path.join(_BUILD, "python")):
+    sys.path.insert(0, os.path.abspath(os.path.join(_BUILD, "python")))
 
 Run = Callable[[list[Any]], list[Any]]
 
