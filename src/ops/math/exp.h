@@ -1,0 +1,91 @@
+// exp(x), and the reduction that its relatives share.
+//
+//   n = round(x log2 e),  r = x - n ln2_hi (exact),  r_lo = -n ln2_lo,  u = r + r_lo,  |u| <= ln2 / 2
+//   e^u = 1 + (r + (r_lo + u^2 q(u))),  q of degree 4 (f32), 9 (f64)
+//   e^x = e^u 2^n in two multiplications by powers of two: one rounding also where the result is denormal
+// x is first clamped to where the result overflows or vanishes, which gives exp(+inf) = inf and exp(-inf) =
+// +0. Largest error measured: see accuracy.h.
+#pragma once
+
+#include "ops/math/polynomials.h"
+#include "ops/math/vocabulary.h"
+
+namespace tauto::math {
+
+// x = n ln2 + r + r_lo exactly but for the error of ln2 (2^-55 n in f32, 2^-110 n in f64); e = n + 2 bias.
+// Requires |n| < 2 bias.
+template <class F>
+struct ExpReduced {
+  F r;
+  F r_lo;
+  IntOf<F> e;
+};
+
+template <class F>
+TAUTO_TREE ExpReduced<F> exp_reduce(F x) {
+  constexpr bool kSingle = Single<F>;
+  constexpr double kShift = kSingle ? 0x1.8p23 + 2 * 127 : 0x1.8p52 + 2 * 1023;
+  const F log2e = constant<F>(kSingle ? 0x1.715476p0 : 0x1.71547652b82fep0);
+  const F ln2_hi = constant<F>(kSingle ? 0x1.62e43p-1 : 0x1.62e42fefa39efp-1);
+  const F ln2_lo = constant<F>(kSingle ? -0x1.05c61p-29 : 0x1.abc9e3b39803fp-56);
+  const F t = fma(x, log2e, constant<F>(kShift));
+  const F n = constant<F>(kShift) - t;
+  return {fma(n, ln2_hi, x), n * ln2_lo, bits(t) - bits(shifter<F>())};
+}
+
+// e^(r + r_lo) - 1 = r + (r_lo + u^2 q(u)) with u = r + r_lo; this is what follows r.
+template <class F>
+TAUTO_TREE F exp_tail(F r, F r_lo) {
+  const F u = r + r_lo;
+  if constexpr (Single<F>) {
+    return fma(u * u, polynomial(u, kExpF32), r_lo);
+  } else {
+    return fma(u * u, polynomial(u, kExpF64), r_lo);
+  }
+}
+
+template <class F>
+TAUTO_TREE F exp(F x) {
+  const F inside = at_least(at_most(x, Single<F> ? 89 : 710), Single<F> ? -104 : -746);
+  const ExpReduced<F> v = exp_reduce(inside);
+  return scale_two_steps((v.r + exp_tail(v.r, v.r_lo)) + constant<F>(1), v.e);
+}
+
+// e^x = s (1 + h) with s = 2^n, where x is so far from the ends of the range that s is a normal number. A
+// caller that adds 1 does it as fma(s, h, s + 1): e^x itself is then never rounded.
+template <class F>
+struct ExpSplit {
+  F s;
+  F h;
+};
+
+template <class F>
+TAUTO_TREE ExpSplit<F> exp_split(F x) {
+  const ExpReduced<F> v = exp_reduce(x);
+  return {power_of_two<F>(v.e - integer<F>(Format<F>::kBias)), v.r + exp_tail(v.r, v.r_lo)};
+}
+
+// e^x - 1 and e^x + 1 as unevaluated sums hi + lo, for 0 <= x <= 40 (below 2^-30 x keeps its relative
+// accuracy).
+template <class F>
+struct ExpParts {
+  F minus_one, minus_one_lo;
+  F plus_one, plus_one_lo;
+};
+
+template <class F>
+TAUTO_TREE ExpParts<F> exp_parts(F x) {
+  const ExpReduced<F> v = exp_reduce(x);
+  const F one = constant<F>(1);
+  const F tail = exp_tail(v.r, v.r_lo);
+  const F p = v.r + tail;
+  const F p_lo = tail - (p - v.r);
+  const F s = power_of_two<F>(v.e - integer<F>(Format<F>::kBias));
+  const F low = s - one;
+  const F high = s + one;
+  const F a = fma(s, p, low);
+  const F b = fma(s, p, high);
+  return {a, fma(s, p, low - a) + s * p_lo, b, fma(s, p, high - b) + s * p_lo};
+}
+
+}  // namespace tauto::math
