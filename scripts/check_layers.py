@@ -24,7 +24,7 @@ MACHINE_PATH = re.compile(r"(?<![\w.\-/>)}~*])/(?:root|home|work|opt|Users)/\w")
 
 def tracked_files(root):
     """Files git knows or would take (not ignored), as paths from root."""
-    out = subprocess.run(["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=root,
+    out = subprocess.run(["git", "-c", "safe.directory=*", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=root,
                          capture_output=True, text=True, check=True).stdout
     return sorted(f for f in set(out.splitlines()) if os.path.isfile(os.path.join(root, f)))
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""The long tests: exhaustive ones (tests/**/*_long.cpp), and the whole of the quick C++ tests, goldens among them,
-once more from a second compiler (clang, -O1): the meaning of a program must not depend on who compiled us.
+"""The long tests: exhaustive ones (tests/**/*_long.cpp), the goldens of all stored cases, and the quick C++ tests and
+the goldens once more from a second compiler (clang, -O1): who compiled us must not change a bit.
 
 Ends with `long: N passed, M failed, K skipped`.
 """
@@ -17,9 +17,18 @@ ROOT = quick.ROOT
 
 def build_with_clang(folder):
     configure = ["cmake", "-S", ROOT, "-B", folder, "-G", "Ninja", "-DCMAKE_CXX_COMPILER=clang++",
-                 "-DTAUTO_OPTIMIZE=-O1", "-DTAUTO_PYTHON=OFF"]
+                 "-DTAUTO_OPTIMIZE=-O1", "-DTAUTO_PYTHON=ON", f"-DPython_EXECUTABLE={sys.executable}"]
     subprocess.run(configure, check=True, stdout=subprocess.DEVNULL)
     subprocess.run(["ninja", "-C", folder], check=True)
+
+
+def run_goldens(tally, build):
+    """All stored cases, computed by the module in build; one check."""
+    run = subprocess.run([sys.executable, os.path.join(ROOT, "scripts", "golden.py")], capture_output=True, text=True,
+                         env=dict(os.environ, TAUTO_BUILD=os.path.abspath(build)), stdin=subprocess.DEVNULL)
+    output = (run.stdout + run.stderr).strip()
+    print(f"{os.path.basename(build)}: {output.splitlines()[-1] if output else 'golden: no answer'}")
+    tally.add(f"goldens of {build}", output if run.returncode else "")
 
 
 def main():
@@ -33,11 +42,14 @@ def main():
     quick.SUITE_TIMEOUT = 24 * 3600
     tally = quick.Tally()
     program = os.path.join(os.path.abspath(args.build), "tauto_long")
-    if args.only != "clang" and os.path.exists(program):
-        quick.run_cpp(tally, program, os.cpu_count() or 1, args.filter)
+    if args.only != "clang":
+        if os.path.exists(program):
+            quick.run_cpp(tally, program, os.cpu_count() or 1, args.filter)
+        run_goldens(tally, args.build)
     if args.only != "exhaustive":
         build_with_clang(args.clang_build)
         quick.run_cpp(tally, os.path.join(os.path.abspath(args.clang_build), "tauto_tests"), 2, args.filter)
+        run_goldens(tally, args.clang_build)
     for reason, count in sorted(tally.skipped.items()):
         print(f"skipped {count:4}  {reason}")
     print(f"long: {tally.summary()}", flush=True)
