@@ -177,7 +177,7 @@ Dim make_atom(DimKind kind, std::vector<Dim> args) {
   }
   ++atom->depth;
   atom->args = std::move(args);
-  if (atom->depth > Dim::kMaxDepth || atom->size > Dim::kMaxSize || atom->args.size() > Dim::kMaxTerms) {
+  if (atom->depth > Dim::kMaxDepth || atom->size > Dim::kMaxSize || atom->args.size() > Dim::kMaxArgs) {
     fail_too_large();
   }
   set_bounds(*atom);

@@ -15,7 +15,7 @@
 // legal (a == b or one of them is 1). It is therefore symmetric: bcast(N, M) == bcast(M, N).
 //
 // Errors (tauto::Error): overflow of 64 bits, division by zero, an illegal broadcast of two literals, and
-// expressions of more than kMaxTerms terms, kMaxDepth nesting or kMaxSize atoms in all.
+// expressions of more than kMaxTerms terms, kMaxDepth nesting, kMaxArgs arguments or kMaxSize atoms in all.
 #pragma once
 
 #include <compare>
@@ -35,6 +35,7 @@ class Dim {
   static constexpr size_t kMaxTerms = 64;
   static constexpr int kMaxDepth = 32;
   static constexpr size_t kMaxSize = 1024;
+  static constexpr size_t kMaxArgs = 32;
 
   Dim() = default;
   Dim(int64_t value) : value_(value) {}

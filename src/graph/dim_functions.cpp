@@ -142,33 +142,40 @@ Dim extremum(DimKind kind, const std::vector<Dim>& given) {
   const bool is_max = kind == DimKind::kMax;
   const DimKind other = is_max ? DimKind::kMin : DimKind::kMax;
   const int64_t absorbing = is_max ? kHighest : kLowest, neutral = is_max ? kLowest : kHighest;
-  std::vector<Dim> args;
-  for (const Dim& x : given) {
+  struct Arg {
+    Dim value;
+    size_t source;  // arguments from one inner max are in no order already
+  };
+  std::vector<Arg> args;
+  for (size_t i = 0; i < given.size(); ++i) {
+    const Dim& x = given[i];
     if (x == absorbing) return x;
     if (x == neutral && given.size() > 1) continue;
     const std::optional<ScaledAtom> inner = as_scaled_atom(x);
     if (inner && inner->atom->kind == (inner->coeff > 0 ? kind : other)) {
-      for (const Dim& y : inner->atom->args) args.push_back(y * inner->coeff + inner->constant);
+      for (const Dim& y : inner->atom->args) args.push_back({y * inner->coeff + inner->constant, i});
     } else {
-      args.push_back(x);
+      args.push_back({x, i});
     }
   }
   if (args.empty()) return neutral;
-  std::sort(args.begin(), args.end());
-  args.erase(std::unique(args.begin(), args.end()), args.end());
-  if (args.size() > Dim::kMaxTerms) throw Error("dimension expression too large");
+  std::stable_sort(args.begin(), args.end(), [](const Arg& a, const Arg& b) { return a.value < b.value; });
+  args.erase(
+      std::unique(args.begin(), args.end(), [](const Arg& a, const Arg& b) { return a.value == b.value; }),
+      args.end());
+  if (args.size() > Dim::kMaxArgs) throw Error("dimension expression too large");
 
   // Of two arguments that are always in order one is idle; of two that are always equal, the later.
   std::vector<bool> idle(args.size());
   std::vector<Dim> kept;
   for (size_t j = 0; j < args.size(); ++j) {
     for (size_t i = 0; i < args.size() && !idle[j]; ++i) {
-      if (i == j || idle[i]) continue;
-      const Dim& winner = is_max ? args[i] : args[j];
-      const Dim& loser = is_max ? args[j] : args[i];
+      if (args[i].source == args[j].source || idle[i]) continue;
+      const Dim& winner = args[is_max ? i : j].value;
+      const Dim& loser = args[is_max ? j : i].value;
       idle[j] = always_ge(winner, loser) && (i < j || !always_ge(loser, winner));
     }
-    if (!idle[j]) kept.push_back(args[j]);
+    if (!idle[j]) kept.push_back(args[j].value);
   }
   if (kept.size() == 1) return kept[0];
 

@@ -170,7 +170,7 @@ class Parser {
     require(',');
     args.push_back(sum());
     while (kind != DimKind::kMod && take(',')) {
-      if (args.size() == Dim::kMaxTerms) throw Error("dimension expression too large");
+      if (args.size() == Dim::kMaxArgs) throw Error("dimension expression too large");
       args.push_back(sum());
     }
     return apply_function(kind, args);

@@ -386,10 +386,11 @@ TEST(Dim, ParserRefuses) {
     for (int i = 0; i < 100000; ++i) text += open;
     EXPECT_EQ(refusal(text), "dimension expression too large") << open;
   }
-  std::string power = "N", sum = "N";
-  for (int i = 0; i < 2000; ++i) power += "*N", sum += cat(" + s", i);
+  std::string power = "N", sum = "N", list = "max(N";
+  for (int i = 0; i < 2000; ++i) power += "*N", sum += cat(" + s", i), list += cat(", s", i);
   EXPECT_EQ(refusal(power), "dimension expression too large");
   EXPECT_EQ(refusal(sum), "dimension expression too large");
+  EXPECT_EQ(refusal(list + ")"), "dimension expression too large");
 }
 
 TEST(Dim, ParserSurvivesMutatedText) {
