@@ -1,0 +1,198 @@
+// Construction, type checking, folding of shape arithmetic, merging of equal nodes.
+#include "graph/builder.h"
+
+#include <algorithm>
+
+namespace tauto {
+namespace {
+
+size_t mix(size_t h, size_t v) { return (h ^ v) * 0x9e3779b97f4a7c15u + (h >> 29); }
+
+size_t hash_of(const Node& n) {
+  size_t h = std::hash<std::string_view>{}(n.op->name);
+  for (Id i : n.inputs) h = mix(h, static_cast<size_t>(i));
+  for (const auto& [name, value] : n.attributes.all()) {
+    h = mix(h, std::hash<std::string>{}(name));
+    h = mix(h, value.index());
+    if (const int64_t* i = std::get_if<int64_t>(&value)) h = mix(h, static_cast<size_t>(*i));
+    if (const Tensor* t = std::get_if<Tensor>(&value)) h = mix(h, static_cast<size_t>(t->count()));
+  }
+  return h;
+}
+
+}  // namespace
+
+Builder::Builder(Module& module, std::string function_name) : module_(module) {
+  function_.name = std::move(function_name);
+}
+
+Id Builder::insert(Node n) {
+  // A parameter is never merged with another one; effects neither.
+  const bool unique = n.op == &ops::parameter || n.op->is(kEffect);
+  const size_t h = hash_of(n);
+  auto& bucket = by_hash_[h];
+  if (!unique)
+    for (Id id : bucket)
+      if (function_.node(id) == n) {
+        add_sources(id, current_);
+        return id;
+      }
+  function_.nodes.push_back(std::move(n));
+  function_.provenance.push_back(current_);
+  const Id id = static_cast<Id>(function_.nodes.size() - 1);
+  if (!unique) bucket.push_back(id);
+  return id;
+}
+
+Id Builder::parameter(std::string name, Type type) {
+  CHECK(function_.nodes.size() == function_.parameters.size(), "parameters come first");
+  function_.parameters.push_back(std::move(name));
+  return insert({&ops::parameter, {}, {}, std::move(type)});
+}
+
+Id Builder::constant(Tensor value) {
+  CHECK(value.rep() == Rep::Exact && value.defined());
+  Type type = type_of(value);
+  return insert({&ops::constant, {}, {{"value", std::move(value)}}, std::move(type)});
+}
+
+Id Builder::dims(Dims values) {
+  if (std::all_of(values.begin(), values.end(), [](const Dim& d) { return d.is_literal(); })) {
+    Ints v;
+    for (const Dim& d : values) v.push_back(d.literal());
+    return ints(v);
+  }
+  Ints shape{static_cast<int64_t>(values.size())};
+  return add(ops::dims, {}, {{"values", std::move(values)}, {"shape", std::move(shape)}, {"type", i64}});
+}
+
+Id Builder::number(double v, ElementType type) {
+  Tensor t(type, {});
+  if (type == f32)
+    t.data<float>()[0] = static_cast<float>(v);
+  else if (type == f64)
+    t.data<double>()[0] = v;
+  else if (type == f16)
+    t.data<Half>()[0] = Half(round_to_odd(v));
+  else if (type == bf16)
+    t.data<BFloat>()[0] = BFloat(round_to_odd(v));
+  else if (type.is_integer() || type.is_bool()) {
+    const int64_t i = static_cast<int64_t>(v);
+    __builtin_memcpy(t.raw(), &i, static_cast<size_t>(type.bytes()));
+  } else {
+    fail("a number of type ", type, " cannot be written");
+  }
+  return constant(std::move(t));
+}
+
+Id Builder::item(Id tuple, int64_t index) { return add(ops::item, {tuple}, {{"index", index}}); }
+
+Id Builder::add(const Op& op, std::vector<Id> inputs, Attributes attributes) {
+  Node n{&op, std::move(inputs), std::move(attributes), {}};
+  n.type = infer(module_, function_, n, *this);
+  if (auto folded = fold(n)) return insert(std::move(*folded));
+  return insert(std::move(n));
+}
+
+// Runs the reference over integer expressions. What has no reference in Dims (floats, undecided comparisons)
+// stays.
+std::optional<Node> Builder::fold(const Node& n) const {
+  const auto foldable = [](const Type& t) {
+    return t.is_tensor() && t.is_static() && (t.element.is_integer() || t.element.is_bool()) &&
+           t.element != u64 && element_count(static_shape(t)) <= kShapeArithmeticElements;
+  };
+  if (!n.op->eval || n.op->is(kEffect) || n.op->is(kControl) || n.op == &ops::constant ||
+      n.op == &ops::dims || !foldable(n.type))
+    return std::nullopt;
+  std::vector<Value> in;
+  for (Id id : n.inputs) {
+    auto t = value_in_dims(node(id));
+    if (!t) return std::nullopt;
+    in.emplace_back(std::move(*t));
+  }
+  if (in.empty()) return std::nullopt;
+  EvalContext c(*n.op, n.attributes, in, n.type, Rep::Dims);
+  try {
+    n.op->eval(c);
+  } catch (const Unknown&) {
+    return std::nullopt;
+  } catch (const Error&) {
+    return std::nullopt;  // overflow of an expression: leave it to run time
+  }
+  const Tensor& t = c.out.tensor;
+  if (!c.out.is_tensor() || t.rep() != Rep::Dims) return std::nullopt;
+  const std::span<const Dim> v = t.values<Dim>();
+  const bool literal = std::all_of(v.begin(), v.end(), [](const Dim& d) { return d.is_literal(); });
+  if (!literal)
+    return Node{&ops::dims,
+                {},
+                {{"values", Dims(v.begin(), v.end())}, {"shape", t.shape()}, {"type", t.type()}},
+                n.type};
+  Tensor exact(t.type(), t.shape());
+  for (int64_t i = 0; i < t.count(); ++i) {
+    const int64_t x = v[static_cast<size_t>(i)].literal();
+    __builtin_memcpy(static_cast<char*>(exact.raw()) + i * exact.element_bytes(), &x,
+                     static_cast<size_t>(exact.element_bytes()));
+  }
+  Type type = type_of(exact);
+  return Node{&ops::constant, {}, {{"value", std::move(exact)}}, std::move(type)};
+}
+
+std::optional<Dims> Builder::known(Id id) const { return known_value(node(id)); }
+
+std::optional<Ints> Builder::known_ints(Id id) const {
+  const auto v = known(id);
+  if (!v) return std::nullopt;
+  Ints r;
+  for (const Dim& d : *v) {
+    if (!d.is_literal()) return std::nullopt;
+    r.push_back(d.literal());
+  }
+  return r;
+}
+
+void Builder::set_source(const std::string& name) {
+  current_.clear();
+  if (name.empty()) return;
+  if (module_.sources.empty() || module_.sources.back() != name) module_.sources.push_back(name);
+  current_.insert(static_cast<int>(module_.sources.size() - 1));
+}
+
+void Builder::add_sources(Id id, const Sources& s) {
+  Sources& p = function_.provenance[static_cast<size_t>(id)];
+  p.insert(s.begin(), s.end());
+}
+
+Dim Builder::fresh() { return Dim::symbol(cat("?", module_.next_symbol++)); }
+
+Type Builder::finish(std::vector<Id> results, std::vector<std::string> result_names) {
+  CHECK(results.size() == result_names.size());
+  const size_t n = function_.nodes.size();
+  std::vector<char> live(n, 0);
+  for (size_t i = 0; i < function_.parameters.size(); ++i) live[i] = 1;
+  for (Id r : results) live[static_cast<size_t>(r)] = 1;
+  for (size_t i = n; i-- > 0;)
+    if (live[i])
+      for (Id in : function_.nodes[i].inputs) live[static_cast<size_t>(in)] = 1;
+  Function f;
+  f.name = function_.name;
+  f.parameters = std::move(function_.parameters);
+  f.result_names = std::move(result_names);
+  std::vector<Id> moved(n, -1);
+  for (size_t i = 0; i < n; ++i) {
+    if (!live[i]) continue;
+    moved[i] = static_cast<Id>(f.nodes.size());
+    Node node = std::move(function_.nodes[i]);
+    for (Id& in : node.inputs) in = moved[static_cast<size_t>(in)];
+    f.nodes.push_back(std::move(node));
+    f.provenance.push_back(std::move(function_.provenance[i]));
+  }
+  for (Id r : results) f.results.push_back(moved[static_cast<size_t>(r)]);
+  Type t = function_type(f);
+  CHECK(!module_.functions.count(f.name), "function ", f.name, " exists already");
+  std::string name = f.name;
+  module_.functions[name] = std::make_shared<const Function>(std::move(f));
+  return t;
+}
+
+}  // namespace tauto

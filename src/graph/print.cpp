@@ -1,0 +1,132 @@
+// Printing of modules.
+#include <map>
+
+#include "graph/literal.h"
+#include "graph/scanner.h"
+#include "graph/text.h"
+#include "support/sha256.h"
+
+namespace tauto {
+namespace {
+
+std::string safe_name(const std::string& s) {
+  const bool plain =
+      !s.empty() &&
+      s.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.?:/-") == s.npos;
+  return plain ? s : quote(s);
+}
+
+// Big constants, named c0, c1, … by first appearance.
+struct ConstantTable {
+  std::map<std::string, size_t> by_hash;
+  std::vector<std::pair<std::string, const Tensor*>> list;
+
+  size_t index_of(const Tensor& t) {
+    std::string h = content_hash(t);
+    const auto [at, added] = by_hash.try_emplace(h, list.size());
+    if (added) list.emplace_back(std::move(h), &t);
+    return at->second;
+  }
+};
+
+class FunctionPrinter {
+ public:
+  FunctionPrinter(const Function& f, const Module& m, ConstantTable& constants)
+      : f_(f), m_(m), constants_(constants) {}
+
+  std::string print() {
+    std::string s = "func " + safe_name(f_.name) + "(";
+    for (size_t i = 0; i < f_.parameters.size(); ++i)
+      s += cat(i ? ", " : "", "%", i, " ", quote(f_.parameters[i]), ": ", f_.nodes[i].type);
+    s += ") -> (";
+    for (size_t i = 0; i < f_.result_names.size(); ++i) s += (i ? ", " : "") + quote(f_.result_names[i]);
+    s += ") {\n";
+    for (size_t i = f_.parameters.size(); i < f_.nodes.size(); ++i) s += node(static_cast<Id>(i));
+    s += "  return ";
+    for (size_t i = 0; i < f_.results.size(); ++i) s += cat(i ? ", " : "", "%", f_.results[i]);
+    return s + "\n}\n";
+  }
+
+ private:
+  std::string node(Id id) {
+    const Node& n = f_.node(id);
+    std::string s = cat("  %", id, " = ");
+    if (const Tensor* t = constant_value(n)) {
+      s += t->count() <= kInlineElements || t->type().is_string() ? literal_text(*t)
+                                                                  : cat("@c", constants_.index_of(*t));
+    } else {
+      s += n.op->name + std::string("(");
+      for (size_t i = 0; i < n.inputs.size(); ++i) s += cat(i ? ", %" : "%", n.inputs[i]);
+      s += ")";
+      const auto& attributes = n.attributes.all();
+      for (size_t i = 0; i < attributes.size(); ++i)
+        s += (i ? ", " : " {") + attributes[i].first + ": " + text_of(attributes[i].second);
+      if (!attributes.empty()) s += "}";
+      s += " : " + text_of(n.type);
+    }
+    const Sources& from = f_.provenance[static_cast<size_t>(id)];
+    for (auto it = from.begin(); it != from.end(); ++it)
+      s += (it == from.begin() ? "  # " : ", ") + quote(m_.sources[static_cast<size_t>(*it)]);
+    return s + "\n";
+  }
+
+  const Function& f_;
+  const Module& m_;
+  ConstantTable& constants_;
+};
+
+}  // namespace
+
+std::string content_hash(const Tensor& t) {
+  Sha256 h;
+  const std::string type = text_of(type_of(t));
+  h.add(type.data(), type.size());
+  if (t.type().is_string()) {
+    const std::string s = literal_text(t);
+    h.add(s.data(), s.size());
+  } else {
+    h.add(t.raw(), static_cast<size_t>(t.bytes()));
+  }
+  return hex(h.digest());
+}
+
+std::string text_of(const Function& f, const Module& m) {
+  ConstantTable constants;
+  return FunctionPrinter(f, m, constants).print();
+}
+
+ModuleText print(const Module& m) {
+  ConstantTable constants;
+  std::string functions;
+  for (const auto& [name, f] : m.functions) functions += "\n" + FunctionPrinter(*f, m, constants).print();
+  ModuleText r;
+  r.text = cat("module ", safe_name(m.name), " semantics ", m.semantics, "\n");
+  if (!constants.list.empty()) r.text += "\n";
+  for (size_t i = 0; i < constants.list.size(); ++i) {
+    const auto& [hash, t] = constants.list[i];
+    r.text += cat("const @c", i, " : ", type_of(*t), " sha256:", hash);
+    if (const auto name = m.constant_names.find(hash); name != m.constant_names.end())
+      r.text += "  # " + quote(name->second);
+    r.text += "\n";
+    r.side.resize((r.side.size() + 63) / 64 * 64);
+    r.side.append(static_cast<const char*>(t->raw()), static_cast<size_t>(t->bytes()));
+  }
+  r.text += functions;
+  return r;
+}
+
+std::string structural_hash(const Module& m) {
+  Module bare = m;
+  bare.name = "module";
+  bare.sources.clear();
+  bare.constant_names.clear();
+  for (auto& [name, f] : bare.functions) {
+    Function g = *f;
+    for (Sources& s : g.provenance) s.clear();
+    f = std::make_shared<const Function>(std::move(g));
+  }
+  const std::string text = print(bare).text;
+  return sha256_hex(text.data(), text.size());
+}
+
+}  // namespace tauto

@@ -1,0 +1,205 @@
+// Evaluation of functions.
+#include "interpret/interpret.h"
+
+#include "ops/number.h"
+
+namespace tauto {
+namespace {
+
+constexpr int kMaxDepth = 200;  // of nested calls
+
+class Evaluation {
+ public:
+  Evaluation(const Module& m, const InterpretOptions& options) : m_(m), options_(options) {}
+
+  std::vector<Value> run(const Function& f, std::vector<Value> arguments, Env env, int depth) {
+    if (depth > kMaxDepth) fail("function @", f.name, ": more than ", kMaxDepth, " nested calls");
+    if (arguments.size() != f.parameters.size())
+      fail("function @", f.name, ": required ", f.parameters.size(), " inputs, got ", arguments.size());
+    std::vector<Value> values(f.nodes.size());
+    for (size_t i = 0; i < arguments.size(); ++i) {
+      const Type given = type_of(arguments[i]);
+      if (std::string why = unify(f.nodes[i].type, given, env); !why.empty())
+        fail("input \"", f.parameters[i], "\": ", why);
+      values[i] = std::move(arguments[i]);
+    }
+    const std::vector<Id> last = last_uses(f);
+    for (size_t i = f.parameters.size(); i < f.nodes.size(); ++i) {
+      const Node& n = f.nodes[i];
+      try {
+        values[i] = step(f, n, values, env, depth);
+      } catch (const Cancelled&) {
+        throw;
+      } catch (const Unknown&) {
+        fail(where(f, i), ": ", n.op->name, " has no value here: a steering input is not decided");
+      } catch (const Located&) {
+        throw;
+      } catch (const Error& e) {
+        throw Located(where(f, i) + ": " + e.what());
+      }
+      if (options_.watch) options_.watch(f, static_cast<Id>(i), values[i]);
+      for (Id in : n.inputs)
+        if (last[static_cast<size_t>(in)] == static_cast<Id>(i)) values[static_cast<size_t>(in)] = Value();
+      if (last[i] < 0) values[i] = Value();
+    }
+    std::vector<Value> results;
+    for (Id r : f.results) results.push_back(values[static_cast<size_t>(r)]);
+    return results;
+  }
+
+ private:
+  // An error that already says where.
+  struct Located : Error {
+    using Error::Error;
+  };
+
+  static constexpr Id kKeep = INT32_MAX;
+
+  static std::vector<Id> last_uses(const Function& f) {
+    std::vector<Id> last(f.nodes.size(), -1);
+    for (size_t i = 0; i < f.nodes.size(); ++i)
+      for (Id in : f.nodes[i].inputs) last[static_cast<size_t>(in)] = static_cast<Id>(i);
+    for (Id r : f.results) last[static_cast<size_t>(r)] = kKeep;
+    return last;
+  }
+
+  std::string where(const Function& f, size_t i) const {
+    const Sources& s = f.provenance[i];
+    if (s.empty()) return cat("function @", f.name, ", %", i);
+    return cat("node \"", m_.sources[static_cast<size_t>(*s.begin())], "\"");
+  }
+
+  Value step(const Function&, const Node& n, const std::vector<Value>& values, Env& env, int depth) {
+    if (n.op == &ops::constant) return to_rep(n.attributes.get<Tensor>("value"), options_.rep);
+    std::vector<Value> in;
+    std::vector<Type> types;
+    for (Id id : n.inputs) {
+      in.push_back(values[static_cast<size_t>(id)]);
+      types.push_back(type_of(in.back()));
+    }
+    const bool symbolic = n.attributes.has_symbols();
+    Attributes bound;
+    if (symbolic) bound = substitute(n.attributes, env);
+    const Attributes& attributes = symbolic ? bound : n.attributes;
+
+    struct RunTime final : FreshSymbols {
+      int64_t n = 0;
+      Dim fresh() override { return Dim::symbol(cat("?run", n++)); }
+    } symbols;
+    TypeContext c(*n.op, attributes, types, symbols);
+    c.set_value_source([&](int i) -> std::optional<Dims> {
+      const Value& v = in[static_cast<size_t>(i)];
+      if (!v.is_tensor() || !(v.tensor.type().is_integer() || v.tensor.type().is_bool())) return std::nullopt;
+      if (v.tensor.count() > kShapeArithmeticElements || v.tensor.type() == u64) return std::nullopt;
+      EvalContext reader(*n.op, attributes, in, types[static_cast<size_t>(i)], options_.rep);
+      const auto ints = reader.ints(i);
+      return Dims(ints.begin(), ints.end());
+    });
+    c.function_type = [&](const std::string& name) { return function_type(m_.function(name)); };
+    Type type;
+    try {
+      type = n.op->type(c);
+    } catch (const Unranked&) {
+      type = n.type;  // parts of a sequence, whose types are not alike
+    }
+    EvalContext e(*n.op, attributes, in, type, options_.rep);
+    e.cancelled = options_.cancelled;
+    e.call = [&](const std::string& name, std::vector<Value> arguments) {
+      return run(m_.function(name), std::move(arguments), env, depth + 1);
+    };
+    e.poll();
+    if (!n.op->eval) fail(n.op->name, " has no reference");
+    n.op->eval(e);
+    if (n.op == &ops::dims) e.out = to_rep(e.out, options_.rep);
+    if (std::string why = unify(n.type, type_of(e.out), env); !why.empty())
+      fail(n.op->name, ": result: ", why);
+    return std::move(e.out);
+  }
+
+  const Module& m_;
+  const InterpretOptions& options_;
+};
+
+template <class S, class D, class F>
+Tensor map_to(const Tensor& t, Rep rep, F f) {
+  Tensor r(t.type(), t.shape(), rep);
+  for (int64_t i = 0; i < t.count(); ++i) r.data<D>()[i] = f(t.data<S>()[i]);
+  return r;
+}
+
+template <class F>
+Tensor from_float(const Tensor& t, F f) {
+  if (t.type() == f32) return f(float{});
+  if (t.type() == f64) return f(double{});
+  if (t.type() == f16) return f(Half{});
+  return f(BFloat{});
+}
+
+template <class S>
+double as_double(S x) {
+  if constexpr (std::is_same_v<S, Half> || std::is_same_v<S, BFloat>)
+    return static_cast<double>(static_cast<float>(x));
+  else
+    return static_cast<double>(x);
+}
+
+Tensor to_rep(const Tensor& t, Rep rep) {
+  const ElementType e = t.type();
+  if (t.rep() == rep || e.is_string()) return t;
+  CHECK(t.rep() == Rep::Exact);
+  if (rep == Rep::Ideal) {
+    if (!e.is_float()) {
+      Tensor r(e, t.shape(), rep);
+      __builtin_memcpy(r.raw(), t.raw(), static_cast<size_t>(t.bytes()));
+      return r;
+    }
+    return from_float(
+        t, [&](auto s) { return map_to<decltype(s), double>(t, rep, [](auto x) { return as_double(x); }); });
+  }
+  if (rep == Rep::Interval) {
+    if (e.is_float())
+      return from_float(t, [&](auto s) {
+        return map_to<decltype(s), FInterval<double>>(t, rep, [](auto x) {
+          return FInterval<double>{as_double(x), as_double(x)};
+        });
+      });
+    Tensor r(e, t.shape(), rep);
+    if (e == u64) {
+      for (int64_t i = 0; i < t.count(); ++i) {
+        const uint64_t v = t.data<uint64_t>()[i];
+        r.data<IInterval>()[i] =
+            v > INT64_MAX ? num::any_int() : IInterval{static_cast<int64_t>(v), static_cast<int64_t>(v)};
+      }
+      return r;
+    }
+    if (!e.is_integer() && !e.is_bool()) fail("elements ", e, " have no intervals");
+    const auto v = t.as_ints();
+    for (size_t i = 0; i < v.size(); ++i) r.data<IInterval>()[i] = {v[i], v[i]};
+    return r;
+  }
+  CHECK(rep == Rep::Term, "values become expressions only in the builder");
+  Tensor r(e, t.shape(), rep);
+  for (int64_t i = 0; i < t.count(); ++i) {
+    uint64_t bits = 0;
+    __builtin_memcpy(&bits, static_cast<const char*>(t.raw()) + i * t.element_bytes(),
+                     static_cast<size_t>(t.element_bytes()));
+    r.data<Term>()[i] = term_literal(e, bits);
+  }
+  return r;
+}
+
+}  // namespace
+
+Value to_rep(const Value& v, Rep rep) {
+  if (v.is_tensor()) return to_rep(v.tensor, rep);
+  Value r = v;
+  for (Value& p : r.parts) p = to_rep(p, rep);
+  return r;
+}
+
+std::vector<Value> interpret(const Module& m, std::vector<Value> inputs, const InterpretOptions& options) {
+  for (Value& v : inputs) v = to_rep(v, options.rep);
+  return Evaluation(m, options).run(m.main(), std::move(inputs), {}, 0);
+}
+
+}  // namespace tauto

@@ -1,0 +1,32 @@
+// The evaluator of graphs: the definition of the language. One node after the other, values freed at their
+// last use.
+//
+//   interpret(m, inputs)                        the exact results
+//   interpret(m, inputs, {.rep = Rep::Ideal})   without rounding (f64); Rep::Interval: all legal results
+//
+// Inputs and results are in the order of main's parameters and results. Exact inputs are converted to the
+// chosen Rep on entry; results stay in it. Every node's type rule is run again on the actual shapes, so a
+// shape that only run time knows is refused with the same words as at import. Errors: Error "input "x":
+// required …, got …".
+#pragma once
+
+#include <functional>
+
+#include "graph/graph.h"
+
+namespace tauto {
+
+struct InterpretOptions {
+  Rep rep = Rep::Exact;
+  const std::function<bool()>* cancelled = nullptr;  // polled; throws Cancelled
+  // Called with every value as it is made (function name, node, value).
+  std::function<void(const Function&, Id, const Value&)> watch;
+};
+
+std::vector<Value> interpret(const Module& m, std::vector<Value> inputs,
+                             const InterpretOptions& options = {});
+
+// A value converted to another number: points for intervals, exact f64 for Ideal.
+Value to_rep(const Value& v, Rep rep);
+
+}  // namespace tauto

@@ -1,0 +1,170 @@
+// contract(a, b): the one contraction. out[outputs…] = Σ over the ordered reduction axes of a[map₀] ·
+// b[map₁].
+//
+// Matmul, convolution of any rank, grouped, depthwise, transposed, attention products and Einsum are this
+// node (attribute `access`, graph/attribute.h). Elements: both operands and the result are of one type; f16
+// and bf16 are widened, summed in f32 and rounded once; integers wrap.
+#include <cmath>
+
+#include "ops/contraction.h"
+#include "ops/elementwise.h"
+#include "ops/ops.h"
+#include "ops/storage.h"
+
+namespace tauto::ops {
+namespace {
+
+Type contract_type(const TypeContext& c) {
+  const Access& a = c.attributes.get<Access>("access");
+  c.require_same_element(0, 1);
+  if (!in_set(c.element(0), kNumbers)) c.refuse("required numbers");
+  c.require(a.operands.size() == 2, "required two index maps");
+  for (int i = 0; i < 2; ++i) {
+    const auto& operand = a.operands[static_cast<size_t>(i)];
+    c.require_rank(i, static_cast<int64_t>(operand.size()));
+    for (size_t d = 0; d < operand.size(); ++d) {
+      // A plain axis must have the operand's extent; anything else may reach outside on purpose (padding).
+      const AxisIndex& x = operand[d];
+      if (x.terms.size() == 1 && x.terms[0].coefficient == Dim(1) && x.offset == Dim(0) && x.divisor == 1)
+        c.require_equal(
+            c.dim(i, static_cast<int64_t>(d)), a.extents[static_cast<size_t>(x.terms[0].axis)],
+            cat("dim ", d, " of input ", i, " and axis ", a.axes[static_cast<size_t>(x.terms[0].axis)])
+                .c_str());
+    }
+  }
+  return Type::tensor(c.element(0), Dims(a.extents.begin(), a.extents.begin() + a.outputs));
+}
+
+template <class C, class S, class Convert>
+std::vector<C> converted(const Tensor& t, Convert convert) {
+  std::vector<C> v(static_cast<size_t>(t.count()));
+  const S* p = t.data<S>();
+  for (size_t i = 0; i < v.size(); ++i) v[i] = convert(p[i]);
+  return v;
+}
+
+// Operands are used where they lie when they are in compute form already.
+template <class C>
+void in_place(EvalContext& c, const BoundAccess& access, C zero) {
+  Tensor out = c.make();
+  tauto::contract<C>(access, c.tensor(0).data<C>(), c.tensor(1).data<C>(), out.data<C>(), zero, c);
+  c.out = std::move(out);
+}
+
+template <class C, class S>
+void widened(EvalContext& c, const BoundAccess& access) {
+  const auto up = [](S x) { return static_cast<C>(x); };
+  const std::vector<C> a = converted<C, S>(c.tensor(0), up), b = converted<C, S>(c.tensor(1), up);
+  Tensor out = c.make();
+  std::vector<C> r(static_cast<size_t>(out.count()));
+  tauto::contract<C>(access, a.data(), b.data(), r.data(), C(0), c);
+  for (size_t i = 0; i < r.size(); ++i) out.data<S>()[i] = static_cast<S>(r[i]);
+  c.out = std::move(out);
+}
+
+// Any order of summation, fused or not: |error| ≤ γₙ Σ|a||b| (Higham, "Accuracy and Stability of Numerical
+// Algorithms", 2nd ed., eq. 3.5). Operands are midpoint ± radius; three f64 contractions give centre and
+// radius.
+template <class T>
+void enclose(EvalContext& c, const BoundAccess& access) {
+  using I = FInterval<T>;
+  const auto middle = [](I x) { return x.lo == x.hi || x.lo != x.lo ? x.lo : x.lo / 2 + x.hi / 2; };
+  const auto magnitude = [&](I x) { return std::fabs(middle(x)); };
+  const auto largest = [](I x) {
+    return x.lo == x.hi || x.lo != x.lo ? std::fabs(x.lo)
+                                        : num::up(std::max(std::fabs(x.lo), std::fabs(x.hi)));
+  };
+  Tensor out = c.make();
+  const size_t n = static_cast<size_t>(out.count());
+  std::vector<double> centre(n), reach(n), core(n);
+  const auto product = [&](auto f, std::vector<double>& r) {
+    const auto a = converted<double, I>(c.tensor(0), f), b = converted<double, I>(c.tensor(1), f);
+    tauto::contract<double>(access, a.data(), b.data(), r.data(), 0.0, c);
+  };
+  const auto is_point = [](const Tensor& t) {
+    for (I x : t.values<I>())
+      if (x.lo < x.hi) return false;
+    return true;
+  };
+  product(middle, centre);
+  product(largest, reach);
+  if (is_point(c.tensor(0)) && is_point(c.tensor(1)))
+    core = reach;
+  else
+    product(magnitude, core);
+  const double terms = static_cast<double>(access.reduction_terms()) + 2;
+  const double u = std::numeric_limits<T>::epsilon() / 2, gamma = terms * u / (1 - terms * u);
+  const double own = 4 * terms * std::numeric_limits<double>::epsilon();  // of these f64 sums
+  const double tiny = terms * static_cast<double>(std::numeric_limits<T>::denorm_min());
+  I* o = out.data<I>();
+  for (size_t i = 0; i < n; ++i) {
+    if (!std::isfinite(reach[i])) {
+      o[i] = is_point(c.tensor(0)) && is_point(c.tensor(1)) ? I{centre[i], centre[i]} : num::anything<T>();
+      continue;
+    }
+    const double radius = (reach[i] - core[i]) + (gamma + own) * reach[i] * 1.0001 + tiny;
+    o[i] = num::rounded<T>(num::down(centre[i] - radius), num::up(centre[i] + radius));
+  }
+  c.out = std::move(out);
+}
+
+void contract_eval(EvalContext& c) {
+  const Tensor* tensors[] = {&c.tensor(0), &c.tensor(1)};
+  const BoundAccess access(c.attributes.get<Access>("access"), tensors);
+  switch (compute_form(c.type.element, c.rep)) {
+    case Form::F32:
+      if (c.type.element == f16) return widened<float, Half>(c, access);
+      if (c.type.element == bf16) return widened<float, BFloat>(c, access);
+      return in_place<float>(c, access, 0);
+    case Form::F64:
+      return in_place<double>(c, access, 0);
+    case Form::I8:
+      return widened<int32_t, int8_t>(c, access);
+    case Form::U8:
+      return widened<int32_t, uint8_t>(c, access);
+    case Form::I16:
+      return widened<int32_t, int16_t>(c, access);
+    case Form::U16:
+      return widened<int32_t, uint16_t>(c, access);
+    case Form::I32:
+    case Form::U32:
+      return in_place<int32_t>(c, access, 0);
+    case Form::I64:
+    case Form::U64:
+      return in_place<int64_t>(c, access, 0);
+    case Form::FI32:
+      return enclose<float>(c, access);
+    case Form::FI64:
+      return enclose<double>(c, access);
+    case Form::II: {
+      in_place<IInterval>(c, access, IInterval{0, 0});
+      for (int64_t i = 0; i < c.out.tensor.count(); ++i) {
+        IInterval& x = c.out.tensor.data<IInterval>()[i];
+        x = wrapped(x, c.type.element);
+      }
+      return;
+    }
+    case Form::Term: {
+      if (c.tensor(0).count() == 0) throw Unknown{};
+      return in_place<Term>(c, access, num::like(c.tensor(0).data<Term>()[0], 0));
+    }
+    default:
+      throw Unknown{};
+  }
+}
+
+}  // namespace
+
+constinit const Op contract{
+    .name = "contract",
+    .arity = 2,
+    .type = contract_type,
+    .unranked_type =
+        [](const TypeContext& c) {
+          const Access& a = c.attributes.get<Access>("access");
+          return Type::tensor(c.element(0), Dims(a.extents.begin(), a.extents.begin() + a.outputs));
+        },
+    .eval = contract_eval,
+};
+
+}  // namespace tauto::ops
