@@ -115,6 +115,32 @@ std::vector<int64_t> Tensor::as_ints() const {
   return v;
 }
 
+namespace {
+
+// NaNs of a format with `bits` and this exponent mask that are not `quiet`.
+template <class U>
+Tensor with_quiet_nan(Tensor t, U exponent, U quiet) {
+  const U* p = t.data<U>();
+  const auto odd = [&](U u) { return static_cast<U>(u & ~(U{1} << (sizeof(U) * 8 - 1))) > exponent && u != quiet; };
+  bool any = false;
+  for (int64_t i = 0; i < t.count(); ++i) any |= odd(p[i]);
+  if (!any) return t;
+  Tensor r(t.type(), t.shape());
+  for (int64_t i = 0; i < t.count(); ++i) r.data<U>()[i] = odd(p[i]) ? quiet : p[i];
+  return r;
+}
+
+}  // namespace
+
+Tensor canonical_nan(Tensor t) {
+  if (t.rep() != Rep::Exact) return t;
+  if (t.type() == f32) return with_quiet_nan<uint32_t>(std::move(t), 0x7f800000u, 0x7fc00000u);
+  if (t.type() == f64) return with_quiet_nan<uint64_t>(std::move(t), 0x7ff0000000000000u, 0x7ff8000000000000u);
+  if (t.type() == f16) return with_quiet_nan<uint16_t>(std::move(t), 0x7c00u, 0x7e00u);
+  if (t.type() == bf16) return with_quiet_nan<uint16_t>(std::move(t), 0x7f80u, 0x7fc0u);
+  return t;
+}
+
 bool operator==(const Tensor& a, const Tensor& b) {
   if (a.type_ != b.type_ || a.rep_ != b.rep_ || a.shape_ != b.shape_ || a.defined() != b.defined())
     return false;

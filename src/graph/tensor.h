@@ -95,6 +95,9 @@ class Tensor {
   std::shared_ptr<const void> data_;
 };
 
+// Every NaN becomes the one positive quiet NaN (a copy, if there is any other; the tensor itself if not).
+Tensor canonical_nan(Tensor t);
+
 // What an edge of the graph carries at run time.
 struct Value {
   enum class Tag : uint8_t { Tensor, Sequence, Optional, Tuple };

@@ -197,9 +197,16 @@ Value to_rep(const Value& v, Rep rep) {
   return r;
 }
 
+static void canonicalise(Value& v) {
+  if (v.is_tensor()) v.tensor = canonical_nan(std::move(v.tensor));
+  for (Value& p : v.parts) canonicalise(p);
+}
+
 std::vector<Value> interpret(const Module& m, std::vector<Value> inputs, const InterpretOptions& options) {
   for (Value& v : inputs) v = to_rep(v, options.rep);
-  return Evaluation(m, options).run(m.main(), std::move(inputs), {}, 0);
+  std::vector<Value> results = Evaluation(m, options).run(m.main(), std::move(inputs), {}, 0);
+  for (Value& v : results) canonicalise(v);
+  return results;
 }
 
 }  // namespace tauto

@@ -1,0 +1,408 @@
+// The walk itself. Errors are wrapped once with file and node; nested sub-graphs and functions are limited in
+// depth.
+#include "onnx/importer.h"
+
+#include <algorithm>
+
+#include "onnx/decode_tensor.h"
+
+namespace tauto::onnx {
+namespace {
+
+constexpr int kMaxDepth = 64;          // of nested sub-graphs and function calls
+constexpr size_t kMaxNodes = 2000000;  // after inlining functions
+
+// Says where once: the innermost node wins.
+struct LocatedError : Error {
+  using Error::Error;
+};
+
+std::string_view standard(std::string_view domain) { return domain == "ai.onnx" ? "" : domain; }
+
+std::string key_of(std::string_view domain, std::string_view name, std::string_view overload) {
+  return cat(standard(domain), "\n", name, "\n", overload);
+}
+
+}  // namespace
+
+Importer::Importer(const Model& model, const ImportOptions& options, Module& module)
+    : model_(model), options_(options), module_(module) {
+  for (const OperatorSetIdProto& o : model.proto.opset_import) opsets_[standard(o.domain)] = o.version;
+  for (const FunctionProto& f : model.proto.functions) functions_[key_of(f.domain, f.name, f.overload)] = &f;
+}
+
+std::string Importer::where(const NodeProto& node) const {
+  std::string name(node.name);
+  if (name.empty())
+    for (std::string_view o : node.output)
+      if (!o.empty()) {
+        name = o;
+        break;
+      }
+  const std::string prefix = scopes_.empty() ? "" : scopes_.back()->prefix;
+  const std::string_view domain = standard(node.domain);
+  return cat("node \"", prefix, name, "\" (", domain, domain.empty() ? "" : ".", node.op_type, ")");
+}
+
+Type Importer::type_of(const TypeProto& t, Builder& b) {
+  if (t.tensor_type) {
+    const ElementType e = element_type_of(t.tensor_type->elem_type);
+    if (!t.tensor_type->shape) return Type::unranked(e);
+    Dims dims;
+    for (const DimensionProto& d : t.tensor_type->shape->dim) {
+      if (d.dim_value) {
+        // -1 is widely written for "unknown".
+        if (*d.dim_value < -1) fail("required dimensions >= 0, got ", *d.dim_value);
+        dims.push_back(*d.dim_value == -1 ? b.fresh() : Dim(*d.dim_value));
+      } else {
+        dims.push_back(d.dim_param.empty() ? b.fresh() : Dim::symbol(std::string(d.dim_param)));
+      }
+    }
+    return Type::tensor(e, std::move(dims));
+  }
+  const auto inner = [&](const Box<TypeProto>& p) {
+    if (!p) fail("a sequence or optional type without element type");
+    return type_of(*p, b);
+  };
+  if (t.sequence_type) return Type::sequence(inner(t.sequence_type->elem_type));
+  if (t.optional_type) return Type::optional(inner(t.optional_type->elem_type));
+  fail("required a tensor, sequence or optional type, got ", t.map_type             ? "a map"
+                                                             : t.sparse_tensor_type ? "a sparse tensor"
+                                                             : t.opaque_type        ? "an opaque type"
+                                                                                    : "none");
+}
+
+void Importer::add_initializers(const GraphProto& graph, Scope& scope) {
+  Builder& b = *scope.builder;
+  const auto add = [&](std::string_view name, Tensor t) {
+    const Id id = b.constant(t);
+    scope.names[name] = id;
+  };
+  b.set_source("");
+  for (const TensorProto& t : graph.initializer) {
+    const auto fixed = options_.values.find(std::string(t.name));
+    try {
+      add(t.name, fixed != options_.values.end() && !scope.outer ? fixed->second : constant(t));
+    } catch (const Error& e) {
+      throw LocatedError(cat("initializer \"", t.name, "\": ", e.what()));
+    }
+  }
+  for (const SparseTensorProto& t : graph.sparse_initializer)
+    if (t.values) add(t.values->name, dense_tensor_of(t, model_.storage));
+}
+
+void Importer::import_main() {
+  const GraphProto& graph = *model_.proto.graph;
+  Builder b(module_, "main");
+  Scope scope;
+  scope.builder = &b;
+  scope.opsets = &opsets_;
+  Entered entered(*this, scope);
+  std::set<std::string_view> initialized;
+  for (const TensorProto& t : graph.initializer) initialized.insert(t.name);
+  for (const SparseTensorProto& t : graph.sparse_initializer)
+    if (t.values) initialized.insert(t.values->name);
+  for (const ValueInfoProto& v : graph.input) {
+    if (initialized.count(v.name)) continue;
+    if (scope.names.count(v.name)) fail("input \"", v.name, "\" is listed twice");
+    try {
+      if (!v.type) fail("has no type");
+      Type type = type_of(*v.type, b);
+      const auto value = options_.values.find(std::string(v.name));
+      if (value != options_.values.end()) {
+        Env env;
+        if (std::string why = unify(type, tauto::type_of(value->second), env); !why.empty()) fail(why);
+        type = tauto::type_of(value->second);
+      }
+      scope.names[v.name] = b.parameter(std::string(v.name), std::move(type));
+    } catch (const Error& e) {
+      throw LocatedError(cat("input \"", v.name, "\": ", e.what()));
+    }
+  }
+  for (const auto& [name, value] : options_.values)
+    if (auto at = scope.names.find(name); at != scope.names.end()) at->second = b.constant(value);
+  add_initializers(graph, scope);
+  for (const NodeProto& node : graph.node) convert_node(node, scope);
+  std::vector<Id> results;
+  std::vector<std::string> names;
+  for (const ValueInfoProto& v : graph.output) {
+    const Id id = look_up(v.name, scope, nullptr);
+    if (v.type && v.type->tensor_type && v.type->tensor_type->elem_type) {
+      const ElementType stated = element_type_of(v.type->tensor_type->elem_type);
+      if (b.type(id).is_tensor() && b.type(id).element != stated)
+        fail("output \"", v.name, "\": the file says elements ", stated, ", the graph gives ", b.type(id));
+    }
+    results.push_back(id);
+    names.emplace_back(v.name);
+  }
+  b.finish(std::move(results), std::move(names));
+}
+
+Id Importer::find(std::string_view name, Scope& scope) {
+  if (const auto at = scope.names.find(name); at != scope.names.end()) return at->second;
+  if (!scope.outer) return -1;
+  const Id outside = find(name, *scope.outer);
+  if (outside < 0) return -1;
+  // Constants are repeated inside, so that their values stay known; anything else becomes a parameter.
+  const Node& n = scope.outer->builder->node(outside);
+  Id inside;
+  if (const Tensor* t = constant_value(n)) {
+    inside = scope.builder->constant(*t);
+  } else if (n.op == &ops::dims) {
+    inside = scope.builder->add(ops::dims, {}, n.attributes);
+  } else {
+    CHECK(false, "free names are bound before a body is imported");
+  }
+  scope.names[name] = inside;
+  return inside;
+}
+
+Id Importer::look_up(std::string_view name, Scope& scope, const NodeProto* user) {
+  const Id id = find(name, scope);
+  if (id >= 0) return id;
+  fail(user ? "input" : "output", " \"", name,
+       "\" is defined by no earlier node, initializer or graph input (missing, in a cycle, or out of order)");
+}
+
+int64_t Importer::version_of(std::string_view domain, const Scope& scope) const {
+  const auto at = scope.opsets->find(standard(domain));
+  return at == scope.opsets->end() ? 1 : at->second;
+}
+
+void Importer::convert_node(const NodeProto& node, Scope& scope) {
+  Builder& b = *scope.builder;
+  if (b.size() > kMaxNodes) fail("more than ", kMaxNodes, " nodes");
+  const std::string place = where(node);
+  const Sources before = b.current_sources();
+  try {
+    std::string source(node.name);
+    for (size_t i = 0; source.empty() && i < node.output.size(); ++i) source = node.output[i];
+    b.set_source(scope.prefix + source);
+    std::vector<Id> inputs;
+    for (std::string_view name : node.input)
+      inputs.push_back(name.empty() ? -1 : look_up(name, scope, &node));
+    while (!inputs.empty() && inputs.back() < 0) inputs.pop_back();
+    const auto f = functions_.find(key_of(node.domain, node.op_type, node.overload));
+    if (f != functions_.end()) {
+      inline_function(*f->second, node, std::move(inputs), scope);
+      return;
+    }
+    const Converter converter = find_converter(standard(node.domain), node.op_type);
+    if (!converter) fail("the operator is not supported");
+    const int64_t version = version_of(node.domain, scope);
+    if (scope.arguments && std::any_of(node.attribute.begin(), node.attribute.end(),
+                                       [](const AttributeProto& a) { return !a.ref_attr_name.empty(); })) {
+      NodeProto resolved = node;
+      resolved.attribute.clear();
+      for (const AttributeProto& a : node.attribute) {
+        if (a.ref_attr_name.empty()) {
+          resolved.attribute.push_back(a);
+        } else if (const auto given = scope.arguments->find(a.ref_attr_name);
+                   given != scope.arguments->end()) {
+          resolved.attribute.push_back(*given->second);
+          resolved.attribute.back().name = a.name;
+        }
+      }
+      Conversion c(*this, b, resolved, version, std::move(inputs));
+      converter(c);
+      bind_outputs(node, c.outputs(), scope);
+      return;
+    }
+    Conversion c(*this, b, node, version, std::move(inputs));
+    converter(c);
+    bind_outputs(node, c.outputs(), scope);
+  } catch (const LocatedError&) {
+    throw;
+  } catch (const NeedsValues&) {
+    throw;
+  } catch (const Error& e) {
+    throw LocatedError(place + ": " + e.what());
+  }
+}
+
+void Importer::bind_outputs(const NodeProto& node, const std::vector<Id>& outputs, Scope& scope) {
+  for (size_t i = 0; i < node.output.size(); ++i) {
+    if (node.output[i].empty()) continue;
+    if (outputs[i] < 0) fail("output ", i, " (\"", node.output[i], "\") is not supported");
+    if (!scope.names.try_emplace(node.output[i], outputs[i]).second)
+      fail("output \"", node.output[i], "\" is defined twice");
+  }
+}
+
+std::vector<Id> Importer::convert_as(std::string_view op_type, std::vector<Id> inputs,
+                                     std::vector<AttributeProto> attributes, int outputs, int64_t version,
+                                     Scope& scope) {
+  NodeProto node;
+  node.op_type = op_type;
+  node.attribute = std::move(attributes);
+  for (int i = 0; i < outputs; ++i) node.output.push_back("?");
+  const Converter converter = find_converter("", op_type);
+  CHECK(converter, op_type);
+  Conversion c(*this, *scope.builder, node, version ? version : version_of("", scope), std::move(inputs));
+  converter(c);
+  return c.outputs();
+}
+
+void Importer::inline_function(const FunctionProto& f, const NodeProto& node, std::vector<Id> inputs,
+                               Scope& scope) {
+  if (++depth_ > kMaxDepth) fail("more than ", kMaxDepth, " nested functions or sub-graphs");
+  std::map<std::string_view, int64_t> opsets;
+  for (const OperatorSetIdProto& o : f.opset_import) opsets[standard(o.domain)] = o.version;
+  std::map<std::string_view, const AttributeProto*> arguments;
+  for (const AttributeProto& a : f.attribute_proto) arguments[a.name] = &a;
+  std::vector<AttributeProto> passed = node.attribute;
+  for (AttributeProto& a : passed) {
+    if (!a.ref_attr_name.empty()) {
+      const auto given =
+          scope.arguments ? scope.arguments->find(a.ref_attr_name) : decltype(scope.arguments->end()){};
+      if (!scope.arguments || given == scope.arguments->end()) continue;
+      const std::string_view name = a.name;
+      a = *given->second;
+      a.name = name;
+    }
+    arguments[a.name] = &a;
+  }
+  Scope inner;
+  inner.builder = scope.builder;
+  inner.opsets = &opsets;
+  inner.arguments = &arguments;
+  inner.prefix = scope.prefix + std::string(node.name.empty() ? node.op_type : node.name) + "/";
+  if (inputs.size() > f.input.size())
+    fail("required at most ", f.input.size(), " inputs, got ", inputs.size());
+  for (size_t i = 0; i < inputs.size(); ++i)
+    if (inputs[i] >= 0) inner.names[f.input[i]] = inputs[i];
+  std::vector<Id> outputs(node.output.size(), -1);
+  {
+    Entered entered(*this, inner);
+    // An input that the caller left out is absent inside too.
+    std::set<std::string_view> absent;
+    for (std::string_view name : f.input)
+      if (!inner.names.count(name)) absent.insert(name);
+    for (const NodeProto& n : f.node) {
+      if (std::any_of(n.input.begin(), n.input.end(),
+                      [&](std::string_view i) { return absent.count(i) > 0; })) {
+        NodeProto copy = n;
+        for (std::string_view& i : copy.input)
+          if (absent.count(i)) i = "";
+        convert_node(copy, inner);
+      } else {
+        convert_node(n, inner);
+      }
+    }
+    for (size_t i = 0; i < node.output.size(); ++i) {
+      if (node.output[i].empty()) continue;
+      if (i >= f.output.size())
+        fail("required at most ", f.output.size(), " outputs, got ", node.output.size());
+      outputs[i] = look_up(f.output[i], inner, nullptr);
+    }
+  }
+  bind_outputs(node, outputs, scope);
+  --depth_;
+}
+
+// Names a graph uses but does not define, in order of use, sub-graphs included.
+static void free_names(const GraphProto& graph, std::set<std::string_view> defined,
+                       std::vector<std::string_view>& free, int depth) {
+  if (depth > kMaxDepth) fail("more than ", kMaxDepth, " nested sub-graphs");
+  for (const ValueInfoProto& v : graph.input) defined.insert(v.name);
+  for (const TensorProto& t : graph.initializer) defined.insert(t.name);
+  for (const SparseTensorProto& t : graph.sparse_initializer)
+    if (t.values) defined.insert(t.values->name);
+  const auto use = [&](std::string_view name) {
+    if (!name.empty() && !defined.count(name) && std::find(free.begin(), free.end(), name) == free.end())
+      free.push_back(name);
+  };
+  for (const NodeProto& n : graph.node) {
+    for (std::string_view i : n.input) use(i);
+    for (const AttributeProto& a : n.attribute) {
+      if (a.g) free_names(*a.g, defined, free, depth + 1);
+      for (const GraphProto& g : a.graphs) free_names(g, defined, free, depth + 1);
+    }
+    for (std::string_view o : n.output) defined.insert(o);
+  }
+  for (const ValueInfoProto& v : graph.output) use(v.name);
+}
+
+Body Importer::import_body(const GraphProto& graph, std::vector<Type> parameters, Scope& outer) {
+  if (++depth_ > kMaxDepth) fail("more than ", kMaxDepth, " nested functions or sub-graphs");
+  Body body;
+  body.function = cat("body", next_body_++);
+  Builder b(module_, body.function);
+  b.set_sources(outer.builder->current_sources());
+  Scope scope;
+  scope.outer = &outer;
+  scope.builder = &b;
+  scope.opsets = outer.opsets;
+  scope.arguments = outer.arguments;
+  scope.prefix = outer.prefix;
+  for (size_t i = 0; i < graph.input.size(); ++i) {
+    const ValueInfoProto& v = graph.input[i];
+    Type type = i < parameters.size() ? parameters[i] : v.type ? type_of(*v.type, b) : Type::unranked(f32);
+    body.parameters.push_back(type);
+    scope.names[v.name] = b.parameter(std::string(v.name), std::move(type));
+  }
+  std::vector<std::string_view> free;
+  free_names(graph, {}, free, depth_);
+  for (std::string_view name : free) {
+    const Id id = find(name, outer);
+    if (id < 0) continue;  // reported where it is used
+    const Node& n = outer.builder->node(id);
+    if (n.op == &ops::constant || n.op == &ops::dims) continue;
+    body.captured.push_back(id);
+    scope.names[name] = b.parameter(std::string(name), n.type);
+  }
+  Entered entered(*this, scope);
+  add_initializers(graph, scope);
+  for (const NodeProto& node : graph.node) convert_node(node, scope);
+  std::vector<Id> results;
+  std::vector<std::string> names;
+  for (const ValueInfoProto& v : graph.output) {
+    results.push_back(look_up(v.name, scope, nullptr));
+    names.emplace_back(v.name);
+    body.results.push_back(b.type(results.back()));
+  }
+  b.finish(std::move(results), std::move(names));
+  --depth_;
+  return body;
+}
+
+void Importer::needs_values(const Builder& b, Id id, const Conversion& c) {
+  std::set<std::string> names;
+  std::set<Id> seen;
+  std::vector<Id> todo{id};
+  bool computed = scope().outer != nullptr;
+  while (!todo.empty()) {
+    const Id at = todo.back();
+    todo.pop_back();
+    if (!seen.insert(at).second) continue;
+    const Node& n = b.node(at);
+    if (n.op == &ops::parameter) {
+      if (n.type.is_tensor() && (n.type.element.is_integer() || n.type.element.is_float()) &&
+          at < static_cast<Id>(b.size()))
+        names.insert(b.parameter_name(at));
+      else
+        computed = true;
+    }
+    todo.insert(todo.end(), n.inputs.begin(), n.inputs.end());
+  }
+  if (computed || names.empty()) c.refuse("a value that decides shapes or axes is computed at run time");
+  throw NeedsValues(cat(where(c.node), ": the values of some inputs decide shapes or axes"),
+                    std::vector<std::string>(names.begin(), names.end()));
+}
+
+Module import_model(const Model& model, const ImportOptions& options) {
+  const auto file = [&](const std::string& what) { return cat(model.storage->name, ": ", what); };
+  Module m;
+  if (model.proto.graph) m.name = std::string(model.proto.graph->name);
+  if (m.name.empty()) m.name = "model";
+  try {
+    Importer(model, options, m).import_main();
+  } catch (const NeedsValues& e) {
+    throw NeedsValues(file(e.what()), e.inputs);
+  } catch (const Error& e) {
+    throw Error(file(e.what()));
+  }
+  return m;
+}
+
+}  // namespace tauto::onnx
