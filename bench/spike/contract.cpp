@@ -4,7 +4,7 @@
 // one pass over the tile of partial results (load, add, store) per block. Free forms keep one chain per
 // output over all of K, or over 512 steps with the running sum reloaded where the panels would not stay in
 // cache.
-#include "vec.h"
+#include "bench/spike/vec.h"
 
 namespace spike {
 namespace {

@@ -1,7 +1,7 @@
 // exp and a reciprocal for the spike: a free form and a tree of correctly rounded operations.
 #pragma once
 
-#include "vec.h"
+#include "bench/spike/vec.h"
 
 namespace spike {
 namespace {

@@ -8,7 +8,7 @@
 #include <cstdlib>
 #include <fstream>
 
-#include "spike.h"
+#include "bench/spike/spike.h"
 
 namespace spike {
 namespace {

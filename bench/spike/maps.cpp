@@ -1,7 +1,7 @@
 // Elementary functions as fixed expression trees of correctly rounded operations, against free forms of the
 // same class of accuracy (shorter polynomials, rcp14 with one Newton step). The coefficients are Chebyshev
 // fits, good enough to cost what the final ones will cost; the trees that ship live with the operators.
-#include "elementary.h"
+#include "bench/spike/elementary.h"
 
 namespace spike {
 namespace {

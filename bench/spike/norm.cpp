@@ -2,8 +2,8 @@
 //
 // Sums follow the definition the reductions' part of the spike arrived at: 16 partial sums by index modulo
 // 16, chains cut every 256 terms, pieces added left to right, then the halving tree.
-#include "elementary.h"
-#include "sums.h"
+#include "bench/spike/elementary.h"
+#include "bench/spike/sums.h"
 
 namespace spike {
 namespace {

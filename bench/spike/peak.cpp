@@ -1,7 +1,7 @@
 // The peak of one core: independent fma chains in registers.
 #include <chrono>
 
-#include "vec.h"
+#include "bench/spike/vec.h"
 
 namespace spike {
 

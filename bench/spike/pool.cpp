@@ -6,7 +6,7 @@
 // once, and only if it is up the careful kernel runs over the same data. Since max is associative under the
 // rule (of equals, the last), rows of a window may be shared between windows. All kernels: no padding, layout
 // [C/W][H][Wd][W].
-#include "vec.h"
+#include "bench/spike/vec.h"
 
 namespace spike {
 namespace {

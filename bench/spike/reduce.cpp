@@ -5,7 +5,7 @@
 // sums are alive (too many: they do not fit the registers). Where lanes are outputs (columns, NCHW16c over H
 // and W) an implementation need not keep all L alive: the partial sums of one residue modulo L/8 form a
 // subtree, so it walks the run once per residue with 8 accumulators, and combines the L/8 results at the end.
-#include "vec.h"
+#include "bench/spike/vec.h"
 
 namespace spike {
 namespace {

@@ -2,7 +2,7 @@
 // kernels.
 #pragma once
 
-#include "vec.h"
+#include "bench/spike/vec.h"
 
 #ifndef SPIKE_Q
 #define SPIKE_Q 16

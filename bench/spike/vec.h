@@ -8,7 +8,7 @@
 #include <cmath>
 #include <cstring>
 
-#include "spike.h"
+#include "bench/spike/spike.h"
 
 #ifdef __AVX512F__
 #define SPIKE_ISA avx512
