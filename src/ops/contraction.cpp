@@ -51,6 +51,8 @@ struct Checked {
   int operand;
   const BoundAccess::Index* index;
   int64_t stride;  // of the operand's (packed) memory along this dim
+  Ints deltas;     // per term of a block: what the reduction axes add
+  int64_t base = 0;
 };
 
 template <class C>
@@ -70,14 +72,14 @@ class Contraction {
     for (size_t i = 0; i < shape.size(); ++i)
       if (static_cast<int>(i) != v_) outer.push_back(i);
     const Shape strides = strides_of_output(shape);
+    const int64_t n = v_ < 0 ? 1 : shape[static_cast<size_t>(v_)];
+    const int64_t step = v_ < 0 ? 1 : strides[static_cast<size_t>(v_)];
     point_.assign(access_.extents.size(), 0);
+    sums_.resize(static_cast<size_t>(n + kLanes));
     for (int64_t done = 0;; ++done) {
       int64_t at = 0;
       for (size_t i : outer) at += point_[i] * strides[i];
-      const int64_t n = v_ < 0 ? 1 : shape[static_cast<size_t>(v_)];
-      const int64_t step = v_ < 0 ? 1 : strides[static_cast<size_t>(v_)];
-      for (int64_t lane = 0; lane < n; lane += kLanes)
-        row(at, lane, std::min<int64_t>(kLanes, n - lane), step);
+      row(at, n, step);
       if (done % 256 == 0) context_.poll();
       size_t d = outer.size();
       for (; d-- > 0;) {
@@ -90,6 +92,18 @@ class Contraction {
 
  private:
   static constexpr int64_t kLanes = 64;
+  static constexpr int64_t kPackReuse = 8;
+
+  // (before, inner, rest) → (before, rest, inner), in squares that stay in cache.
+  static void transpose(const C* from, C* to, int64_t before, int64_t inner, int64_t rest) {
+    constexpr int64_t kSquare = 16;
+    for (int64_t p = 0; p < before; ++p, from += inner * rest, to += inner * rest)
+      for (int64_t x0 = 0; x0 < inner; x0 += kSquare)
+        for (int64_t r0 = 0; r0 < rest; r0 += kSquare)
+          for (int64_t r = r0; r < std::min(rest, r0 + kSquare); ++r)
+            for (int64_t x = x0; x < std::min(inner, x0 + kSquare); ++x)
+              to[r * inner + x] = from[x * rest + r];
+  }
 
   static Shape strides_of_output(const Shape& shape) {
     Shape s(shape.size(), 1);
@@ -144,33 +158,40 @@ class Contraction {
     }
   }
 
-  // Memory layout of operand i: v's dim last (repacked if it is not), lane stride = v's coefficient.
+  // Rows that read one element of operand i at the same point of its own axes: how often a repacked copy is
+  // used.
+  int64_t reuse(int i) const {
+    int64_t n = 1;
+    for (int axis = 0; axis < access_.outputs; ++axis)
+      if (axis != v_ && dim_of_axis(i, axis) == -1) n *= access_.extents[static_cast<size_t>(axis)];
+    return n;
+  }
+
+  // Memory layout of operand i: v's dim last (repacked if that pays), lane stride = v's coefficient · v's
+  // stride.
   void lay_out(int i) {
     const auto& dims = access_.operands[static_cast<size_t>(i)];
     const int last = v_ < 0 ? -1 : dim_of_axis(i, v_);
+    const bool pack = last >= 0 && last + 1 != static_cast<int>(dims.size()) && reuse(i) >= kPackReuse;
     std::vector<size_t> order;
     for (size_t d = 0; d < dims.size(); ++d)
-      if (static_cast<int>(d) != last) order.push_back(d);
-    if (last >= 0) order.push_back(static_cast<size_t>(last));
+      if (!pack || static_cast<int>(d) != last) order.push_back(d);
+    if (pack) order.push_back(static_cast<size_t>(last));
     strides_[i].assign(dims.size(), 1);
     int64_t stride = 1;
     for (size_t k = order.size(); k-- > 0;) {
       strides_[i][order[k]] = stride;
       stride *= dims[order[k]].dim;
     }
-    lane_[i] = last < 0 ? 0 : dims[static_cast<size_t>(last)].coefficients[static_cast<size_t>(v_)];
-    if (last >= 0 && last + 1 != static_cast<int>(dims.size())) {
+    step_[i] = last < 0 ? 0 : dims[static_cast<size_t>(last)].coefficients[static_cast<size_t>(v_)];
+    lane_[i] = last < 0 ? 0 : step_[i] * strides_[i][static_cast<size_t>(last)];
+    if (pack) {
       packed_[i].resize(static_cast<size_t>(stride));
       const int64_t inner = dims[static_cast<size_t>(last)].dim;
       int64_t rest = 1, before = 1;
       for (size_t d = static_cast<size_t>(last) + 1; d < dims.size(); ++d) rest *= dims[d].dim;
       for (int d = 0; d < last; ++d) before *= dims[static_cast<size_t>(d)].dim;
-      for (int64_t p = 0; p < before; ++p)
-        for (int64_t r0 = 0; r0 < rest; r0 += 16)  // 16 columns at a time: both sides stay in cache
-          for (int64_t x = 0; x < inner; ++x)
-            for (int64_t r = r0; r < std::min(rest, r0 + 16); ++r)
-              packed_[i][static_cast<size_t>((p * rest + r) * inner + x)] =
-                  data_[i][(p * inner + x) * rest + r];
+      transpose(data_[i], packed_[i].data(), before, inner, rest);
       data_[i] = packed_[i].data();
     }
     for (size_t d = 0; d < dims.size(); ++d) {
@@ -178,7 +199,7 @@ class Contraction {
       if (static_cast<int>(d) == last)
         ranged_[i] = &dims[d];
       else
-        checked_.push_back({i, &dims[d], strides_[i][d]});
+        checked_.push_back({i, &dims[d], strides_[i][d], {}});
     }
   }
 
@@ -202,7 +223,6 @@ class Contraction {
       for (size_t k = 0; k < at.size(); ++k) s += at[k] * x.coefficients[first + k];
       return s;
     };
-    deltas_.assign(checked_.size() + 2, {});
     for (int64_t t = 0; t < n; ++t) {
       for (int i = 0; i < 2; ++i) {
         int64_t offset = 0;
@@ -210,9 +230,9 @@ class Contraction {
         for (size_t d = 0; d < dims.size(); ++d)
           if (dims[d].divisor == 1) offset += delta(dims[d]) * strides_[i][d];
         taps_[i].push_back(offset);
-        if (ranged_[i]) deltas_[checked_.size() + static_cast<size_t>(i)].push_back(delta(*ranged_[i]));
+        if (ranged_[i]) deltas_[i].push_back(delta(*ranged_[i]));
       }
-      for (size_t c = 0; c < checked_.size(); ++c) deltas_[c].push_back(delta(*checked_[c].index));
+      for (Checked& c : checked_) c.deltas.push_back(delta(*c.index));
       for (size_t k = extents.size(); k-- > 0;) {
         if (++at[k] < extents[k]) break;
         at[k] = 0;
@@ -226,56 +246,72 @@ class Contraction {
     return s;
   }
 
-  // Lanes [lane, lane + n) of the row at the current point of the outer axes.
-  void row(int64_t out_at, int64_t lane, int64_t n, int64_t out_step) {
-    C sum[kLanes], chain[kLanes];
-    std::fill_n(sum, kLanes, zero_);
-    const bool plain = checked_.empty() && !ranged_[0] && !ranged_[1];
+  // The row of n lanes at the current point of the outer axes.
+  void row(int64_t out_at, int64_t n, int64_t out_step) {
+    C* sum = sums_.data();
+    std::fill_n(sum, n, zero_);
+    const bool ranged = ranged_[0] || ranged_[1];
     for (int64_t block = 0; block < outer_extent_; block += steps_) {
       if (outermost_ < point_.size()) point_[outermost_] = block;
       int64_t start[2];
       for (int i = 0; i < 2; ++i) {
-        start[i] = lane * lane_[i];
+        start[i] = 0;
         const auto& dims = access_.operands[static_cast<size_t>(i)];
         for (size_t d = 0; d < dims.size(); ++d)
           if (dims[d].divisor == 1) start[i] += base(dims[d]) * strides_[i][d];
       }
-      const int64_t terms = std::min(steps_, outer_extent_ - block) * inner_terms_;
-      std::fill_n(chain, kLanes, zero_);
-      if (plain && n == kLanes)
-        plain_block<kLanes>(start, terms, chain);
-      else if (plain && n == kLanes / 2)
-        plain_block<kLanes / 2>(start, terms, chain);
-      else if (plain)
-        for (int64_t t = 0; t < terms; ++t)
-          lanes(data_[0] + start[0] + taps_[0][t], data_[1] + start[1] + taps_[1][t], chain, 0, n);
-      else
-        checked_block(start, terms, lane, n, chain);
-      for (int64_t j = 0; j < kLanes; ++j) sum[j] = sum[j] + chain[j];
+      int64_t terms = std::min(steps_, outer_extent_ - block) * inner_terms_;
+      const int64_t *ta = taps_[0].data(), *tb = taps_[1].data();
+      if (!checked_.empty()) {
+        terms = inside_terms(terms);
+        ta = inside_[0].data(), tb = inside_[1].data();
+      }
+      const C *a = data_[0] + start[0], *b = data_[1] + start[1];
+      for (int64_t lane = 0; lane < n; lane += kLanes, a += kLanes * lane_[0], b += kLanes * lane_[1]) {
+        const int64_t live = std::min(kLanes, n - lane);
+        C chain[kLanes];
+        std::fill_n(chain, live, zero_);
+        if (ranged)
+          ranged_block(a, ta, b, tb, terms, lane, live, chain);
+        else
+          plain_block(a, ta, b, tb, terms, live, chain);
+        for (int64_t j = 0; j < live; ++j) sum[lane + j] = sum[lane + j] + chain[j];
+      }
     }
     if (outermost_ < point_.size()) point_[outermost_] = 0;
-    for (int64_t j = 0; j < n; ++j) out_[out_at + (lane + j) * out_step] = sum[j];
+    for (int64_t j = 0; j < n; ++j) out_[out_at + j * out_step] = sum[j];
   }
 
-  template <int64_t N>
-  void plain_block(const int64_t* start, int64_t terms, C* chain) const {
-    const C *a = data_[0] + start[0], *b = data_[1] + start[1];
-    const int64_t *ta = taps_[0].data(), *tb = taps_[1].data();
-    if (lane_[0] == 0 && lane_[1] == 1) {
-      one_vector<N>(a, ta, b, tb, terms, chain);
-    } else if (lane_[0] == 1 && lane_[1] == 0) {
-      one_vector<N>(b, tb, a, ta, terms, chain);
-    } else {
-      for (int64_t t = 0; t < terms; ++t) lanes(a + ta[t], b + tb[t], chain, 0, N);
+  void plain_block(const C* a, const int64_t* ta, const C* b, const int64_t* tb, int64_t terms, int64_t n,
+                   C* chain) const {
+    if (n % 32 == 0 && lane_[0] == 0 && lane_[1] == 1) return one_vector(a, ta, b, tb, terms, n, chain);
+    if (n % 32 == 0 && lane_[0] == 1 && lane_[1] == 0) return one_vector(b, tb, a, ta, terms, n, chain);
+    if (n % 8 == 0 && lane_[0] == 0) return strided_vector(a, ta, b, tb, lane_[1], terms, n, chain);
+    if (n % 8 == 0 && lane_[1] == 0) return strided_vector(b, tb, a, ta, lane_[0], terms, n, chain);
+    for (int64_t t = 0; t < terms; ++t) lanes(a + ta[t], b + tb[t], chain, 0, n);
+  }
+
+  // An operand that is read too seldom to repack: eight lanes walk their own memory side by side.
+  static void strided_vector(const C* scalar, const int64_t* ts, const C* vector, const int64_t* tv,
+                             int64_t step, int64_t terms, int64_t n, C* chain) {
+    constexpr int64_t kPart = 8;
+    for (int64_t part = 0; part < n; part += kPart) {
+      C acc[kPart];
+      for (int64_t j = 0; j < kPart; ++j) acc[j] = chain[part + j];
+      for (int64_t t = 0; t < terms; ++t) {
+        const C s = scalar[ts[t]];
+        const C* v = vector + tv[t] + part * step;
+        for (int64_t j = 0; j < kPart; ++j) acc[j] = num::fma(s, v[j * step], acc[j]);
+      }
+      for (int64_t j = 0; j < kPart; ++j) chain[part + j] = acc[j];
     }
   }
 
   // The accumulators are a local array of fixed size, so that they stay in registers.
-  template <int64_t N>
   static void one_vector(const C* scalar, const int64_t* ts, const C* vector, const int64_t* tv,
-                         int64_t terms, C* chain) {
+                         int64_t terms, int64_t n, C* chain) {
     constexpr int64_t kPart = 32;
-    for (int64_t part = 0; part < N; part += kPart) {
+    for (int64_t part = 0; part < n; part += kPart) {
       C acc[kPart];
       for (int64_t j = 0; j < kPart; ++j) acc[j] = chain[part + j];
       for (int64_t t = 0; t < terms; ++t) {
@@ -295,6 +331,9 @@ class Contraction {
     } else if (sa == 1 && sb == 0) {
       const C s = *b;
       for (int64_t j = from; j < to; ++j) chain[j] = num::fma(s, a[j], chain[j]);
+    } else if (sa == 0) {
+      const C s = *a;
+      for (int64_t j = from; j < to; ++j) chain[j] = num::fma(s, b[j * sb], chain[j]);
     } else if (sa == 1 && sb == 1) {
       for (int64_t j = from; j < to; ++j) chain[j] = num::fma(a[j], b[j], chain[j]);
     } else {
@@ -302,35 +341,52 @@ class Contraction {
     }
   }
 
-  void checked_block(int64_t* start, int64_t terms, int64_t lane, int64_t n, C* chain) {
-    int64_t bases[16], range_base[2] = {0, 0};
-    CHECK(checked_.size() <= 16);
-    for (size_t c = 0; c < checked_.size(); ++c) bases[c] = base(*checked_[c].index);
+  // The terms of this block whose checked indices are inside, in order; returns how many.
+  int64_t inside_terms(int64_t terms) {
+    for (Checked& c : checked_) c.base = base(*c.index);
+    for (int i = 0; i < 2; ++i) inside_[i].resize(taps_[i].size());
     for (int i = 0; i < 2; ++i)
-      if (ranged_[i]) range_base[i] = base(*ranged_[i]) + lane * lane_[i];
+      if (ranged_[i]) inside_deltas_[i].resize(taps_[i].size());
+    int64_t n = 0;
     for (int64_t t = 0; t < terms; ++t) {
-      int64_t at[2] = {start[0] + taps_[0][static_cast<size_t>(t)],
-                       start[1] + taps_[1][static_cast<size_t>(t)]};
+      int64_t at[2] = {taps_[0][static_cast<size_t>(t)], taps_[1][static_cast<size_t>(t)]};
       bool inside = true;
-      for (size_t c = 0; c < checked_.size(); ++c) {
-        const BoundAccess::Index& x = *checked_[c].index;
-        int64_t index = bases[c] + deltas_[c][static_cast<size_t>(t)];
-        if (x.divisor != 1) {
-          inside &= index >= 0 && index % x.divisor == 0;
-          index /= x.divisor;
-          at[checked_[c].operand] += index * checked_[c].stride;
+      for (const Checked& c : checked_) {
+        int64_t index = c.base + c.deltas[static_cast<size_t>(t)];
+        if (c.index->divisor != 1) {
+          inside &= index >= 0 && index % c.index->divisor == 0;
+          index /= c.index->divisor;
+          at[c.operand] += index * c.stride;
         }
-        inside &= index >= 0 && index < x.dim;
+        inside &= index >= 0 && index < c.index->dim;
       }
       if (!inside) continue;
+      for (int i = 0; i < 2; ++i) {
+        inside_[i][static_cast<size_t>(n)] = at[i];
+        if (ranged_[i]) inside_deltas_[i][static_cast<size_t>(n)] = deltas_[i][static_cast<size_t>(t)];
+      }
+      ++n;
+    }
+    return n;
+  }
+
+  // Along v some lanes fall outside: each term has its own range of lanes, 0 ≤ first + step·j < dim.
+  void ranged_block(const C* a, const int64_t* ta, const C* b, const int64_t* tb, int64_t terms, int64_t lane,
+                    int64_t n, C* chain) const {
+    int64_t bases[2] = {0, 0};
+    for (int i = 0; i < 2; ++i)
+      if (ranged_[i]) bases[i] = base(*ranged_[i]) + lane * step_[i];
+    for (int64_t t = 0; t < terms; ++t) {
       int64_t from = 0, to = n;
       for (int i = 0; i < 2; ++i) {
         if (!ranged_[i]) continue;
-        // 0 ≤ first + step·j < dim
-        const int64_t first =
-            range_base[i] + deltas_[checked_.size() + static_cast<size_t>(i)][static_cast<size_t>(t)];
-        const int64_t step = lane_[i], dim = ranged_[i]->dim;
-        if (step > 0) {
+        const Ints& deltas = checked_.empty() ? deltas_[i] : inside_deltas_[i];
+        const int64_t step = step_[i], dim = ranged_[i]->dim;
+        const int64_t first = bases[i] + deltas[static_cast<size_t>(t)];
+        if (step == 1) {
+          from = std::max(from, -first);
+          to = std::min(to, dim - first);
+        } else if (step > 0) {
           if (first < 0) from = std::max(from, (-first + step - 1) / step);
           to = std::min(to, first >= dim ? 0 : (dim - first + step - 1) / step);
         } else {
@@ -338,7 +394,7 @@ class Contraction {
           to = std::min(to, first < 0 ? 0 : first / -step + 1);
         }
       }
-      if (from < to) lanes(data_[0] + at[0], data_[1] + at[1], chain, from, to);
+      if (from < to) lanes(a + ta[t], b + tb[t], chain, from, to);
     }
   }
 
@@ -349,11 +405,14 @@ class Contraction {
   const C* data_[2];
   std::vector<C> packed_[2];
   Shape strides_[2];
-  int64_t lane_[2] = {0, 0};  // step of each operand per lane
+  int64_t lane_[2] = {0, 0};  // step of each operand's memory per lane
+  int64_t step_[2] = {0, 0};  // step of its ranged index per lane
   const BoundAccess::Index* ranged_[2] = {nullptr, nullptr};
   std::vector<Checked> checked_;
   Ints taps_[2];
-  std::vector<Ints> deltas_;  // per checked index, then per operand's ranged index
+  Ints deltas_[2];                     // per term: what the reduction axes add to the ranged index
+  Ints inside_[2], inside_deltas_[2];  // taps_ and deltas_ of the terms that are inside
+  std::vector<C> sums_;
   int v_ = -1;
   size_t outermost_ = 0;  // the axis which is cut into blocks
   int64_t steps_ = 1, outer_extent_ = 1, inner_terms_ = 1;

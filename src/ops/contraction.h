@@ -1,4 +1,4 @@
-// The evaluator of contractions: fixed blocks of at most 512 terms, each one chain of fma from +0, block sums
+// The evaluator of contractions: fixed blocks of at most 144 terms, each one chain of fma from +0, block sums
 // added from +0 left to right (docs/semantics.md, "Contraction").
 #pragma once
 
@@ -23,8 +23,9 @@ struct BoundAccess {
 };
 
 // How the ordered reduction axes are cut: axes of extent 1 are ignored; a block is `steps` values of the
-// outermost remaining axis, the largest power of two with steps × inner extents ≤ 512, at least 1.
-inline constexpr int64_t kBlockTerms = 512;
+// outermost remaining axis, the largest power of two with steps × inner extents ≤ 144, at least 1 (144 = 16
+// channels of a 3×3 window; why not more: docs/semantics.md, "The spike").
+inline constexpr int64_t kBlockTerms = 144;
 int64_t block_steps(std::span<const int64_t> reduction_extents);
 
 // out = Σ a·b over row-major operands in compute form: C = float, double, int32_t, int64_t, IInterval, Term.
