@@ -94,15 +94,46 @@ Id Builder::add(const Op& op, std::vector<Id> inputs, Attributes attributes) {
   return insert(std::move(n));
 }
 
-// Runs the reference over integer expressions. What has no reference in Dims (floats, undecided comparisons)
-// stays.
+namespace {
+
+// Runs the reference; what it has no value for (undecided comparisons, overflow of an expression) stays a
+// node.
+std::optional<Tensor> evaluate(const Node& n, const std::vector<Value>& in, Rep rep) {
+  EvalContext c(*n.op, n.attributes, in, n.type, rep);
+  try {
+    n.op->eval(c);
+  } catch (const Unknown&) {
+    return std::nullopt;
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+  if (!c.out.is_tensor() || c.out.tensor.rep() != rep) return std::nullopt;
+  return std::move(c.out.tensor);
+}
+
+}  // namespace
+
+// Small constants are computed exactly; integers with symbols as expressions.
 std::optional<Node> Builder::fold(const Node& n) const {
-  const auto foldable = [](const Type& t) {
-    return t.is_tensor() && t.is_static() && (t.element.is_integer() || t.element.is_bool()) &&
-           t.element != u64 && element_count(static_shape(t)) <= kShapeArithmeticElements;
+  if (!n.op->eval || n.op->is(kEffect) || n.op->is(kControl) || n.inputs.empty() || !n.type.is_tensor() ||
+      !n.type.is_static() || element_count(static_shape(n.type)) > kShapeArithmeticElements)
+    return std::nullopt;
+  const auto constant = [](Tensor t) {
+    Type type = type_of(t);
+    return Node{&ops::constant, {}, {{"value", std::move(t)}}, std::move(type)};
   };
-  if (!n.op->eval || n.op->is(kEffect) || n.op->is(kControl) || n.op == &ops::constant ||
-      n.op == &ops::dims || !foldable(n.type))
+  std::vector<Value> exact;
+  for (Id id : n.inputs) {
+    const Tensor* t = constant_of(id);
+    if (!t || t->count() > kShapeArithmeticElements) break;
+    exact.emplace_back(*t);
+  }
+  if (exact.size() == n.inputs.size()) {
+    auto t = evaluate(n, exact, Rep::Exact);
+    if (!t) return std::nullopt;
+    return constant(canonical_nan(std::move(*t)));
+  }
+  if (!(n.type.element.is_integer() || n.type.element.is_bool()) || n.type.element == u64)
     return std::nullopt;
   std::vector<Value> in;
   for (Id id : n.inputs) {
@@ -110,32 +141,22 @@ std::optional<Node> Builder::fold(const Node& n) const {
     if (!t) return std::nullopt;
     in.emplace_back(std::move(*t));
   }
-  if (in.empty()) return std::nullopt;
-  EvalContext c(*n.op, n.attributes, in, n.type, Rep::Dims);
-  try {
-    n.op->eval(c);
-  } catch (const Unknown&) {
-    return std::nullopt;
-  } catch (const Error&) {
-    return std::nullopt;  // overflow of an expression: leave it to run time
-  }
-  const Tensor& t = c.out.tensor;
-  if (!c.out.is_tensor() || t.rep() != Rep::Dims) return std::nullopt;
-  const std::span<const Dim> v = t.values<Dim>();
+  const auto t = evaluate(n, in, Rep::Dims);
+  if (!t) return std::nullopt;
+  const std::span<const Dim> v = t->values<Dim>();
   const bool literal = std::all_of(v.begin(), v.end(), [](const Dim& d) { return d.is_literal(); });
   if (!literal)
     return Node{&ops::dims,
                 {},
-                {{"values", Dims(v.begin(), v.end())}, {"shape", t.shape()}, {"type", t.type()}},
+                {{"values", Dims(v.begin(), v.end())}, {"shape", t->shape()}, {"type", t->type()}},
                 n.type};
-  Tensor exact(t.type(), t.shape());
-  for (int64_t i = 0; i < t.count(); ++i) {
+  Tensor r(t->type(), t->shape());
+  for (int64_t i = 0; i < r.count(); ++i) {
     const int64_t x = v[static_cast<size_t>(i)].literal();
-    __builtin_memcpy(static_cast<char*>(exact.raw()) + i * exact.element_bytes(), &x,
-                     static_cast<size_t>(exact.element_bytes()));
+    __builtin_memcpy(static_cast<char*>(r.raw()) + i * r.element_bytes(), &x,
+                     static_cast<size_t>(r.element_bytes()));
   }
-  Type type = type_of(exact);
-  return Node{&ops::constant, {}, {{"value", std::move(exact)}}, std::move(type)};
+  return constant(std::move(r));
 }
 
 std::optional<Dims> Builder::known(Id id) const { return known_value(node(id)); }

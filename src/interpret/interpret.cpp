@@ -2,6 +2,7 @@
 #include "interpret/interpret.h"
 
 #include "ops/number.h"
+#include "support/float_environment.h"
 
 namespace tauto {
 namespace {
@@ -203,6 +204,7 @@ static void canonicalise(Value& v) {
 }
 
 std::vector<Value> interpret(const Module& m, std::vector<Value> inputs, const InterpretOptions& options) {
+  const FloatEnvironment environment;
   for (Value& v : inputs) v = to_rep(v, options.rep);
   std::vector<Value> results = Evaluation(m, options).run(m.main(), std::move(inputs), {}, 0);
   for (Value& v : results) canonicalise(v);

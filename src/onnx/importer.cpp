@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "onnx/decode_tensor.h"
+#include "support/float_environment.h"
 
 namespace tauto::onnx {
 namespace {
@@ -391,6 +392,7 @@ void Importer::needs_values(const Builder& b, Id id, const Conversion& c) {
 }
 
 Module import_model(const Model& model, const ImportOptions& options) {
+  const FloatEnvironment environment;
   const auto file = [&](const std::string& what) { return cat(model.storage->name, ": ", what); };
   Module m;
   if (model.proto.graph) m.name = std::string(model.proto.graph->name);
