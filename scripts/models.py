@@ -111,7 +111,7 @@ def check_import(model: lib_models.Model) -> dict[str, Any]:
 
     loaded = tauto.load(model.path)
     text = loaded.text()
-    again = tauto.parse_text(text).text()
+    again = tauto.parse(text, loaded.side()).text()
     return {"wrong": [] if again == text else ["print -> parse -> print gives another text"]}
 
 

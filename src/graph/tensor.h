@@ -61,6 +61,7 @@ class Tensor {
   int64_t element_bytes() const { return element_bytes_; }
   int64_t bytes() const { return count_ * element_bytes_; }
   bool defined() const { return data_ != nullptr; }
+  bool is_unique() const { return data_.use_count() == 1; }  // nobody else holds the memory
 
   const void* raw() const { return data_.get(); }
   void* raw() { return const_cast<void*>(data_.get()); }

@@ -36,6 +36,7 @@ std::vector<Unsupported> unsupported_nodes(const ModelProto& model);
 // Signature as the file states it, without importing.
 struct Signature {
   std::vector<std::pair<std::string, Type>> inputs, outputs;  // inputs: without initializers
+  std::vector<std::pair<std::string, Type>> defaults;         // inputs that have an initializer
 };
 Signature signature_of(const Model& model);
 

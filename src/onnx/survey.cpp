@@ -55,7 +55,7 @@ Signature signature_of(const Model& model) {
     list.emplace_back(std::string(v.name), v.type ? importer.type_of(*v.type, b) : Type::unranked(f32));
   };
   for (const ValueInfoProto& v : g.input)
-    if (!initialized.count(v.name)) add(v, s.inputs);
+    add(v, initialized.count(v.name) ? s.defaults : s.inputs);
   for (const ValueInfoProto& v : g.output) add(v, s.outputs);
   return s;
 }

@@ -1,0 +1,208 @@
+// The module tauto._tauto: Model and its two sources. Every call that computes lets other Python threads run,
+// and looks for Ctrl-C a few times a second.
+#include <nanobind/nanobind.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/variant.h>
+#include <nanobind/stl/vector.h>
+
+#include <chrono>
+#include <optional>
+#include <variant>
+
+#include "compile/model.h"
+#include "graph/text.h"
+#include "values.h"
+
+namespace nb = nanobind;
+using namespace nanobind::literals;  // "name"_a
+
+namespace tauto::python {
+namespace {
+
+// An input or output: what `inputs` and `outputs` list.
+struct Slot {
+  std::string name;
+  Type type;
+
+  const Type& innermost() const {
+    const Type* t = &type;
+    while (!t->is_tensor()) t = &t->parts[0];
+    return *t;
+  }
+  std::optional<std::vector<std::variant<int64_t, std::string>>> shape() const {
+    if (!type.is_tensor() || !type.ranked) return std::nullopt;
+    std::vector<std::variant<int64_t, std::string>> r;
+    for (const Dim& d : type.dims) {
+      if (d.is_literal())
+        r.emplace_back(d.literal());
+      else
+        r.emplace_back(text_of(d));
+    }
+    return r;
+  }
+};
+
+std::vector<Slot> slots(const NamedTypes& list) {
+  std::vector<Slot> r;
+  for (const auto& [name, type] : list) r.push_back({name, type});
+  return r;
+}
+
+// Polled often: asks Python every 50 ms. The exception that the signal's handler raised stays set.
+class Interrupts {
+ public:
+  bool operator()() {
+    const auto now = std::chrono::steady_clock::now();
+    if (now < next_) return false;
+    next_ = now + std::chrono::milliseconds(50);
+    const nb::gil_scoped_acquire gil;
+    return PyErr_CheckSignals() != 0;
+  }
+
+ private:
+  std::chrono::steady_clock::time_point next_ = std::chrono::steady_clock::now();
+};
+
+nb::list evaluate(const Model& model, RunInputs inputs, Rep rep) {
+  // Held until the results are wrapped: an input that is passed through is copied, not shared.
+  const std::vector<Value> held = inputs.values;
+  std::vector<Value> results;
+  Interrupts interrupts;
+  const std::function<bool()> cancelled = [&] { return interrupts(); };
+  try {
+    const nb::gil_scoped_release release;
+    InterpretOptions options;
+    options.rep = rep;
+    options.cancelled = &cancelled;
+    results = model.run(std::move(inputs), options);
+  } catch (const Cancelled&) {
+    throw nb::python_error();
+  }
+  nb::list list;
+  for (Value& v : results) list.append(object_of(std::move(v)));
+  return list;
+}
+
+RunInputs inputs_of(const Model& m, nb::handle named) {
+  NamedValues values;
+  const nb::object items = named.attr("items")();
+  for (nb::handle item : items) {
+    const auto name = nb::cast<std::string>(item[0]);
+    const Type* type = nullptr;
+    for (const NamedTypes* list : {&m.inputs(), &m.defaults()})
+      for (const auto& [n, t] : *list)
+        if (n == name) type = &t;
+    static const Type any = Type::unranked(f32);
+    values.emplace_back(name, type ? value_of(item[1], *type, cat("run: input \"", name, "\"")) : Value());
+  }
+  return m.order(std::move(values));
+}
+
+nb::object call(const Model& m, nb::args arguments) {
+  std::vector<Value> values;
+  for (size_t i = 0; i < arguments.size() && arguments.size() == m.inputs().size(); ++i) {
+    const auto& [name, type] = m.inputs()[i];
+    values.push_back(value_of(arguments[i], type, cat("run: input \"", name, "\"")));
+  }
+  values.resize(arguments.size());
+  nb::list results = evaluate(m, m.order(std::move(values)), Rep::Exact);
+  if (results.size() == 1) return results[0];
+  return results;
+}
+
+std::string repr(const Model& m) {
+  const auto list = [](const NamedTypes& types) {
+    std::string s;
+    for (const auto& [name, type] : types) s += cat(s.empty() ? "" : ", ", name, ": ", type);
+    return s;
+  };
+  return cat("tauto.Model(", list(m.inputs()), ") -> (", list(m.outputs()), ")");
+}
+
+Model from_bytes(const nb::bytes& bytes, const std::string& folder) {
+  const std::span<const uint8_t> span(static_cast<const uint8_t*>(bytes.data()), bytes.size());
+  Bytes b{{bytes.inc_ref().ptr(),
+           [](PyObject* p) {
+             if (!Py_IsInitialized()) return;
+             const nb::gil_scoped_acquire gil;
+             Py_DECREF(p);
+           }},
+          span};
+  const nb::gil_scoped_release release;
+  return Model::from_bytes(std::move(b), "model", folder);
+}
+
+}  // namespace
+
+NB_MODULE(_tauto, m) {
+  nb::exception<Error>(m, "Error", PyExc_ValueError);
+  nb::exception<InternalError>(m, "InternalError", PyExc_RuntimeError);
+  m.attr("semantics_version") = kSemanticsVersion;
+
+  nb::class_<Slot>(m, "Slot", "One input or output of a model.")
+      .def_ro("name", &Slot::name)
+      .def_prop_ro(
+          "dtype", [](const Slot& s) { return dtype_name(s.innermost().element); },
+          "The name of the elements' numpy dtype (for bfloat16 and smaller ones: ml_dtypes'); \"str\" for "
+          "strings.")
+      .def_prop_ro(
+          "shape", &Slot::shape,
+          "Sizes and names of sizes that a run decides; None for sequences, optionals and tensors of "
+          "any rank.")
+      .def_prop_ro(
+          "type", [](const Slot& s) { return text_of(s.type); }, "The type as graphs' text has it.")
+      .def("__repr__", [](const Slot& s) { return cat(s.name, ": ", s.type); });
+
+  nb::class_<Model>(m, "Model", "A neural network, see `load`. May be used by several threads at once.")
+      .def_prop_ro(
+          "inputs", [](const Model& m) { return slots(m.inputs()); }, "What a run must be given.")
+      .def_prop_ro(
+          "defaults", [](const Model& m) { return slots(m.defaults()); },
+          "Inputs that have a value in the model, which a run may replace.")
+      .def_prop_ro(
+          "outputs", [](const Model& m) { return slots(m.outputs()); }, "What a run returns, in this order.")
+      .def("__call__", &call, "inputs"_a,
+           "Runs the model on arrays in the order of `inputs`. Returns the one output, or a list.")
+      .def(
+          "run",
+          [](const Model& m, nb::handle inputs) { return evaluate(m, inputs_of(m, inputs), Rep::Exact); },
+          "inputs"_a,
+          "Runs the model on {name: array}. Returns the outputs in the order of `outputs`. Arrays are not "
+          "converted: another dtype or shape than declared is an Error.")
+      .def(
+          "ideal",
+          [](const Model& m, nb::handle inputs) { return evaluate(m, inputs_of(m, inputs), Rep::Ideal); },
+          "inputs"_a, "As `run`, computed in float64 without rounding to the model's types in between.")
+      .def(
+          "interval",
+          [](const Model& m, nb::handle inputs) { return evaluate(m, inputs_of(m, inputs), Rep::Interval); },
+          "inputs"_a,
+          "As `run`: for each output a pair (lo, hi) of arrays, float64 or for integers and bools int64, "
+          "that "
+          "enclose what any legal execution of the model returns.")
+      .def(
+          "text", [](const Model& m) { return print(*m.module()).text; },
+          "The graph as text; the bytes of big constants are in `side`.")
+      .def(
+          "side",
+          [](const Model& m) {
+            const std::string side = print(*m.module()).side;
+            return nb::bytes(side.data(), side.size());
+          },
+          "The bytes that `parse` needs beside `text`.")
+      .def("__repr__", &repr);
+
+  m.def(
+      "load_file", [](const std::string& path) { return Model::load(path); }, "path"_a,
+      nb::call_guard<nb::gil_scoped_release>());
+  m.def("load_bytes", &from_bytes, "data"_a, "folder"_a = "");
+  m.def(
+      "parse",
+      [](const std::string& text, const nb::bytes& side) {
+        return Model::from_text(text, {side.c_str(), side.size()});
+      },
+      "text"_a, "side"_a = nb::bytes("", 0), "The model of a graph's text and side bytes.");
+}
+
+}  // namespace tauto::python

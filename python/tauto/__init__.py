@@ -1,0 +1,39 @@
+"""Neural networks as programs with one exact meaning.
+
+    m = tauto.load("model.onnx")
+    y = m(x)                        # numpy in, numpy out
+    y, = m.run({"x": x})
+    (lo, hi), = m.interval({"x": x})
+
+Every mistake in a model or an input is a `tauto.Error` (a ValueError) that says where, what was required and
+what was given.
+"""
+
+import os as _os
+
+from . import _cpu
+
+if (_problem := _cpu.problem()) is not None:
+    raise ImportError(_problem)
+
+from ._tauto import Error, InternalError, Model, Slot, parse, semantics_version
+from ._tauto import load_bytes as _load_bytes
+from ._tauto import load_file as _load_file
+
+__version__ = "0.1.0"
+__all__ = ["Error", "InternalError", "Model", "Slot", "load", "parse", "semantics_version"]
+
+for _class in (Error, InternalError, Model, Slot):
+    _class.__module__ = "tauto"
+
+
+def load(source, *, folder=""):
+    """The model in a file (ONNX, or the text of a graph), in bytes, or an `onnx.ModelProto`.
+
+    `folder` is where the external data of a model given as bytes lie; without one they are refused.
+    """
+    if hasattr(source, "SerializeToString"):
+        source = source.SerializeToString()
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        return _load_bytes(bytes(source), _os.fspath(folder))
+    return _load_file(_os.fspath(source))

@@ -1,0 +1,64 @@
+// A model, ready to run: what the command, the Python module and the C++ API (include/tauto) stand on.
+//
+//   Model m = Model::load("m.onnx");                   ONNX, or the text form of a graph (graph/text.h)
+//   std::vector<Value> out = m.run(m.order(named));    results in the order of m.outputs()
+//
+// The graph is made when the model is loaded. Where the values of some inputs decide shapes or axes (a
+// Reshape to a shape that is an input), no one graph exists: the model loads all the same, and a run imports
+// it for the values it is given. The last 16 graphs so made are kept. The same is done when a run gives a
+// value to an initializer that the file also lists as an input (its default).
+//
+// A Model is a handle, cheap to copy; all members may be called from several threads at once.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "interpret/interpret.h"
+#include "support/file.h"
+
+namespace tauto {
+
+using NamedValues = std::vector<std::pair<std::string, Value>>;
+using NamedTypes = std::vector<std::pair<std::string, Type>>;
+
+// The values of a run: one for each of Model::inputs(), and those initializers that it replaces.
+struct RunInputs {
+  std::vector<Value> values;
+  std::map<std::string, Tensor> replaced;
+};
+
+class Model {
+ public:
+  // A graph's text is recognised by its first word, "module"; the bytes of its big constants are in
+  // path + ".side". Throws Error naming the file, and the node if there is one.
+  static Model load(const std::string& path);
+  // An ONNX model. `name` is how errors call the bytes, `folder` where external data lie ("": nowhere).
+  static Model from_bytes(Bytes bytes, std::string name, std::string folder = "");
+  static Model from_text(std::string_view text, std::string_view side = {});
+
+  const NamedTypes& inputs() const;    // without those that have a default
+  const NamedTypes& defaults() const;  // initializers that are inputs too: given or not, as one likes
+  const NamedTypes& outputs() const;
+
+  // Checks names, element types, ranks and dimensions. Throws Error: run: input "x": required …, got …
+  RunInputs order(NamedValues named) const;
+  RunInputs order(std::vector<Value> in_order) const;
+
+  std::vector<Value> run(RunInputs inputs, const InterpretOptions& options = {}) const;
+
+  // The graph that a run with these inputs evaluates.
+  std::shared_ptr<const Module> module(const RunInputs& inputs) const;
+  // The graph for all inputs. Error: there is none, see above.
+  std::shared_ptr<const Module> module() const;
+
+ private:
+  struct Source;
+  explicit Model(std::shared_ptr<Source> source) : source_(std::move(source)) {}
+  std::shared_ptr<Source> source_;
+};
+
+}  // namespace tauto
