@@ -1,0 +1,36 @@
+// The frame of every pass over graphs: functions are rebuilt node by node, callees before callers.
+//
+// A pass gives one function `step(Rewrite&, old id) -> new id`; most nodes are copied. Whatever it replaces
+// by something else it records in the ledger with its contract.
+#pragma once
+
+#include <functional>
+
+#include "graph/builder.h"
+
+namespace tauto {
+
+class Rewrite {
+ public:
+  Builder& b;
+  const Function& from;
+
+  Rewrite(Builder& b, const Function& from, std::string pass) : b(b), from(from), pass_(std::move(pass)) {}
+
+  const Node& node(Id old) const { return from.node(old); }
+  Id moved(Id old) const { return moved_[static_cast<size_t>(old)]; }  // where an earlier node went
+  const Node& moved_input(Id old, size_t i) const { return b.node(moved(node(old).inputs[i])); }
+  Id copy(Id old);  // the same node over the moved inputs
+  // Records that `old` became `now` under `contract`.
+  void record(Id old, Id now, Contract contract = {});
+
+ private:
+  friend Module rewrite(const Module&, const std::string&, const std::function<Id(Rewrite&, Id)>&);
+  std::string pass_;
+  std::vector<Id> moved_;
+};
+
+// Rebuilds all functions of m; the result carries m's ledger with what the pass adds.
+Module rewrite(const Module& m, const std::string& pass, const std::function<Id(Rewrite&, Id)>& step);
+
+}  // namespace tauto
