@@ -19,7 +19,6 @@
 #pragma once
 
 #include <bit>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 
@@ -148,6 +147,19 @@ template <class F>
 TAUTO_TREE F at_least(F x, double low) {
   const F l = constant<F>(low);
   return select(less(x, l), l, x);
+}
+
+// a + b = sum + error.
+template <class F>
+struct ExactSum {
+  F sum;
+  F error;
+};
+template <class F>
+TAUTO_TREE ExactSum<F> exact_sum(F a, F b) {
+  const F sum = a + b;
+  const F part = sum - a;
+  return {sum, (a - (sum - part)) + (b - part)};
 }
 
 // c[0] + x (c[1] + x (c[2] + ...)), one fma per step.

@@ -140,18 +140,26 @@ bool same(T a, T b) {
 
 constexpr uint64_t kSeed = 7;
 
-TEST(Vocabulary, SufficesForEveryUnaryFunction) {
+TEST(Vocabulary, SufficesForEveryFunction) {
   std::mt19937_64 random(kSeed);
   std::uniform_real_distribution<float> unit(-1, 1);
-  for (int i = 0; i < 4000; ++i) {
+  for (int i = 0; i < 2000; ++i) {
     const uint64_t u = random();
     const float x = i % 2 ? std::bit_cast<float>(static_cast<uint32_t>(u)) : unit(random) * 20;
     const double d = i % 2 ? std::bit_cast<double>(u) : x;
+    const float e = unit(random) * 5;
 #define TAUTO_COMPARE(name, ...)                                 \
   EXPECT_TRUE(same(math::name(Only<float>{x}).v, math::name(x))) \
       << #name << "(" << x << "), seed " << kSeed;               \
   EXPECT_TRUE(same(math::name(Only<double>{d}).v, math::name(d))) << #name << "(" << d << "), seed " << kSeed;
     TAUTO_MATH_UNARY(TAUTO_COMPARE)
+#undef TAUTO_COMPARE
+#define TAUTO_COMPARE(name, ...)                                                              \
+  EXPECT_TRUE(same(math::name(Only<float>{x}, Only<float>{e}).v, math::name(x, e)))           \
+      << #name << "(" << x << ", " << e << "), seed " << kSeed;                               \
+  EXPECT_TRUE(same(math::name(Only<double>{d}, Only<double>{e}).v, math::name(d, double{e}))) \
+      << #name << "(" << d << ", " << e << "), seed " << kSeed;
+    TAUTO_MATH_BINARY(TAUTO_COMPARE)
 #undef TAUTO_COMPARE
   }
 }
