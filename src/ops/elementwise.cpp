@@ -47,12 +47,6 @@ void load(const Tensor& t, int64_t at, int64_t stride, int64_t n, void* to) {
   }
 }
 
-template <class H>
-FInterval<float> narrow(FInterval<float> x) {
-  const double lo = static_cast<float>(H(round_to_odd(x.lo))), hi = static_cast<float>(H(round_to_odd(x.hi)));
-  return {lo < x.lo ? lo : x.lo, hi > x.hi ? hi : x.hi};
-}
-
 // Brings results from compute form to storage, where the two differ.
 void store(const void* from, Tensor& t, int64_t at, int64_t n) {
   if (t.rep() == Rep::Exact) {
@@ -69,8 +63,8 @@ void finish_interval(Tensor& t, int64_t at, int64_t n) {
   const ElementType e = t.type();
   if (e == f16 || e == bf16) {
     FInterval<float>* x = t.data<FInterval<float>>() + at;
-    for (int64_t i = 0; i < n; ++i) x[i] = e == f16 ? narrow<Half>(x[i]) : narrow<BFloat>(x[i]);
-  } else if (e.is_integer() && e.bits < 64) {
+    for (int64_t i = 0; i < n; ++i) x[i] = narrowed(x[i], e);
+  } else if (e.is_integer() && e != i64) {
     IInterval* x = t.data<IInterval>() + at;
     for (int64_t i = 0; i < n; ++i) x[i] = wrapped(x[i], e);
   }
@@ -78,7 +72,20 @@ void finish_interval(Tensor& t, int64_t at, int64_t n) {
 
 }  // namespace
 
+FInterval<float> narrowed(FInterval<float> x, ElementType e) {
+  const auto once = [&](double v) -> double {
+    if (e == f32) return static_cast<float>(v);
+    const float odd = round_to_odd(v);
+    return e == f16 ? static_cast<float>(Half(odd)) : static_cast<float>(BFloat(odd));
+  };
+  if (num::is_nan_surely(x)) return x;
+  const double lo = once(x.lo), hi = once(x.hi);
+  return {lo < x.lo ? lo : x.lo, hi > x.hi ? hi : x.hi};
+}
+
 IInterval wrapped(IInterval x, ElementType e) {
+  if (e == i64) return x;
+  if (e == u64) return x.lo < 0 ? num::any_int() : x;
   const int64_t lo = e.min_value(), hi = static_cast<int64_t>(e.max_value());
   if (x.lo >= lo && x.hi <= hi) return x;
   if (x.lo != x.hi) return {lo, hi};

@@ -22,6 +22,8 @@ enum TypeSet : uint32_t {
 };
 bool in_set(ElementType t, uint32_t set);
 IInterval wrapped(IInterval x, ElementType e);  // modulo 2^n; an interval that leaves the type is all of it
+// The hull of x and x rounded to f16, bf16 or f32, each once.
+FInterval<float> narrowed(FInterval<float> x, ElementType e);
 
 // n elements, all operands contiguous and in compute form.
 using Kernel = void (*)(void* out, const void* const* in, int64_t n);

@@ -6,8 +6,13 @@
 namespace tauto::num {
 namespace {
 
-// 0·inf at an end of an interval is 0: the infinite end stands for large finite values.
-double end_product(double a, double b) { return a == 0 || b == 0 ? 0 : a * b; }
+// Whether some point of a times some point of b is 0·inf.
+template <class T>
+bool may_be_zero_times_infinity(FInterval<T> a, FInterval<T> b) {
+  const auto zero = [](FInterval<T> x) { return x.lo <= 0 && x.hi >= 0; };
+  const auto infinite = [](FInterval<T> x) { return std::isinf(x.lo) || std::isinf(x.hi); };
+  return (zero(a) && infinite(b)) || (zero(b) && infinite(a));
+}
 
 __int128 clamp_to_int64(__int128 v, bool& out) {
   out |= v < INT64_MIN || v > INT64_MAX;
@@ -25,8 +30,6 @@ IInterval of_corners(std::initializer_list<__int128> corners) {
   return {static_cast<int64_t>(lo), static_cast<int64_t>(hi)};
 }
 
-bool is_any(IInterval a) { return a.lo == INT64_MIN && a.hi == INT64_MAX; }
-
 }  // namespace
 
 template <class T>
@@ -39,8 +42,8 @@ FInterval<T> multiply(FInterval<T> a, FInterval<T> b) {
     if (std::fma(a.lo, b.lo, -p) == 0) return rounded<T>(p, p);
     return rounded<T>(down(p), up(p));
   }
-  const double c[4] = {end_product(a.lo, b.lo), end_product(a.lo, b.hi), end_product(a.hi, b.lo),
-                       end_product(a.hi, b.hi)};
+  if (may_be_zero_times_infinity(a, b)) return anything<T>();
+  const double c[4] = {a.lo * b.lo, a.lo * b.hi, a.hi * b.lo, a.hi * b.hi};
   const double lo = *std::min_element(c, c + 4), hi = *std::max_element(c, c + 4);
   return rounded<T>(std::isfinite(lo) ? down(lo) : lo, std::isfinite(hi) ? up(hi) : hi);
 }
@@ -49,13 +52,14 @@ template <class T>
 FInterval<T> divide(FInterval<T> a, FInterval<T> b) {
   FInterval<T> r;
   if (nan_rule(a, b, r)) return r;
+  // Intervals do not know the sign of a zero, so neither that of an infinity divided out of it.
+  if (b.lo <= 0 && b.hi >= 0 && !(a.lo == 0 && a.hi == 0 && b.lo == b.hi)) return anything<T>();
   if (a.lo == a.hi && b.lo == b.hi) {
     const double q = a.lo / b.lo;
     if (!std::isfinite(q) || std::fma(q, b.lo, -a.lo) == 0)
       return q != q ? FInterval<T>{q, q} : rounded<T>(q, q);
     return rounded<T>(down(q), up(q));
   }
-  if (b.lo <= 0 && b.hi >= 0) return anything<T>();
   double c[4] = {a.lo / b.lo, a.lo / b.hi, a.hi / b.lo, a.hi / b.hi};
   for (double& v : c)
     if (v != v) return anything<T>();
@@ -83,18 +87,21 @@ IInterval multiply(IInterval a, IInterval b) {
 
 IInterval divide(IInterval a, IInterval b) {
   if (b.lo == 0 && b.hi == 0) return {0, 0};
-  if (b.lo <= 0 && b.hi >= 0) return any_int();
+  if ((b.lo <= 0 && b.hi >= 0) || is_any(a)) return any_int();
   return of_corners(
       {__int128{a.lo} / b.lo, __int128{a.lo} / b.hi, __int128{a.hi} / b.lo, __int128{a.hi} / b.hi});
 }
 
 IInterval remainder(IInterval a, IInterval b) {
+  if (b.lo > 0 && a.lo >= 0 && (a.lo != a.hi || b.lo != b.hi))
+    return a.hi < b.lo ? a : IInterval{0, std::min(a.hi, b.hi - 1)};
   if (a.lo != a.hi || b.lo != b.hi) return any_int();
   const int64_t r = b.lo == 0 || b.lo == -1 ? 0 : a.lo % b.lo;
   return {r, r};
 }
 
 IInterval modulo(IInterval a, IInterval b) {
+  if (b.lo > 0 && a.lo < 0 && (a.lo != a.hi || b.lo != b.hi)) return {0, b.hi - 1};
   IInterval r = remainder(a, b);
   if (r.lo == r.hi && r.lo != 0 && ((r.lo < 0) != (b.lo < 0))) r = {r.lo + b.lo, r.lo + b.lo};
   return r;
@@ -103,6 +110,7 @@ IInterval modulo(IInterval a, IInterval b) {
 IInterval abs(IInterval a) {
   if (a.lo >= 0) return a;
   const IInterval n = negate(a);
+  if (is_any(n)) return n;
   return a.hi <= 0 ? n : IInterval{0, std::max(a.hi, n.hi)};
 }
 

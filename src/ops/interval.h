@@ -151,9 +151,19 @@ IInterval equal(FInterval<T> a, FInterval<T> b) {
   if (is_nan_surely(a) || is_nan_surely(b)) return {0, 0};
   return truth(a.lo == a.hi && b.lo == b.hi && a.lo == b.lo, a.lo <= b.hi && b.lo <= a.hi);
 }
-inline IInterval less(IInterval a, IInterval b) { return truth(a.hi < b.lo, a.lo < b.hi); }
-inline IInterval less_equal(IInterval a, IInterval b) { return truth(a.hi <= b.lo, a.lo <= b.hi); }
+// "Anything": also u64 above 2^63-1, so its ends decide nothing.
+inline IInterval any_int() { return {INT64_MIN, INT64_MAX}; }
+inline bool is_any(IInterval a) { return a.lo == INT64_MIN && a.hi == INT64_MAX; }
+inline IInterval less(IInterval a, IInterval b) {
+  if (is_any(a) || is_any(b)) return {0, 1};
+  return truth(a.hi < b.lo, a.lo < b.hi);
+}
+inline IInterval less_equal(IInterval a, IInterval b) {
+  if (is_any(a) || is_any(b)) return {0, 1};
+  return truth(a.hi <= b.lo, a.lo <= b.hi);
+}
 inline IInterval equal(IInterval a, IInterval b) {
+  if (is_any(a) || is_any(b)) return {0, 1};
   return truth(a.lo == a.hi && b.lo == b.hi && a.lo == b.lo, a.lo <= b.hi && b.lo <= a.hi);
 }
 inline IInterval logical_not(IInterval a) { return {1 - a.hi, 1 - a.lo}; }
@@ -172,7 +182,6 @@ IInterval is_infinite(FInterval<T> x) {
 }
 
 // Integer arithmetic: exact; what leaves int64 is anything. Wrapping to narrower types happens on storing.
-inline IInterval any_int() { return {INT64_MIN, INT64_MAX}; }
 IInterval add(IInterval a, IInterval b);
 IInterval negate(IInterval a);
 IInterval multiply(IInterval a, IInterval b);
@@ -182,9 +191,11 @@ IInterval modulo(IInterval a, IInterval b);
 IInterval abs(IInterval a);
 inline IInterval fma(IInterval a, IInterval b, IInterval c) { return add(multiply(a, b), c); }
 inline IInterval max(IInterval a, IInterval b) {
+  if (is_any(a) || is_any(b)) return any_int();
   return {a.lo > b.lo ? a.lo : b.lo, a.hi > b.hi ? a.hi : b.hi};
 }
 inline IInterval min(IInterval a, IInterval b) {
+  if (is_any(a) || is_any(b)) return any_int();
   return {a.lo < b.lo ? a.lo : b.lo, a.hi < b.hi ? a.hi : b.hi};
 }
 // Bit operations are decided for points only.
@@ -202,10 +213,18 @@ TAUTO_POINTWISE(shift_right, y < 0 || y >= 64 ? (x < 0 ? -1 : 0) : x >> y)
 #undef TAUTO_POINTWISE
 inline IInterval bit_not(IInterval a) { return {~a.hi, ~a.lo}; }
 
+template <class T>
+FInterval<T> sign(FInterval<T> x) {
+  if (is_nan_surely(x) || is_anything(x)) return x;
+  const auto of = [](double v) { return v > 0 ? 1.0 : v < 0 ? -1.0 : 0.0; };
+  return {of(x.lo), of(x.hi)};
+}
+inline IInterval sign(IInterval x) { return {(x.lo > 0) - (x.lo < 0), (x.hi > 0) - (x.hi < 0)}; }
+
 // f non-decreasing: the enclosure from its values at the ends, each of the given relative and absolute error.
 template <class T, class F>
 FInterval<T> monotone(FInterval<T> x, F f, double ulps, double absolute = 0) {
-  if (is_nan_surely(x)) return x;
+  if (is_nan_surely(x) || is_anything(x)) return x;
   const double u = std::numeric_limits<T>::epsilon();
   const auto widen = [&](double y, double sign) {
     if (!std::isfinite(y)) return y;

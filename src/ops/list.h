@@ -1,10 +1,43 @@
 // The one list of operators, sorted by name. Everything else about an operator is in its own file.
 #define TAUTO_OPS(X) \
+  X(abs)             \
   X(add)             \
+  X(bit_and)         \
+  X(bit_cast)        \
+  X(bit_not)         \
+  X(bit_or)          \
+  X(bit_xor)         \
+  X(cast)            \
+  X(ceil)            \
   X(constant)        \
   X(contract)        \
   X(dims)            \
+  X(div)             \
+  X(equal)           \
+  X(floor)           \
+  X(fma)             \
+  X(is_inf)          \
+  X(is_nan)          \
   X(item)            \
+  X(less)            \
+  X(less_equal)      \
+  X(logical_and)     \
+  X(logical_not)     \
+  X(logical_or)      \
+  X(logical_xor)     \
+  X(max)             \
+  X(min)             \
+  X(mod)             \
+  X(mul)             \
+  X(neg)             \
   X(parameter)       \
   X(relu)            \
+  X(rem)             \
+  X(round)           \
+  X(shift_left)      \
+  X(shift_right)     \
+  X(sign)            \
+  X(sqrt)            \
+  X(sub)             \
+  X(trunc)           \
   X(where)

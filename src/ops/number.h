@@ -195,6 +195,14 @@ T negate(T x) {
   return static_cast<T>(-x);
 }
 inline Dim negate(const Dim& x) { return -x; }
+template <Native T>
+T sign(T x) {
+  if constexpr (std::is_unsigned_v<T>)
+    return x != 0;
+  else
+    return x > 0 ? T(1) : x < 0 ? T(-1) : x == 0 ? T(0) : x;
+}
+inline Dim sign(const Dim& x) { return less(Dim(0), x) - less(x, Dim(0)); }
 
 template <NativeFloat T>
 T sqrt(T x) {

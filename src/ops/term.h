@@ -48,6 +48,7 @@ Term like(Term x, double v);
   inline Term name(Term a, Term b) { return term_apply(#name, boolean, {a, b}); }
 TAUTO_TERM_UNARY(abs)
 TAUTO_TERM_UNARY(negate)
+TAUTO_TERM_UNARY(sign)
 TAUTO_TERM_UNARY(sqrt)
 TAUTO_TERM_UNARY(floor)
 TAUTO_TERM_UNARY(ceil)

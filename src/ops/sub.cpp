@@ -1,0 +1,15 @@
+// sub(x, y) = x - y. Floats: IEEE, one rounding. Integers wrap.
+#include "ops/elementwise.h"
+#include "ops/ops.h"
+
+namespace tauto::ops {
+
+constinit const Op sub{
+    .name = "sub",
+    .arity = 2,
+    .traits = kElementwise,
+    .type = elementwise_type<kNumbers>,
+    .eval = binary<kNumbers>(on_dims([](auto x, auto y) { return x - y; })),
+};
+
+}  // namespace tauto::ops
