@@ -153,7 +153,7 @@ class Contraction {
         if (!always_inside(x)) score *= 0.5;
         if (x.coefficients[static_cast<size_t>(v)] != 1) score *= 0.5;
       }
-      if (da >= 0 && db >= 0) score *= 0.7;
+      if (da >= 0 && db >= 0) score *= 0.2;
       if (score >= best) best = score, v_ = v;
     }
   }
@@ -193,6 +193,13 @@ class Contraction {
       for (int d = 0; d < last; ++d) before *= dims[static_cast<size_t>(d)].dim;
       transpose(data_[i], packed_[i].data(), before, inner, rest);
       data_[i] = packed_[i].data();
+    }
+    linear_[i].assign(access_.extents.size(), 0);
+    for (size_t d = 0; d < dims.size(); ++d) {
+      if (dims[d].divisor != 1) continue;
+      constant_[i] += dims[d].offset * strides_[i][d];
+      for (size_t axis = 0; axis < linear_[i].size(); ++axis)
+        linear_[i][axis] += dims[d].coefficients[axis] * strides_[i][d];
     }
     for (size_t d = 0; d < dims.size(); ++d) {
       if (always_inside(dims[d])) continue;
@@ -246,81 +253,77 @@ class Contraction {
     return s;
   }
 
-  // The row of n lanes at the current point of the outer axes.
+  // The row of n lanes at the current point of the outer axes. Blocks go outermost where sorting out the
+  // terms that are inside serves all lanes; else lanes do, so that each walks its memory once.
   void row(int64_t out_at, int64_t n, int64_t out_step) {
     C* sum = sums_.data();
     std::fill_n(sum, n, zero_);
-    const bool ranged = ranged_[0] || ranged_[1];
-    for (int64_t block = 0; block < outer_extent_; block += steps_) {
-      if (outermost_ < point_.size()) point_[outermost_] = block;
-      int64_t start[2];
-      for (int i = 0; i < 2; ++i) {
-        start[i] = 0;
-        const auto& dims = access_.operands[static_cast<size_t>(i)];
-        for (size_t d = 0; d < dims.size(); ++d)
-          if (dims[d].divisor == 1) start[i] += base(dims[d]) * strides_[i][d];
-      }
-      int64_t terms = std::min(steps_, outer_extent_ - block) * inner_terms_;
-      const int64_t *ta = taps_[0].data(), *tb = taps_[1].data();
-      if (!checked_.empty()) {
-        terms = inside_terms(terms);
-        ta = inside_[0].data(), tb = inside_[1].data();
-      }
-      const C *a = data_[0] + start[0], *b = data_[1] + start[1];
-      for (int64_t lane = 0; lane < n; lane += kLanes, a += kLanes * lane_[0], b += kLanes * lane_[1]) {
-        const int64_t live = std::min(kLanes, n - lane);
-        C chain[kLanes];
-        std::fill_n(chain, live, zero_);
-        if (ranged)
-          ranged_block(a, ta, b, tb, terms, lane, live, chain);
-        else
-          plain_block(a, ta, b, tb, terms, live, chain);
-        for (int64_t j = 0; j < live; ++j) sum[lane + j] = sum[lane + j] + chain[j];
-      }
-    }
+    const int64_t chunk = checked_.empty() ? kLanes : n;
+    for (int64_t lane = 0; lane < n; lane += chunk)
+      for (int64_t block = 0; block < outer_extent_; block += steps_)
+        add_block(block, lane, std::min(lane + chunk, n), sum);
     if (outermost_ < point_.size()) point_[outermost_] = 0;
     for (int64_t j = 0; j < n; ++j) out_[out_at + j * out_step] = sum[j];
   }
 
+  void add_block(int64_t block, int64_t lane, int64_t end, C* sum) {
+    if (outermost_ < point_.size()) point_[outermost_] = block;
+    int64_t start[2];
+    for (int i = 0; i < 2; ++i) {
+      start[i] = constant_[i] + lane * lane_[i];
+      for (size_t axis = 0; axis < point_.size(); ++axis) start[i] += point_[axis] * linear_[i][axis];
+    }
+    int64_t terms = std::min(steps_, outer_extent_ - block) * inner_terms_;
+    const int64_t *ta = taps_[0].data(), *tb = taps_[1].data();
+    if (!checked_.empty()) {
+      terms = inside_terms(terms);
+      ta = inside_[0].data(), tb = inside_[1].data();
+    }
+    const C *a = data_[0] + start[0], *b = data_[1] + start[1];
+    for (; lane < end; lane += kLanes, a += kLanes * lane_[0], b += kLanes * lane_[1]) {
+      const int64_t live = std::min(kLanes, end - lane);
+      C chain[kLanes];
+      std::fill_n(chain, live, zero_);
+      if (ranged_[0] || ranged_[1])
+        ranged_block(a, ta, b, tb, terms, lane, live, chain);
+      else
+        plain_block(a, ta, b, tb, terms, live, chain);
+      for (int64_t j = 0; j < live; ++j) sum[lane + j] = sum[lane + j] + chain[j];
+    }
+  }
+
   void plain_block(const C* a, const int64_t* ta, const C* b, const int64_t* tb, int64_t terms, int64_t n,
                    C* chain) const {
-    if (n % 32 == 0 && lane_[0] == 0 && lane_[1] == 1) return one_vector(a, ta, b, tb, terms, n, chain);
-    if (n % 32 == 0 && lane_[0] == 1 && lane_[1] == 0) return one_vector(b, tb, a, ta, terms, n, chain);
-    if (n % 8 == 0 && lane_[0] == 0) return strided_vector(a, ta, b, tb, lane_[1], terms, n, chain);
-    if (n % 8 == 0 && lane_[1] == 0) return strided_vector(b, tb, a, ta, lane_[0], terms, n, chain);
+    if (lane_[0] == 0) return one_vector(a, ta, b, tb, lane_[1], terms, n, chain);
+    if (lane_[1] == 0) return one_vector(b, tb, a, ta, lane_[0], terms, n, chain);
     for (int64_t t = 0; t < terms; ++t) lanes(a + ta[t], b + tb[t], chain, 0, n);
   }
 
-  // An operand that is read too seldom to repack: eight lanes walk their own memory side by side.
-  static void strided_vector(const C* scalar, const int64_t* ts, const C* vector, const int64_t* tv,
-                             int64_t step, int64_t terms, int64_t n, C* chain) {
-    constexpr int64_t kPart = 8;
-    for (int64_t part = 0; part < n; part += kPart) {
-      C acc[kPart];
-      for (int64_t j = 0; j < kPart; ++j) acc[j] = chain[part + j];
-      for (int64_t t = 0; t < terms; ++t) {
-        const C s = scalar[ts[t]];
-        const C* v = vector + tv[t] + part * step;
-        for (int64_t j = 0; j < kPart; ++j) acc[j] = num::fma(s, v[j * step], acc[j]);
-      }
-      for (int64_t j = 0; j < kPart; ++j) chain[part + j] = acc[j];
+  // One operand is the same for all lanes. Lanes go in parts whose accumulators stay in registers.
+  static void one_vector(const C* scalar, const int64_t* ts, const C* vector, const int64_t* tv, int64_t step,
+                         int64_t terms, int64_t n, C* chain) {
+    int64_t at = 0;
+    if (step == 1) {
+      for (; at + 32 <= n; at += 32) part<32, true>(scalar, ts, vector + at, tv, 1, terms, chain + at);
+      for (; at + 8 <= n; at += 8) part<8, true>(scalar, ts, vector + at, tv, 1, terms, chain + at);
+    } else {  // read too seldom to repack: eight lanes walk their own memory side by side
+      for (; at + 8 <= n; at += 8)
+        part<8, false>(scalar, ts, vector + at * step, tv, step, terms, chain + at);
     }
+    for (; at < n; ++at) part<1, false>(scalar, ts, vector + at * step, tv, step, terms, chain + at);
   }
 
-  // The accumulators are a local array of fixed size, so that they stay in registers.
-  static void one_vector(const C* scalar, const int64_t* ts, const C* vector, const int64_t* tv,
-                         int64_t terms, int64_t n, C* chain) {
-    constexpr int64_t kPart = 32;
-    for (int64_t part = 0; part < n; part += kPart) {
-      C acc[kPart];
-      for (int64_t j = 0; j < kPart; ++j) acc[j] = chain[part + j];
-      for (int64_t t = 0; t < terms; ++t) {
-        const C s = scalar[ts[t]];
-        const C* v = vector + tv[t] + part;
-        for (int64_t j = 0; j < kPart; ++j) acc[j] = num::fma(s, v[j], acc[j]);
-      }
-      for (int64_t j = 0; j < kPart; ++j) chain[part + j] = acc[j];
+  template <int N, bool kDense>
+  static void part(const C* scalar, const int64_t* ts, const C* vector, const int64_t* tv, int64_t step,
+                   int64_t terms, C* chain) {
+    C acc[N];
+    for (int j = 0; j < N; ++j) acc[j] = chain[j];
+    for (int64_t t = 0; t < terms; ++t) {
+      const C s = scalar[ts[t]];
+      const C* v = vector + tv[t];
+      for (int j = 0; j < N; ++j) acc[j] = num::fma(s, v[kDense ? j : j * step], acc[j]);
     }
+    for (int j = 0; j < N; ++j) chain[j] = acc[j];
   }
 
   void lanes(const C* a, const C* b, C* __restrict chain, int64_t from, int64_t to) const {
@@ -370,9 +373,12 @@ class Contraction {
     return n;
   }
 
-  // Along v some lanes fall outside: each term has its own range of lanes, 0 ≤ first + step·j < dim.
+  // Along v some lanes fall outside: each term has its own range of lanes. Where all terms are inside, the
+  // lanes go together; the edges term by term.
   void ranged_block(const C* a, const int64_t* ta, const C* b, const int64_t* tb, int64_t terms, int64_t lane,
-                    int64_t n, C* chain) const {
+                    int64_t n, C* chain) {
+    int64_t inner_from = 0, inner_to = n;
+    ranges_.resize(static_cast<size_t>(terms));
     int64_t bases[2] = {0, 0};
     for (int i = 0; i < 2; ++i)
       if (ranged_[i]) bases[i] = base(*ranged_[i]) + lane * step_[i];
@@ -381,20 +387,35 @@ class Contraction {
       for (int i = 0; i < 2; ++i) {
         if (!ranged_[i]) continue;
         const Ints& deltas = checked_.empty() ? deltas_[i] : inside_deltas_[i];
-        const int64_t step = step_[i], dim = ranged_[i]->dim;
-        const int64_t first = bases[i] + deltas[static_cast<size_t>(t)];
-        if (step == 1) {
-          from = std::max(from, -first);
-          to = std::min(to, dim - first);
-        } else if (step > 0) {
-          if (first < 0) from = std::max(from, (-first + step - 1) / step);
-          to = std::min(to, first >= dim ? 0 : (dim - first + step - 1) / step);
-        } else {
-          if (first >= dim) from = std::max(from, (first - dim) / -step + 1);
-          to = std::min(to, first < 0 ? 0 : first / -step + 1);
-        }
+        lanes_inside(bases[i] + deltas[static_cast<size_t>(t)], step_[i], ranged_[i]->dim, from, to);
       }
-      if (from < to) lanes(a + ta[t], b + tb[t], chain, from, to);
+      to = std::max(from, to);
+      ranges_[static_cast<size_t>(t)] = {from, to};
+      inner_from = std::max(inner_from, from), inner_to = std::min(inner_to, to);
+    }
+    if (inner_from < inner_to)
+      plain_block(a + inner_from * lane_[0], ta, b + inner_from * lane_[1], tb, terms, inner_to - inner_from,
+                  chain + inner_from);
+    else
+      inner_from = inner_to = n;
+    for (int64_t t = 0; t < terms; ++t) {
+      const auto [from, to] = ranges_[static_cast<size_t>(t)];
+      if (from < inner_from) lanes(a + ta[t], b + tb[t], chain, from, std::min(to, inner_from));
+      if (to > inner_to) lanes(a + ta[t], b + tb[t], chain, std::max(from, inner_to), to);
+    }
+  }
+
+  // Narrows [from, to) to the lanes j with 0 ≤ first + step·j < dim.
+  static void lanes_inside(int64_t first, int64_t step, int64_t dim, int64_t& from, int64_t& to) {
+    if (step == 1) {
+      from = std::max(from, -first);
+      to = std::min(to, dim - first);
+    } else if (step > 0) {
+      if (first < 0) from = std::max(from, (-first + step - 1) / step);
+      to = std::min(to, first >= dim ? 0 : (dim - first + step - 1) / step);
+    } else {
+      if (first >= dim) from = std::max(from, (first - dim) / -step + 1);
+      to = std::min(to, first < 0 ? 0 : first / -step + 1);
     }
   }
 
@@ -405,6 +426,8 @@ class Contraction {
   const C* data_[2];
   std::vector<C> packed_[2];
   Shape strides_[2];
+  Ints linear_[2];  // step of each operand's memory per axis, over the dims without divisor
+  int64_t constant_[2] = {0, 0};
   int64_t lane_[2] = {0, 0};  // step of each operand's memory per lane
   int64_t step_[2] = {0, 0};  // step of its ranged index per lane
   const BoundAccess::Index* ranged_[2] = {nullptr, nullptr};
@@ -413,6 +436,7 @@ class Contraction {
   Ints deltas_[2];                     // per term: what the reduction axes add to the ranged index
   Ints inside_[2], inside_deltas_[2];  // taps_ and deltas_ of the terms that are inside
   std::vector<C> sums_;
+  std::vector<std::pair<int64_t, int64_t>> ranges_;
   int v_ = -1;
   size_t outermost_ = 0;  // the axis which is cut into blocks
   int64_t steps_ = 1, outer_extent_ = 1, inner_terms_ = 1;
