@@ -6,10 +6,10 @@ tests/golden/NETWORK.sha256 holds one line an output,
     semantics VERSION  CASE  OUTPUT  TYPE[SHAPE]  SHA-256 of its bytes
 
 where every NaN counts as one and the same (its sign and payload are not observable). Lines of another version than the
-library's are stale: that is a failure until `make golden` refreshes them. Networks or cases that are not on this
-machine are left out and counted. Ends with
+library's are stale: that is a failure until `make golden` refreshes them. Networks that are not on this machine or
+have no stored hashes are left out and counted. Ends with
 
-    golden: N same, M different, K left out
+    golden: N same, M different, K networks left out
 """
 
 from __future__ import annotations
@@ -109,11 +109,12 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
 
     chosen = QUICK if args.quick else tuple(args.only.split(","))
+    known = {os.path.basename(p).removesuffix(".sha256") for p in glob.glob(path_of("*"))}
     models = [m for m in lib_models.public_models() + lib_models.data_models() if m.name.startswith(chosen)]
-    items = [(m, case) for m in models if os.path.exists(m.path) for case in m.cases]
-    known = {os.path.basename(p)[:-len(".sha256")] for p in glob.glob(path_of("*"))}
-    known = {name for name in known if name.startswith(chosen)}
-    left_out = len((known | {m.name for m in models}) - {m.name for m, _ in items})
+    items = [(m, case) for m in models if os.path.exists(m.path) and (args.refresh or m.name in known)
+             for case in m.cases]
+    left_out = len({m.name for m in models} | {name for name in known if name.startswith(chosen)}) \
+        - len({m.name for m, _ in items})
 
     got: dict[str, Golden] = collections.defaultdict(dict)
     wrong, failed, version = [], set(), -1
@@ -139,7 +140,7 @@ def main(argv: list[str] | None = None) -> int:
         wrong += problems
     for line in wrong:
         print(line)
-    print(f"golden: {same} same, {len(wrong)} different, {left_out} left out")
+    print(f"golden: {same} same, {len(wrong)} different, {left_out} networks left out")
     return 1 if wrong else 0
 
 
