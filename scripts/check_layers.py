@@ -91,7 +91,7 @@ def check_includes(root, files):
             continue
         for number, line in enumerate(read_lines(root, name), 1):
             m = QUOTED.match(line)
-            bases = ["src", "include"] if name.startswith(("src/", "include/")) else ["src", "include", "tests", "."]
+            bases = ["src", "include"] if name.startswith(("src/", "include/")) else ["src", "include", "tests", "python", "."]
             if m and not any(os.path.isfile(os.path.join(root, base, m[1])) for base in bases):
                 offences.append(f"{name}:{number}: \"{m[1]}\" is not a path from {' or '.join(bases)}")
             if name.endswith(".h") and (h := HEAVY.search(line)):

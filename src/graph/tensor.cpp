@@ -121,7 +121,9 @@ namespace {
 template <class U>
 Tensor with_quiet_nan(Tensor t, U exponent, U quiet) {
   const U* p = t.data<U>();
-  const auto odd = [&](U u) { return static_cast<U>(u & ~(U{1} << (sizeof(U) * 8 - 1))) > exponent && u != quiet; };
+  const auto odd = [&](U u) {
+    return static_cast<U>(u & ~(U{1} << (sizeof(U) * 8 - 1))) > exponent && u != quiet;
+  };
   bool any = false;
   for (int64_t i = 0; i < t.count(); ++i) any |= odd(p[i]);
   if (!any) return t;
@@ -135,7 +137,8 @@ Tensor with_quiet_nan(Tensor t, U exponent, U quiet) {
 Tensor canonical_nan(Tensor t) {
   if (t.rep() != Rep::Exact) return t;
   if (t.type() == f32) return with_quiet_nan<uint32_t>(std::move(t), 0x7f800000u, 0x7fc00000u);
-  if (t.type() == f64) return with_quiet_nan<uint64_t>(std::move(t), 0x7ff0000000000000u, 0x7ff8000000000000u);
+  if (t.type() == f64)
+    return with_quiet_nan<uint64_t>(std::move(t), 0x7ff0000000000000u, 0x7ff8000000000000u);
   if (t.type() == f16) return with_quiet_nan<uint16_t>(std::move(t), 0x7c00u, 0x7e00u);
   if (t.type() == bf16) return with_quiet_nan<uint16_t>(std::move(t), 0x7f80u, 0x7fc0u);
   return t;

@@ -54,8 +54,7 @@ Signature signature_of(const Model& model) {
   const auto add = [&](const ValueInfoProto& v, auto& list) {
     list.emplace_back(std::string(v.name), v.type ? importer.type_of(*v.type, b) : Type::unranked(f32));
   };
-  for (const ValueInfoProto& v : g.input)
-    add(v, initialized.count(v.name) ? s.defaults : s.inputs);
+  for (const ValueInfoProto& v : g.input) add(v, initialized.count(v.name) ? s.defaults : s.inputs);
   for (const ValueInfoProto& v : g.output) add(v, s.outputs);
   return s;
 }

@@ -1,3 +1,4 @@
+// Runs one operator without a graph, and draws random elements: every exponent, and the corners of each type.
 #include "ops/evaluate.h"
 
 #include <cmath>
