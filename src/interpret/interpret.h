@@ -20,7 +20,7 @@ struct InterpretOptions {
   Rep rep = Rep::Exact;
   const std::function<bool()>* cancelled = nullptr;  // polled; throws Cancelled
   // Called with every value as it is made (function name, node, value).
-  std::function<void(const Function&, Id, const Value&)> watch;
+  std::function<void(const Function&, Id, const Value&)> watch = {};
 };
 
 std::vector<Value> interpret(const Module& m, std::vector<Value> inputs,
