@@ -12,7 +12,7 @@
 
 #include "compile/model.h"
 #include "graph/text.h"
-#include "values.h"
+#include "python/values.h"
 
 namespace nb = nanobind;
 using namespace nanobind::literals;  // "name"_a

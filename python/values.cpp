@@ -1,5 +1,5 @@
 // numpy ⇄ Value, see values.h.
-#include "values.h"
+#include "python/values.h"
 
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/string.h>

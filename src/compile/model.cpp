@@ -19,6 +19,12 @@ std::string quoted_names(const NamedTypes& list) {
   return s;
 }
 
+bool has(const NamedTypes& list, const std::string& name) {
+  for (const auto& [n, type] : list)
+    if (n == name) return true;
+  return false;
+}
+
 // Why the value is not of the type, or "". Binds the type's symbols.
 std::string mismatch(const Type& required, const Value& v, Env& env) {
   if (required.tag == Type::Tag::Sequence && v.tag == Value::Tag::Sequence) {
@@ -94,10 +100,14 @@ struct Model::Source {
   }
 };
 
+bool Model::is_text(const Bytes& file) {
+  constexpr std::string_view kText = "module ";
+  return file.text().substr(0, kText.size()) == kText;
+}
+
 Model Model::load(const std::string& path) {
   Bytes bytes = map_file(path);
-  constexpr std::string_view kText = "module ";
-  if (bytes.text().substr(0, kText.size()) != kText) {
+  if (!is_text(bytes)) {
     const size_t slash = path.rfind('/');
     return from_bytes(std::move(bytes), path, slash == std::string::npos ? "." : path.substr(0, slash + 1));
   }
@@ -145,6 +155,11 @@ RunInputs Model::order(NamedValues named) const {
   std::map<std::string, Value> given;
   for (auto& [name, value] : named)
     if (!given.emplace(name, std::move(value)).second) fail("run: input \"", name, "\": given twice");
+  for (const auto& [name, value] : given)
+    if (!has(inputs(), name) && !has(defaults(), name))
+      fail("run: input \"", name, "\": required one of ", quoted_names(inputs()),
+           defaults().empty() || inputs().empty() ? "" : ", ", quoted_names(defaults()),
+           ", got an unknown name");
   RunInputs r;
   Env env;
   for (const auto& [name, type] : inputs()) {
@@ -152,7 +167,6 @@ RunInputs Model::order(NamedValues named) const {
     Value v = Value::optional({});
     if (at != given.end()) {
       v = std::move(at->second);
-      given.erase(at);
     } else if (type.tag != Type::Tag::Optional) {
       fail("run: input \"", name, "\": required ", type, ", got nothing");
     }
@@ -164,11 +178,7 @@ RunInputs Model::order(NamedValues named) const {
     if (at == given.end()) continue;
     check_input(name, type, at->second, env);
     r.replaced[name] = std::move(at->second.tensor);
-    given.erase(at);
   }
-  if (!given.empty())
-    fail("run: input \"", given.begin()->first, "\": required one of ", quoted_names(inputs()),
-         defaults().empty() ? "" : ", ", quoted_names(defaults()), ", got an unknown name");
   return r;
 }
 

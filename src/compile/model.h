@@ -36,6 +36,7 @@ class Model {
   // A graph's text is recognised by its first word, "module"; the bytes of its big constants are in
   // path + ".side". Throws Error naming the file, and the node if there is one.
   static Model load(const std::string& path);
+  static bool is_text(const Bytes& file);  // the text of a graph, not ONNX
   // An ONNX model. `name` is how errors call the bytes, `folder` where external data lie ("": nowhere).
   static Model from_bytes(Bytes bytes, std::string name, std::string folder = "");
   static Model from_text(std::string_view text, std::string_view side = {});

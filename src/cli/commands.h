@@ -1,0 +1,41 @@
+// The commands of `tauto`, each in a file of its own; main.cpp reads the command line into these structs.
+// They throw Error for the user's mistakes and return the exit code otherwise.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace tauto::cli {
+
+inline constexpr int kExitError = 1, kExitUsage = 2, kExitInternal = 3, kExitInterrupted = 130;
+
+struct CheckOptions {
+  std::vector<std::string> models;
+};
+int check(const CheckOptions& options);
+
+struct ShowOptions {
+  std::string model;
+  std::string as = "graph";
+  std::string out;  // empty: stdout
+};
+int show(const ShowOptions& options);
+
+struct RunOptions {
+  std::string model;
+  std::vector<std::string> inputs;  // NAME=FILE
+  std::string all_inputs;           // .npz or folder
+  std::optional<uint64_t> seed;
+  std::vector<std::string> dims;  // SYMBOL=SIZE
+  std::string out;
+  std::string rep = "exact";
+  bool as_pb = false, print = false;
+};
+int run(const RunOptions& options);
+
+// Writes to stdout; Error if that fails (a full disk).
+void put(const std::string& text);
+
+}  // namespace tauto::cli

@@ -1,0 +1,136 @@
+// The command `tauto`: reads the command line, runs one command, turns what it throws into one line on stderr
+// and an exit code. The CPU is checked before anything here runs (cpu_guard.cpp).
+#include <CLI/CLI.hpp>
+
+#include <algorithm>
+#include <cstdio>
+#include <exception>
+#include <new>
+
+#include "cli/commands.h"
+#include "graph/graph.h"
+#include "tauto/version.h"
+
+namespace tauto::cli {
+
+void put(const std::string& text) {
+  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0)
+    fail("stdout: cannot write");
+}
+
+namespace {
+
+constexpr char kExitCodes[] =
+    "Exit codes: 0 done; 1 a mistake in a model or an input; 2 a mistake in the command line; 3 a fault in "
+    "tauto; 70 this CPU cannot run tauto; 130 interrupted.";
+
+constexpr char kCheckExamples[] =
+    "Examples:\n"
+    "  tauto check model.onnx               what is in it, and whether every node is supported\n"
+    "  tauto check models/*.onnx            exit code 0 only if each of them can be loaded\n";
+
+constexpr char kShowExamples[] =
+    "Examples:\n"
+    "  tauto show model.onnx                the graph that defines the model's results\n"
+    "  tauto show model.onnx -o m.graph     the same as a file; big constants go to m.graph.side\n"
+    "  tauto show m.graph                   reads that back\n"
+    "  tauto show model.onnx --as onnx      the nodes as the file has them\n";
+
+constexpr char kRunExamples[] =
+    "Examples:\n"
+    "  tauto run model.onnx --input x=x.npy --out results     writes results/NAME.npy for each output\n"
+    "  tauto run model.onnx --inputs case.npz --out out.npz   arrays by the names of inputs and outputs\n"
+    "  tauto run model.onnx --inputs test_data_set_0 --pb --out results   ONNX's own test data\n"
+    "  tauto run model.onnx --random 1 --dim batch=2 --print  the same random inputs on every machine\n"
+    "  tauto run model.onnx --random 1 --rep interval --print what any legal execution may return\n";
+
+int dispatch(int argc, char** argv) {
+  CLI::App app("Neural networks as programs with one exact meaning.", "tauto");
+  app.require_subcommand(1);
+  app.footer(std::string("Each command explains itself: tauto run --help\n") + kExitCodes);
+  app.set_version_flag("--version", cat("tauto ", kVersion, ", semantics ", kSemanticsVersion));
+
+  CheckOptions check_options;
+  CLI::App* check_command = app.add_subcommand("check", "Say what is in models, and what is not supported");
+  check_command->add_option("model", check_options.models, "ONNX files or graph texts")->required();
+  check_command->footer(kCheckExamples);
+
+  ShowOptions show_options;
+  CLI::App* show_command = app.add_subcommand("show", "Print a model");
+  show_command->add_option("model", show_options.model, "an ONNX file or a graph text")->required();
+  show_command->add_option("--as", show_options.as, "graph (the default) or onnx")
+      ->check(CLI::IsMember({"graph", "onnx"}));
+  show_command->add_option("-o,--out", show_options.out, "the file to write instead of stdout");
+  show_command->footer(kShowExamples);
+
+  RunOptions run_options;
+  uint64_t seed = 0;
+  CLI::App* run_command = app.add_subcommand("run", "Evaluate a model");
+  run_command->add_option("model", run_options.model, "an ONNX file or a graph text")->required();
+  run_command->add_option("--input", run_options.inputs, "NAME=FILE, a .npy or .pb file for one input")
+      ->take_all();
+  run_command->add_option("--inputs", run_options.all_inputs,
+                          "an .npz file, or a folder of .npy or .pb files");
+  CLI::Option* random =
+      run_command->add_option("--random", seed, "SEED: make the inputs that are not given from this number");
+  run_command->add_option("--dim", run_options.dims, "SYMBOL=SIZE for --random")->take_all();
+  run_command->add_option("--out", run_options.out, "a folder, or an .npz file, for the outputs");
+  run_command->add_flag("--pb", run_options.as_pb, "write ONNX's output_0.pb ... instead of .npy files");
+  run_command
+      ->add_option("--rep", run_options.rep,
+                   "exact (the default), ideal (float64, unrounded) or interval (bounds)")
+      ->check(CLI::IsMember({"exact", "ideal", "interval"}));
+  run_command->add_flag("--print", run_options.print, "print the elements of the outputs");
+  run_command->footer(kRunExamples);
+
+  const auto is_command = [&](const CLI::App* c) { return c->get_name() == argv[1]; };
+  const auto commands = app.get_subcommands([](const CLI::App*) { return true; });
+  if (argc > 1 && argv[1][0] != '-' && std::none_of(commands.begin(), commands.end(), is_command)) {
+    std::fputs(cat("tauto: required check, show or run, got \"", argv[1], "\" (see tauto --help)\n").c_str(),
+               stderr);
+    return kExitUsage;
+  }
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    const auto chosen = app.get_subcommands();
+    put((chosen.empty() ? app : *chosen[0]).help());
+    return 0;
+  } catch (const CLI::Success& e) {  // --version
+    put(cat(e.what(), "\n"));
+    return 0;
+  } catch (const CLI::ParseError& e) {
+    const auto chosen = app.get_subcommands();
+    const std::string command = chosen.empty() ? "" : chosen[0]->get_name();
+    const std::string line = cat("tauto: ", command, command.empty() ? "" : ": ", e.what(), " (see tauto ",
+                                 command, command.empty() ? "" : " ", "--help)\n");
+    std::fputs(line.c_str(), stderr);
+    return kExitUsage;
+  }
+  if (random->count() > 0) run_options.seed = seed;
+  if (check_command->parsed()) return check(check_options);
+  if (show_command->parsed()) return show(show_options);
+  return run(run_options);
+}
+
+}  // namespace
+}  // namespace tauto::cli
+
+int main(int argc, char** argv) {
+  const auto say = [](const std::string& what) { std::fputs(("tauto: " + what + "\n").c_str(), stderr); };
+  try {
+    return tauto::cli::dispatch(argc, argv);
+  } catch (const tauto::Cancelled&) {
+    say("interrupted");
+    return tauto::cli::kExitInterrupted;
+  } catch (const tauto::Error& e) {
+    say(e.what());
+    return tauto::cli::kExitError;
+  } catch (const std::bad_alloc&) {
+    say("required more memory than there is");
+    return tauto::cli::kExitError;
+  } catch (const std::exception& e) {
+    say(std::string("internal error, please report it: ") + e.what());
+    return tauto::cli::kExitInternal;
+  }
+}

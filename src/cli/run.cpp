@@ -1,0 +1,117 @@
+// tauto run: evaluates a model on values from files or from a seed.
+#include <algorithm>
+#include <charconv>
+
+#include "cli/commands.h"
+#include "cli/print_value.h"
+#include "cli/progress.h"
+#include "cli/random_inputs.h"
+#include "cli/value_files.h"
+
+namespace tauto::cli {
+namespace {
+
+// "NAME=VALUE" at the last '=' that leaves a value.
+std::pair<std::string, std::string> split(const std::string& option, const std::string& s, const char* form) {
+  const size_t at = s.rfind('=');
+  if (at == std::string::npos || at == 0 || at + 1 == s.size())
+    fail("run: ", option, ": required ", form, ", got \"", s, "\"");
+  return {s.substr(0, at), s.substr(at + 1)};
+}
+
+Env sizes_of(const RunOptions& o) {
+  Env env;
+  for (const std::string& d : o.dims) {
+    const auto [name, text] = split("--dim", d, "SYMBOL=SIZE");
+    int64_t size = 0;
+    const auto [end, status] = std::from_chars(text.data(), text.data() + text.size(), size);
+    if (status != std::errc() || end != text.data() + text.size() || size < 0)
+      fail("run: --dim ", name, ": required a size of 0 or more, got \"", text, "\"");
+    if (!env.bind(name, size)) fail("run: --dim ", name, ": given twice");
+  }
+  return env;
+}
+
+const Type* type_named(const Model& m, const std::string& name) {
+  for (const NamedTypes* list : {&m.inputs(), &m.defaults()})
+    for (const auto& [n, type] : *list)
+      if (n == name) return &type;
+  return nullptr;
+}
+
+RunInputs gather(const Model& m, const RunOptions& o) {
+  NamedValues values;
+  if (!o.all_inputs.empty()) values = read_values(o.all_inputs, m);
+  for (const std::string& i : o.inputs) {
+    const auto [name, path] = split("--input", i, "NAME=FILE");
+    const Type* type = type_named(m, name);
+    const std::string where = cat("run: input \"", name, "\"");
+    // order() below says which names there are.
+    values.emplace_back(name, type ? read_value(path, *type, where) : Value());
+  }
+  Env sizes = sizes_of(o);
+  std::vector<std::string> known;
+  for (const auto& [name, type] : m.inputs())
+    if (type.is_tensor())
+      for (const Dim& d : type.dims) symbols_of(d, known);
+  for (const auto& [name, size] : sizes.values())
+    if (std::find(known.begin(), known.end(), name) == known.end())
+      fail("run: --dim ", name, ": required a symbol of an input's shape, got none of that name");
+  if (o.seed) {
+    const auto given = [&](const std::string& name) {
+      for (const auto& [n, value] : values)
+        if (n == name) return true;
+      return false;
+    };
+    for (const auto& [name, value] : values) {  // sizes that the given values decide
+      const Type* type = type_named(m, name);
+      if (type && type->is_tensor() && value.is_tensor() && value.tensor.defined())
+        unify(*type, type_of(value), sizes);
+    }
+    for (const auto& [name, type] : m.inputs())
+      if (!given(name)) values.emplace_back(name, random_value(type, sizes, *o.seed, name));
+  }
+  return m.order(std::move(values));
+}
+
+Rep rep_named(const std::string& name) {
+  return name == "ideal" ? Rep::Ideal : name == "interval" ? Rep::Interval : Rep::Exact;
+}
+
+Model load(const std::string& path) {
+  const Progress progress("loading");
+  return Model::load(path);
+}
+
+std::vector<Value> evaluate(const Model& m, RunInputs inputs, const RunOptions& o) {
+  Progress progress("running");
+  const Interruptible interruptible;
+  const std::shared_ptr<const Module> module = m.module(inputs);
+  const Function* main = &module->main();
+  progress.set_total(static_cast<int64_t>(main->nodes.size() - main->parameter_count()));
+  InterpretOptions options;
+  options.rep = rep_named(o.rep);
+  options.cancelled = &interruptible.cancelled;
+  options.watch = [&](const Function& f, Id, const Value&) {
+    if (&f == main) progress.step();
+  };
+  return m.run(std::move(inputs), options);
+}
+
+}  // namespace
+
+int run(const RunOptions& o) {
+  const Model m = load(o.model);
+  const std::vector<Value> results = evaluate(m, gather(m, o), o);
+  NamedValues named;
+  for (size_t i = 0; i < results.size(); ++i) named.emplace_back(m.outputs()[i].first, results[i]);
+  for (const auto& [name, value] : named) {
+    put(cat(name, ": ", summary(value), "\n"));
+    if (o.print) put(cat(elements_text(value), "\n"));
+  }
+  if (!o.out.empty())
+    for (const std::string& path : write_values(o.out, named, o.as_pb)) put(cat("wrote ", path, "\n"));
+  return 0;
+}
+
+}  // namespace tauto::cli
