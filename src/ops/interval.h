@@ -231,7 +231,10 @@ FInterval<T> monotone(FInterval<T> x, F f, double ulps, double absolute = 0) {
     return y + sign * (ulps * u * std::fabs(y) + absolute +
                        static_cast<double>(std::numeric_limits<T>::denorm_min()));
   };
-  const double lo = f(x.lo), hi = f(x.hi);
+  double lo = f(x.lo), hi = f(x.hi);
+  // Overflow of f64 at a finite end: the true value is finite.
+  if (lo == kInf && x.lo < kInf) lo = std::numeric_limits<double>::max();
+  if (hi == -kInf && x.hi > -kInf) hi = -std::numeric_limits<double>::max();
   if (lo != lo || hi != hi) return x.lo == x.hi ? FInterval<T>{lo, hi} : anything<T>();
   return rounded<T>(widen(lo, -1), widen(hi, 1));
 }

@@ -1,7 +1,13 @@
 // The one list of operators, sorted by name. Everything else about an operator is in its own file.
 #define TAUTO_OPS(X) \
   X(abs)             \
+  X(acos)            \
+  X(acosh)           \
   X(add)             \
+  X(asin)            \
+  X(asinh)           \
+  X(atan)            \
+  X(atanh)           \
   X(bit_and)         \
   X(bit_cast)        \
   X(bit_not)         \
@@ -11,9 +17,14 @@
   X(ceil)            \
   X(constant)        \
   X(contract)        \
+  X(cos)             \
+  X(cosh)            \
   X(dims)            \
   X(div)             \
   X(equal)           \
+  X(erf)             \
+  X(exp)             \
+  X(expm1)           \
   X(floor)           \
   X(fma)             \
   X(is_inf)          \
@@ -21,6 +32,8 @@
   X(item)            \
   X(less)            \
   X(less_equal)      \
+  X(log)             \
+  X(log1p)           \
   X(logical_and)     \
   X(logical_not)     \
   X(logical_or)      \
@@ -31,13 +44,19 @@
   X(mul)             \
   X(neg)             \
   X(parameter)       \
+  X(pow)             \
   X(relu)            \
   X(rem)             \
   X(round)           \
   X(shift_left)      \
   X(shift_right)     \
+  X(sigmoid)         \
   X(sign)            \
+  X(sin)             \
+  X(sinh)            \
   X(sqrt)            \
   X(sub)             \
+  X(tan)             \
+  X(tanh)            \
   X(trunc)           \
   X(where)

@@ -1,0 +1,16 @@
+// acos(x) in [0, π]; NaN for |x| > 1. Expression tree: ops/math/angle.h.
+#include "ops/elementwise.h"
+#include "ops/functions.h"
+#include "ops/ops.h"
+
+namespace tauto::ops {
+
+constinit const Op acos{
+    .name = "acos",
+    .arity = 1,
+    .traits = kElementwise,
+    .type = elementwise_type<kFloats>,
+    .eval = unary<kFloats>([](auto x) { return num::acos(x); }),
+};
+
+}  // namespace tauto::ops

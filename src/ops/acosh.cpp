@@ -1,0 +1,16 @@
+// acosh(x) >= 0; NaN for x < 1. Expression tree: ops/math/hyperbolic.h.
+#include "ops/elementwise.h"
+#include "ops/functions.h"
+#include "ops/ops.h"
+
+namespace tauto::ops {
+
+constinit const Op acosh{
+    .name = "acosh",
+    .arity = 1,
+    .traits = kElementwise,
+    .type = elementwise_type<kFloats>,
+    .eval = unary<kFloats>([](auto x) { return num::acosh(x); }),
+};
+
+}  // namespace tauto::ops

@@ -1,0 +1,16 @@
+// asin(x) in [-π/2, π/2]; NaN for |x| > 1. Expression tree: ops/math/angle.h.
+#include "ops/elementwise.h"
+#include "ops/functions.h"
+#include "ops/ops.h"
+
+namespace tauto::ops {
+
+constinit const Op asin{
+    .name = "asin",
+    .arity = 1,
+    .traits = kElementwise,
+    .type = elementwise_type<kFloats>,
+    .eval = unary<kFloats>([](auto x) { return num::asin(x); }),
+};
+
+}  // namespace tauto::ops

@@ -1,0 +1,16 @@
+// atan(x) in [-π/2, π/2]. Expression tree: ops/math/angle.h.
+#include "ops/elementwise.h"
+#include "ops/functions.h"
+#include "ops/ops.h"
+
+namespace tauto::ops {
+
+constinit const Op atan{
+    .name = "atan",
+    .arity = 1,
+    .traits = kElementwise,
+    .type = elementwise_type<kFloats>,
+    .eval = unary<kFloats>([](auto x) { return num::atan(x); }),
+};
+
+}  // namespace tauto::ops

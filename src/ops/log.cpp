@@ -1,0 +1,16 @@
+// log(x), natural; log(0) = -inf, NaN for x < 0. Expression tree: ops/math/log.h.
+#include "ops/elementwise.h"
+#include "ops/functions.h"
+#include "ops/ops.h"
+
+namespace tauto::ops {
+
+constinit const Op log{
+    .name = "log",
+    .arity = 1,
+    .traits = kElementwise,
+    .type = elementwise_type<kFloats>,
+    .eval = unary<kFloats>([](auto x) { return num::log(x); }),
+};
+
+}  // namespace tauto::ops

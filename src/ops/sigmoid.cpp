@@ -1,0 +1,16 @@
+// sigmoid(x) = 1 / (1 + e^-x). Expression tree: ops/math/tanh.h.
+#include "ops/elementwise.h"
+#include "ops/functions.h"
+#include "ops/ops.h"
+
+namespace tauto::ops {
+
+constinit const Op sigmoid{
+    .name = "sigmoid",
+    .arity = 1,
+    .traits = kElementwise,
+    .type = elementwise_type<kFloats>,
+    .eval = unary<kFloats>([](auto x) { return num::sigmoid(x); }),
+};
+
+}  // namespace tauto::ops
