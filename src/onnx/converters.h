@@ -1,6 +1,76 @@
 // The one list of converters: X(domain, operator), sorted. Each is a function tauto::onnx::convert::Operator.
 #define TAUTO_CONVERTERS(X) \
+  X("", Abs)                \
+  X("", Acos)               \
+  X("", Acosh)              \
   X("", Add)                \
+  X("", And)                \
+  X("", Asin)               \
+  X("", Asinh)              \
+  X("", Atan)               \
+  X("", Atanh)              \
+  X("", BitCast)            \
+  X("", BitShift)           \
+  X("", BitwiseAnd)         \
+  X("", BitwiseNot)         \
+  X("", BitwiseOr)          \
+  X("", BitwiseXor)         \
+  X("", Cast)               \
+  X("", CastLike)           \
+  X("", Ceil)               \
+  X("", Celu)               \
+  X("", Clip)               \
   X("", Constant)           \
+  X("", Cos)                \
+  X("", Cosh)               \
+  X("", Div)                \
+  X("", Dropout)            \
+  X("", Elu)                \
+  X("", Equal)              \
+  X("", Erf)                \
+  X("", Exp)                \
+  X("", Floor)              \
+  X("", Gelu)               \
+  X("", Greater)            \
+  X("", GreaterOrEqual)     \
+  X("", HardSigmoid)        \
+  X("", HardSwish)          \
+  X("", Identity)           \
+  X("", IsInf)              \
+  X("", IsNaN)              \
+  X("", LeakyRelu)          \
+  X("", Less)               \
+  X("", LessOrEqual)        \
+  X("", Log)                \
   X("", MatMul)             \
-  X("", Relu)
+  X("", Max)                \
+  X("", Mean)               \
+  X("", Min)                \
+  X("", Mish)               \
+  X("", Mod)                \
+  X("", Mul)                \
+  X("", Neg)                \
+  X("", Not)                \
+  X("", Or)                 \
+  X("", PRelu)              \
+  X("", Pow)                \
+  X("", Reciprocal)         \
+  X("", Relu)               \
+  X("", Round)              \
+  X("", Selu)               \
+  X("", Shrink)             \
+  X("", Sigmoid)            \
+  X("", Sign)               \
+  X("", Sin)                \
+  X("", Sinh)               \
+  X("", Softplus)           \
+  X("", Softsign)           \
+  X("", Sqrt)               \
+  X("", Sub)                \
+  X("", Sum)                \
+  X("", Swish)              \
+  X("", Tan)                \
+  X("", Tanh)               \
+  X("", ThresholdedRelu)    \
+  X("", Where)              \
+  X("", Xor)
