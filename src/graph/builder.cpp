@@ -113,8 +113,20 @@ std::optional<Tensor> evaluate(const Node& n, const std::vector<Value>& in, Rep 
 
 }  // namespace
 
+std::optional<Tensor> Builder::known_by_types(const Node& n) {
+  if (!n.op->known) return std::nullopt;
+  std::vector<Type> types;
+  for (Id id : n.inputs) types.push_back(type(id));
+  const auto v = n.op->known(TypeContext(*n.op, n.attributes, types, *this));
+  if (!v) return std::nullopt;
+  Tensor t(n.type.element, static_shape(n.type), Rep::Dims);
+  CHECK(t.count() == static_cast<int64_t>(v->size()), n.op->name);
+  std::copy(v->begin(), v->end(), t.data<Dim>());
+  return t;
+}
+
 // Small constants are computed exactly; integers with symbols as expressions.
-std::optional<Node> Builder::fold(const Node& n) const {
+std::optional<Node> Builder::fold(const Node& n) {
   if (!n.op->eval || n.op->is(kEffect) || n.op->is(kControl) || n.inputs.empty() || !n.type.is_tensor() ||
       !n.type.is_static() || element_count(static_shape(n.type)) > kShapeArithmeticElements)
     return std::nullopt;
@@ -135,14 +147,17 @@ std::optional<Node> Builder::fold(const Node& n) const {
   }
   if (!(n.type.element.is_integer() || n.type.element.is_bool()) || n.type.element == u64)
     return std::nullopt;
-  std::vector<Value> in;
-  for (Id id : n.inputs) {
-    auto t = value_in_dims(node(id));
+  std::optional<Tensor> t = known_by_types(n);
+  if (!t) {
+    std::vector<Value> in;
+    for (Id id : n.inputs) {
+      auto value = value_in_dims(node(id));
+      if (!value) return std::nullopt;
+      in.emplace_back(std::move(*value));
+    }
+    t = evaluate(n, in, Rep::Dims);
     if (!t) return std::nullopt;
-    in.emplace_back(std::move(*t));
   }
-  const auto t = evaluate(n, in, Rep::Dims);
-  if (!t) return std::nullopt;
   const std::span<const Dim> v = t->values<Dim>();
   const bool literal = std::all_of(v.begin(), v.end(), [](const Dim& d) { return d.is_literal(); });
   if (!literal)

@@ -53,7 +53,8 @@ class Builder final : public FreshSymbols {
 
  private:
   Id insert(Node n);
-  std::optional<Node> fold(const Node& n) const;
+  std::optional<Tensor> known_by_types(const Node& n);
+  std::optional<Node> fold(const Node& n);
 
   Module& module_;
   Function function_;

@@ -124,6 +124,9 @@ struct Op {
   // Result type when an input is unranked; default: unranked with input 0's element (bool for kComparison).
   Type (*unranked_type)(const TypeContext&) = nullptr;
   void (*eval)(EvalContext&) = nullptr;
+  // The flattened elements of an integer result where the types of the inputs decide them (shape_of), else
+  // nothing.
+  std::optional<Dims> (*known)(const TypeContext&) = nullptr;
   void (*lower)(Lowering&) = nullptr;
   void (*gradient)(Gradient&) = nullptr;
 

@@ -15,7 +15,7 @@ int64_t bytes_per_element(ElementType type, Rep rep) {
     case Rep::Ideal:
       return type.is_float() ? 8 : type.bytes();
     case Rep::Interval:
-      return type.is_string() ? type.bytes() : 16;
+      return 16;
     case Rep::Term:
       return 4;
     case Rep::Dims:
@@ -56,13 +56,14 @@ int64_t element_count(std::span<const int64_t> shape) {
   return n;
 }
 
-Tensor::Tensor(ElementType type, Shape shape, Rep rep) : type_(type), rep_(rep), shape_(std::move(shape)) {
+Tensor::Tensor(ElementType type, Shape shape, Rep rep)
+    : type_(type), rep_(type.is_string() ? Rep::Exact : rep), shape_(std::move(shape)) {
   count_ = element_count(shape_);
-  element_bytes_ = bytes_per_element(type, rep);
+  element_bytes_ = bytes_per_element(type, rep_);
   int64_t bytes;
   if (__builtin_mul_overflow(count_, element_bytes_, &bytes) || bytes > (int64_t{1} << 40))
     fail("tensor ", type, std::span<const int64_t>(shape_), " is larger than 2^40 bytes");
-  if (rep == Rep::Dims)
+  if (rep_ == Rep::Dims)
     data_ = objects<Dim>(count_);
   else if (type.is_string())
     data_ = objects<std::string>(count_);

@@ -70,13 +70,16 @@ class Evaluation {
     return cat("node \"", m_.sources[static_cast<size_t>(*s.begin())], "\"");
   }
 
-  Value step(const Function&, const Node& n, const std::vector<Value>& values, Env& env, int depth) {
+  Value step(const Function& f, const Node& n, const std::vector<Value>& values, Env& env, int depth) {
     if (n.op == &ops::constant) return to_rep(n.attributes.get<Tensor>("value"), options_.rep);
     std::vector<Value> in;
     std::vector<Type> types;
     for (Id id : n.inputs) {
       in.push_back(values[static_cast<size_t>(id)]);
-      types.push_back(type_of(in.back()));
+      // The value of a sequence or optional does not tell its type: it may be empty.
+      types.push_back(in.back().is_tensor() || in.back().tag == Value::Tag::Tuple
+                          ? type_of(in.back())
+                          : substitute(f.node(id).type, env));
     }
     const bool symbolic = n.attributes.has_symbols();
     Attributes bound;
