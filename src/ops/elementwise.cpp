@@ -59,6 +59,8 @@ void store(const void* from, Tensor& t, int64_t at, int64_t n) {
   }
 }
 
+}  // namespace
+
 void finish_interval(Tensor& t, int64_t at, int64_t n) {
   const ElementType e = t.type();
   if (e == f16 || e == bf16) {
@@ -69,8 +71,6 @@ void finish_interval(Tensor& t, int64_t at, int64_t n) {
     for (int64_t i = 0; i < n; ++i) x[i] = wrapped(x[i], e);
   }
 }
-
-}  // namespace
 
 FInterval<float> narrowed(FInterval<float> x, ElementType e) {
   const auto once = [&](double v) -> double {

@@ -25,6 +25,9 @@ IInterval wrapped(IInterval x, ElementType e);  // modulo 2^n; an interval that 
 // The hull of x and x rounded to f16, bf16 or f32, each once.
 FInterval<float> narrowed(FInterval<float> x, ElementType e);
 
+// Narrows intervals of f16 and bf16, wraps those of narrow integers: elements at … at + n of t.
+void finish_interval(Tensor& t, int64_t at, int64_t n);
+
 // n elements, all operands contiguous and in compute form.
 using Kernel = void (*)(void* out, const void* const* in, int64_t n);
 
