@@ -1,0 +1,184 @@
+// QuantizeLinear, DequantizeLinear, DynamicQuantizeLinear and the integer operators. Integer sums are exact
+// in i32; requantization is y = f32(acc) · f32(f64(sx)·f64(sw)), then a division by sy, rounding half to
+// even, saturation.
+#include "onnx/quantize.h"
+
+#include "onnx/conv.h"
+
+namespace tauto::onnx {
+namespace {
+
+Id cast(Conversion& c, Id x, ElementType to) {
+  return c.type_of(x).element == to ? x : c.add(ops::cast, {x}, {{"to", to}});
+}
+
+bool one_value(const Type& t) {
+  for (const Dim& d : t.dims)
+    if (!(d == Dim(1))) return false;
+  return true;
+}
+
+// Scale and zero point repeated over blocks of `block` elements along `axis`.
+Id over_blocks(Conversion& c, Id p, const Type& x, int64_t axis, int64_t block) {
+  const Dims& d = c.type_of(p).dims;
+  const size_t at = static_cast<size_t>(axis);
+  Dims split = d, wide = d, merged = d;
+  split.insert(split.begin() + static_cast<int64_t>(at) + 1, Dim(1));
+  wide.insert(wide.begin() + static_cast<int64_t>(at) + 1, Dim(block));
+  merged[at] = d[at] * Dim(block);
+  Id r = c.add(ops::reshape, {p, c.b.dims(split)});
+  r = c.add(ops::expand, {r, c.b.dims(wide)});
+  r = c.add(ops::reshape, {r, c.b.dims(merged)});
+  if (merged[at] == x.dims[at]) return r;
+  // The last block may be cut.
+  return c.add(ops::slice, {r, c.b.ints({0}), c.b.dims({x.dims[at]}), c.b.ints({1})}, {{"axes", Ints{axis}}});
+}
+
+Id parameter(Conversion& c, int i, int64_t axis, int64_t block) {
+  const Id p = c.in(i);
+  if (block > 0) return over_blocks(c, p, c.type(0), axis, block);
+  return along_axis(c, p, axis, c.rank(0));
+}
+
+int64_t quantization_axis(Conversion& c) {
+  const int64_t rank = c.rank(0);
+  const int64_t axis = c.attr_int("axis", 1);
+  if (one_value(c.type(1))) return 0;
+  return c.axis(axis, rank);
+}
+
+// f32(f64(a)·f64(b)): the combined scale of a product.
+Id scale_product(Conversion& c, Id a, Id b) {
+  return cast(c, c.add(ops::mul, {cast(c, a, f64), cast(c, b, f64)}), f32);
+}
+
+Id requantized(Conversion& c, Id acc, Id multiplier, Id y_scale, Id y_zero) {
+  const ElementType to = c.type_of(y_zero).element;
+  const Id y = c.add(ops::mul, {cast(c, acc, f32), multiplier});
+  return quantized(c, y, cast(c, y_scale, f32), y_zero, to);
+}
+
+// Per-row parameters of a matrix [..., M, K]: a vector of M values stands along axis M.
+Id per_row(Conversion& c, Id p, int64_t rank) {
+  if (p < 0 || c.type_of(p).dims.size() != 1 || one_value(c.type_of(p))) return p;
+  return along_axis(c, p, rank - 2, rank);
+}
+
+Id integer_matmul(Conversion& c, Id a, Id a_zero, Id b, Id b_zero) {
+  const auto rank = [&](Id id) { return static_cast<int64_t>(c.type_of(id).dims.size()); };
+  const Id x = centred(c, a, per_row(c, a_zero, rank(a)));
+  const Id w = centred(c, b, b_zero);  // a vector of N values stands along the last axis as it is
+  return c.convert("MatMul", {x, w}, {})[0];
+}
+
+}  // namespace
+
+Id along_axis(Conversion& c, Id p, int64_t axis, int64_t rank) {
+  const Type& t = c.type_of(p);
+  if (!t.is_tensor() || !t.ranked) c.refuse("scale and zero point must have a known rank");
+  if (t.dims.empty()) return p;
+  if (t.dims.size() != 1) c.refuse(cat("required a scale or zero point of rank 0 or 1, got ", t));
+  Dims shape(static_cast<size_t>(rank), Dim(1));
+  if (one_value(t))
+    shape.clear();
+  else
+    shape[static_cast<size_t>(axis)] = t.dims[0];
+  return c.add(ops::reshape, {p, c.b.dims(shape)});
+}
+
+Id quantized(Conversion& c, Id x, Id scale, Id zero, ElementType to) {
+  const ElementType e = c.type_of(x).element;
+  Id r = c.add(ops::div, {x, cast(c, scale, e)});
+  if (to.is_integer()) r = c.add(ops::round, {r});
+  if (zero >= 0) r = c.add(ops::add, {r, cast(c, zero, e)});
+  return cast(c, r, to);  // saturates
+}
+
+Id centred(Conversion& c, Id q, Id zero) {
+  const Id x = cast(c, q, i32);
+  return zero < 0 ? x : c.add(ops::sub, {x, cast(c, zero, i32)});
+}
+
+namespace convert {
+
+void QuantizeLinear(Conversion& c) {
+  const int64_t block = c.attr_int("block_size", 0), axis = quantization_axis(c);
+  ElementType to = u8;
+  if (c.attr_int("output_dtype", 0) != 0)
+    to = c.element_type(c.attr_int("output_dtype"));
+  else if (c.has(2))
+    to = c.element(2);
+  const Id scale = parameter(c, 1, axis, block);
+  const Id zero = c.has(2) ? parameter(c, 2, axis, block) : -1;
+  // The division is done in `precision`, by default the type of the scale.
+  const int64_t precision = c.attr_int("precision", 0);
+  ElementType e = precision ? c.element_type(precision) : c.version >= 19 ? c.element(1) : f32;
+  if (!e.is_float()) e = f32;
+  Id x = c.in(0);
+  if (!c.element(0).is_float() || c.element(0) != e) x = cast(c, x, e);
+  c.out(quantized(c, x, scale, zero, to));
+}
+
+void DequantizeLinear(Conversion& c) {
+  const int64_t block = c.attr_int("block_size", 0), axis = quantization_axis(c);
+  const Id scale = parameter(c, 1, axis, block);
+  const ElementType out =
+      c.attr_int("output_dtype", 0) ? c.element_type(c.attr_int("output_dtype")) : c.element(1);
+  const ElementType q = c.element(0), e = c.element(1).is_float() ? c.element(1) : f32;
+  Id x;
+  if (q.is_integer() && q.bits <= 16) {
+    x = cast(c, centred(c, c.in(0), c.has(2) ? parameter(c, 2, axis, block) : -1), e);
+  } else {
+    x = cast(c, c.in(0), e);
+    if (c.has(2)) x = c.add(ops::sub, {x, cast(c, parameter(c, 2, axis, block), e)});
+  }
+  c.out(cast(c, c.add(ops::mul, {x, cast(c, scale, e)}), out));
+}
+
+void DynamicQuantizeLinear(Conversion& c) {
+  Ints axes;
+  for (int64_t i = 0; i < c.rank(0); ++i) axes.push_back(i);
+  const Id zero = c.number(0, f32), x = c.in(0);
+  const auto reduced = [&](const Op& op) {
+    return c.add(op, {x}, {{"axes", axes}, {"keepdims", int64_t{0}}});
+  };
+  const Id hi = c.add(ops::max, {zero, reduced(ops::reduce_max)}),
+           lo = c.add(ops::min, {zero, reduced(ops::reduce_min)});
+  const Id scale = c.add(ops::div, {c.add(ops::sub, {hi, lo}), c.number(255, f32)});
+  // round(sat(0 - lo/scale)); 0/0 of an all-zero input gives zero point 0.
+  const Id raw = c.add(ops::sub, {zero, c.add(ops::div, {lo, scale})});
+  const Id point = cast(c, c.add(ops::round, {raw}), u8);
+  c.out(0, quantized(c, x, scale, point, u8));
+  c.out(1, scale);
+  c.out(2, point);
+}
+
+void ConvInteger(Conversion& c) {
+  const Id wz = c.has(3) ? along_axis(c, c.in(3), 0, c.rank(1)) : -1;
+  c.out(convolution(c, centred(c, c.in(0), c.has(2) ? along_axis(c, c.in(2), 0, 0) : -1),
+                    centred(c, c.in(1), wz)));
+}
+
+void MatMulInteger(Conversion& c) {
+  c.out(integer_matmul(c, c.in(0), c.has(2) ? c.in(2) : -1, c.in(1), c.has(3) ? c.in(3) : -1));
+}
+
+void QLinearConv(Conversion& c) {
+  const int64_t rank = c.rank(3);
+  const Id x = centred(c, c.in(0), along_axis(c, c.in(2), 0, 0));
+  const Id w = centred(c, c.in(3), along_axis(c, c.in(5), 0, rank));
+  Id acc = convolution(c, x, w);
+  if (c.has(8)) acc = add_bias(c, acc, c.in(8));
+  const Id m = scale_product(c, along_axis(c, c.in(1), 0, 0), along_axis(c, c.in(4), 1, rank));
+  c.out(requantized(c, acc, m, along_axis(c, c.in(6), 0, 0), along_axis(c, c.in(7), 0, 0)));
+}
+
+void QLinearMatMul(Conversion& c) {
+  const int64_t rank = c.rank(0);
+  const Id acc = integer_matmul(c, c.in(0), c.in(2), c.in(3), c.in(5));
+  const Id m = scale_product(c, per_row(c, c.in(1), rank), c.in(4));
+  c.out(requantized(c, acc, m, per_row(c, c.in(6), rank), per_row(c, c.in(7), rank)));
+}
+
+}  // namespace convert
+}  // namespace tauto::onnx
