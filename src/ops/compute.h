@@ -69,6 +69,22 @@ std::vector<C> load_numbers(const Tensor& t) {
   return std::vector<C>(t.data<C>(), t.data<C>() + n);
 }
 
+// The same to read only: elements which lie in memory as the number are not copied.
+template <class C>
+class NumbersOf {
+ public:
+  explicit NumbersOf(const Tensor& t) : data_(t.data<C>()) {
+    if (t.rep() != Rep::Exact || (t.type() != f16 && t.type() != bf16)) return;
+    copy_ = load_numbers<C>(t);
+    data_ = copy_.data();
+  }
+  const C* data() const { return data_; }
+
+ private:
+  std::vector<C> copy_;
+  const C* data_;
+};
+
 template <class C>
 Tensor store_numbers(const std::vector<C>& v, ElementType type, Shape shape, Rep rep) {
   Tensor t(type, std::move(shape), rep);

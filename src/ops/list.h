@@ -56,6 +56,10 @@
   X(parameter)        \
   X(pow)              \
   X(range)            \
+  X(reduce_max)       \
+  X(reduce_min)       \
+  X(reduce_prod)      \
+  X(reduce_sum)       \
   X(relu)             \
   X(rem)              \
   X(reshape)          \
@@ -80,4 +84,6 @@
   X(transpose)        \
   X(trunc)            \
   X(unique)           \
-  X(where)
+  X(where)            \
+  X(window_arg_max)   \
+  X(window_reduce)

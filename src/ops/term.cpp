@@ -50,6 +50,23 @@ Term term_input(std::string_view name, int64_t index, ElementType type) {
   return table().intern({std::string(name) + "[", type, {}, static_cast<uint64_t>(index)});
 }
 Term term_literal(ElementType type, uint64_t bits) { return table().intern({"", type, {}, bits}); }
+Term term_number(ElementType t, double v) {
+  uint64_t bits = 0;
+  if (t == f32) {
+    const float f = static_cast<float>(v);
+    std::memcpy(&bits, &f, sizeof f);
+  } else if (t == f64) {
+    std::memcpy(&bits, &v, sizeof v);
+  } else if (t == f16) {
+    bits = Half(round_to_odd(v)).bits;
+  } else if (t == bf16) {
+    bits = BFloat(round_to_odd(v)).bits;
+  } else {
+    const auto i = static_cast<int64_t>(v);
+    std::memcpy(&bits, &i, static_cast<size_t>(t.bytes()));
+  }
+  return term_literal(t, bits);
+}
 Term term_apply(std::string_view function, ElementType type, std::initializer_list<Term> arguments) {
   std::vector<uint32_t> ids;
   for (Term t : arguments) ids.push_back(t.id);
@@ -81,19 +98,7 @@ std::string text_of(Term t) {
 
 namespace num {
 
-Term like(Term x, double v) {
-  const ElementType t = term_type(x);
-  uint64_t bits = 0;
-  if (t == f32) {
-    const float f = static_cast<float>(v);
-    std::memcpy(&bits, &f, sizeof f);
-  } else if (t == f64) {
-    std::memcpy(&bits, &v, sizeof v);
-  } else {
-    bits = static_cast<uint64_t>(static_cast<int64_t>(v));
-  }
-  return term_literal(t, bits);
-}
+Term like(Term x, double v) { return term_number(term_type(x), v); }
 
 }  // namespace num
 }  // namespace tauto

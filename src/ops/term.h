@@ -30,6 +30,7 @@ class TermScope {
 
 Term term_input(std::string_view name, int64_t index, ElementType type);
 Term term_literal(ElementType type, uint64_t bits);
+Term term_number(ElementType type, double value);  // value rounded to the type
 Term term_apply(std::string_view function, ElementType type, std::initializer_list<Term> arguments);
 ElementType term_type(Term t);
 std::string text_of(Term t);  // fma(x[3], w[7], 0)

@@ -1,0 +1,58 @@
+// Runs of reduced axes, and enclosures of sums in any order.
+#include "ops/reduction.h"
+
+namespace tauto {
+
+std::vector<Run> runs_of(const Shape& shape, std::span<const int64_t> axes) {
+  const size_t rank = shape.size();
+  Shape left = shape;  // extents not reduced yet
+  std::vector<Run> runs;
+  for (size_t k = axes.size(); k > 0;) {
+    const auto last = static_cast<size_t>(axes[--k]);
+    size_t first = last;
+    const auto cut = [&](size_t before) { return before == 1 || (rank >= 3 && before == 2); };
+    while (k > 0 && static_cast<size_t>(axes[k - 1]) + 1 == first && !cut(first)) --first, --k;
+    Run r;
+    for (size_t d = 0; d < first; ++d) r.outer *= left[d];
+    for (size_t d = first; d <= last; ++d) r.n *= left[d], left[d] = 1;
+    for (size_t d = last + 1; d < rank; ++d) r.inner *= left[d];
+    runs.push_back(r);
+  }
+  return runs;
+}
+
+// |error| ≤ γₙ Σ|x|, whatever the order (Higham, "Accuracy and Stability of Numerical Algorithms", 2nd ed.,
+// section 4.2). Where a partial sum could overflow nothing is known.
+template <class T>
+std::vector<FInterval<T>> enclose_sums(const Tensor& x, double terms, const SumOfDoubles& sum) {
+  using I = FInterval<T>;
+  const auto sum_of = [&](auto f) {
+    std::vector<double> v(static_cast<size_t>(x.count()));
+    for (size_t i = 0; i < v.size(); ++i) v[i] = f(x.data<I>()[i]);
+    return sum(v);
+  };
+  const auto lo = sum_of([](I i) { return i.lo; }), hi = sum_of([](I i) { return i.hi; });
+  const auto reach = sum_of([](I i) { return std::max(std::fabs(i.lo), std::fabs(i.hi)); });
+  const auto infinite = sum_of([](I i) { return std::isfinite(i.lo) && std::isfinite(i.hi) ? 0.0 : 1.0; });
+  const auto wide = sum_of([](I i) { return i.lo < i.hi ? 1.0 : 0.0; });
+  const double u = std::numeric_limits<T>::epsilon() / 2, gamma = terms * u / (1 - terms * u);
+  const double own = 2 * terms * std::numeric_limits<double>::epsilon();  // of these f64 sums
+  std::vector<I> out(lo.size());
+  for (size_t i = 0; i < out.size(); ++i) {
+    const double radius = (gamma + own) * reach[i] * 1.0001;
+    if (infinite[i] != 0)  // points: an infinity or NaN in every order
+      out[i] = wide[i] == 0 ? I{lo[i], lo[i]} : num::anything<T>();
+    else if (!(reach[i] + radius < static_cast<double>(std::numeric_limits<T>::max())))
+      out[i] = num::anything<T>();
+    else if (terms <= 1)
+      out[i] = {lo[i], hi[i]};
+    else
+      out[i] = num::rounded<T>(num::down(lo[i] - radius), num::up(hi[i] + radius));
+  }
+  return out;
+}
+
+template std::vector<FInterval<float>> enclose_sums(const Tensor&, double, const SumOfDoubles&);
+template std::vector<FInterval<double>> enclose_sums(const Tensor&, double, const SumOfDoubles&);
+
+}  // namespace tauto
