@@ -186,8 +186,9 @@ TEST(Reduction, IntervalsEncloseEveryOrder) {
             << op.name << ": " << v << " is not in " << element_text(enclosure, 0);
       }
       const auto e = enclosure.data<FInterval<double>>()[0];
-      if (tame && std::isfinite(e.lo) && std::isfinite(e.hi))  // and not by much
+      if (tame && std::isfinite(e.lo) && std::isfinite(e.hi)) {  // and not by much
         EXPECT_LE(e.hi - e.lo, 1e-3 * std::fabs(e.hi) + 1e-37) << op.name;
+      }
     };
     check(ops::reduce_sum, [](float a, float b) { return a + b; });
     check(ops::reduce_prod, [](float a, float b) { return a * b; });
