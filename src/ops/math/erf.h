@@ -39,7 +39,7 @@ TAUTO_TREE F erfc_tail(F a) {
   if constexpr (kShort) {
     const F g = polynomial(t, kErfcxShort) / fma(two, x, one);
     const F h = fma(v.r * v.r, polynomial(v.r, kExpShort), v.r);
-    return fma(g, h, g) * power_of_two<F>(v.e - integer<F>(1023));
+    return fma(g, h, g) * power(v.t);
   } else {
     // g(t) = g + g_lo, with what the rounding of t loses; q + q_lo = g(t) / (1 + 2x).
     const F rise = polynomial(t, kErfcxF64);
@@ -56,7 +56,7 @@ TAUTO_TREE F erfc_tail(F a) {
     const F q_lo = (fma(-q, divisor.sum, g) + (g_lo - q * divisor.error)) / divisor.sum;
     const F square_lo = fma(x, x, -square);
     const F tail = exp_tail(v.r, v.r_lo - square_lo);
-    return scale_two_steps(q + fma(q, v.r, fma(q, tail, fma(q_lo, v.r, q_lo))), v.e);
+    return scale(q + fma(q, v.r, fma(q, tail, fma(q_lo, v.r, q_lo))), v.t);
   }
 }
 

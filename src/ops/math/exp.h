@@ -15,25 +15,25 @@
 
 namespace tauto::math {
 
-// x = n ln2 + r + r_lo exactly but for the error of ln2 (2^-55 n in f32, 2^-110 n in f64); e = n + 2 bias.
+// x = n ln2 + r + r_lo but for the error of ln2 (2^-55 n in f32, 2^-110 n in f64); t = n + kExponentShift.
 // Requires |n| < 2 bias.
 template <class F>
 struct ExpReduced {
   F r;
   F r_lo;
-  IntOf<F> e;
+  F t;
 };
 
 template <class F>
 TAUTO_TREE ExpReduced<F> exp_reduce(F x) {
   constexpr bool kSingle = Single<F>;
-  constexpr double kShift = kSingle ? 0x1.8p23 + 2 * 127 : 0x1.8p52 + 2 * 1023;
+  const F shift = constant<F>(kExponentShift<F>);
   const F log2e = constant<F>(kSingle ? 0x1.715476p0 : 0x1.71547652b82fep0);
   const F ln2_hi = constant<F>(kSingle ? 0x1.62e43p-1 : 0x1.62e42fefa39efp-1);
   const F ln2_lo = constant<F>(kSingle ? -0x1.05c61p-29 : 0x1.abc9e3b39803fp-56);
-  const F t = fma(x, log2e, constant<F>(kShift));
-  const F n = constant<F>(kShift) - t;
-  return {fma(n, ln2_hi, x), n * ln2_lo, bits(t) - bits(shifter<F>())};
+  const F t = fma(x, log2e, shift);
+  const F n = t - shift;
+  return {fma(-n, ln2_hi, x), n * -ln2_lo, t};
 }
 
 // e^(r + r_lo) - 1 = r + (r_lo + u^2 q(u)) with u = r + r_lo; this is what follows r.
@@ -51,21 +51,21 @@ template <class F>
 TAUTO_TREE F exp(F x) {
   const F inside = at_least(at_most(x, Single<F> ? 89 : 710), Single<F> ? -104 : -746);
   const ExpReduced<F> v = exp_reduce(inside);
-  return scale_two_steps((v.r + exp_tail(v.r, v.r_lo)) + constant<F>(1), v.e);
+  return scale((v.r + exp_tail(v.r, v.r_lo)) + constant<F>(1), v.t);
 }
 
 template <class F>
 TAUTO_TREE F exp2(F x) {
   constexpr bool kSingle = Single<F>;
-  constexpr double kShift = kSingle ? 0x1.8p23 + 2 * 127 : 0x1.8p52 + 2 * 1023;
+  const F shift = constant<F>(kExponentShift<F>);
   const F ln2 = constant<F>(kSingle ? 0x1.62e43p-1 : 0x1.62e42fefa39efp-1);
   const F ln2_lo = constant<F>(kSingle ? -0x1.05c61p-29 : 0x1.abc9e3b39803fp-56);
   const F inside = at_least(at_most(x, kSingle ? 129 : 1025), kSingle ? -151 : -1076);
-  const F t = inside + constant<F>(kShift);
-  const F f = inside - (t - constant<F>(kShift));
+  const F t = inside + shift;
+  const F f = inside - (t - shift);
   const F r = f * ln2;
   const F r_lo = fma(f, ln2, -r) + f * ln2_lo;
-  return scale_two_steps((r + exp_tail(r, r_lo)) + constant<F>(1), bits(t) - bits(shifter<F>()));
+  return scale((r + exp_tail(r, r_lo)) + constant<F>(1), t);
 }
 
 template <class F>
@@ -75,7 +75,7 @@ TAUTO_TREE F expm1(F x) {
   const F tail = exp_tail(v.r, v.r_lo);
   const F p = v.r + tail;
   const F p_lo = tail - (p - v.r);
-  const F s = power_of_two<F>(v.e - integer<F>(Format<F>::kBias + 1));
+  const F s = power(v.t, -1);
   const F half = constant<F>(0.5);
   const F low = s - half;
   const F lost = (s - low) - half;
@@ -95,7 +95,7 @@ struct ExpSplit {
 template <class F>
 TAUTO_TREE ExpSplit<F> exp_split(F x) {
   const ExpReduced<F> v = exp_reduce(x);
-  return {power_of_two<F>(v.e - integer<F>(Format<F>::kBias)), v.r + exp_tail(v.r, v.r_lo)};
+  return {power(v.t), v.r + exp_tail(v.r, v.r_lo)};
 }
 
 // e^x - 1 and e^x + 1 as unevaluated sums hi + lo, for 0 <= x <= 40 (below 2^-30 x keeps its relative
@@ -113,7 +113,7 @@ TAUTO_TREE ExpParts<F> exp_parts(F x) {
   const F tail = exp_tail(v.r, v.r_lo);
   const F p = v.r + tail;
   const F p_lo = tail - (p - v.r);
-  const F s = power_of_two<F>(v.e - integer<F>(Format<F>::kBias));
+  const F s = power(v.t);
   const F low = s - one;
   const F high = s + one;
   const F low_lo = (s - low) - one;

@@ -29,7 +29,7 @@ template <class F>
 TAUTO_TREE QuarterExp<F> quarter_exp(F a) {
   const ExpReduced<F> v = exp_reduce(at_most(a, Single<F> ? 89.5 : 710.5));
   const F tail = exp_tail(v.r, v.r_lo);
-  const F s = power_of_two<F>(v.e - integer<F>(Format<F>::kBias + 2));
+  const F s = power(v.t, -2);
   return {s, v.r, tail, constant<F>(0.0625) / fma(s, v.r + tail, s)};
 }
 

@@ -83,11 +83,11 @@ TAUTO_TREE F pow_tree(F x, F y) {
   F magnitude;
   if constexpr (kShort) {
     const F h = fma(v.r * v.r, polynomial(v.r, kExpShort), v.r);
-    magnitude = (h + one) * power_of_two<F>(v.e - integer<F>(1023));
+    magnitude = (h + one) * power(v.t);
   } else {
     const F product_lo = fma(bounded, log_hi, -product) + bounded * l.lo;
     const F p_lo = select(equal(p, product), product_lo, zero);
-    magnitude = scale_two_steps((v.r + exp_tail(v.r, v.r_lo + p_lo)) + one, v.e);
+    magnitude = scale((v.r + exp_tail(v.r, v.r_lo + p_lo)) + one, v.t);
   }
   // The sign.
   const MaskOf<F> integer_y = equal(y, round_even(y));

@@ -42,7 +42,7 @@ TAUTO_TREE F sigmoid(F x) {
   const F c = select(far, constant<F>(Single<F> ? 0x1p-64 : 0x1p-512), constant<F>(1));
   const IntOf<F> bias =
       select(far, integer<F>(Single<F> ? 127 + 64 : 1023 + 512), integer<F>(Format<F>::kBias));
-  const F s = power_of_two<F>(v.e - bias);
+  const F s = power_of_two<F>(biased_exponent(v.t) - bias);
   const F sum = s + c;
   const F lost = c - (sum - s);  // exact for n >= 0, zero for the n < 0 that matter
   return constant<F>(1) / (sum + fma(s, h, lost)) * c;

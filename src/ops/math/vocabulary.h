@@ -190,10 +190,26 @@ TAUTO_TREE F power_of_two(IntOf<F> biased) {
   return from_bits(shift_left(biased, Format<F>::kMantissa));
 }
 
-// p * 2^(e - 2 bias), rounded once, for p in [1/2, 2] and 0 < e < 4 bias: in two steps, since 2^n alone may
-// be out of range; the first is exact.
+// What the exponential functions add to their argument to round it: the sum t holds n + 2 bias in its low
+// bits.
 template <class F>
-TAUTO_TREE F scale_two_steps(F p, IntOf<F> e) {
+constexpr double kExponentShift = Single<F> ? 0x1.8p23 + 2 * 127 : 0x1.8p52 + 2 * 1023;
+
+// n + 2 bias, and 2^(n + k) for a result in the normal range, from t = n + kExponentShift.
+template <class F>
+TAUTO_TREE IntOf<F> biased_exponent(F t) {
+  return bits(t) - bits(shifter<F>());
+}
+template <class F>
+TAUTO_TREE F power(F t, int k = 0) {
+  return power_of_two<F>(biased_exponent(t) - integer<F>(Format<F>::kBias - k));
+}
+
+// p * 2^n rounded once, for p in [2^-64, 2] and |n| < 2 bias, from t = n + kExponentShift: in two steps,
+// since 2^n alone may be out of range; the first is exact.
+template <class F>
+TAUTO_TREE F scale(F p, F t) {
+  const IntOf<F> e = biased_exponent(t);
   const IntOf<F> half = shift_right(e, 1);
   return p * power_of_two<F>(half) * power_of_two<F>(e - half);
 }

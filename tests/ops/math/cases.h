@@ -21,6 +21,7 @@ struct UnaryCase {
   void (*f32)(const float* x, float* y, size_t n);
   void (*f64)(const double* x, double* y, size_t n);
   double (*reference)(double);
+  void (*references)(const double* x, double* y, size_t n);  // glibc's vector functions where there are any
   long double (*reference_long)(long double);
   int (*exact)(mpfr_ptr, mpfr_srcptr, mpfr_rnd_t);
 };
@@ -32,6 +33,7 @@ struct BinaryCase {
   void (*f32)(const float* a, const float* b, float* y, size_t n);
   void (*f64)(const double* a, const double* b, double* y, size_t n);
   double (*reference)(double, double);
+  void (*references)(const double* a, const double* b, double* y, size_t n);
   long double (*reference_long)(long double, long double);
   int (*exact)(mpfr_ptr, mpfr_srcptr, mpfr_srcptr, mpfr_rnd_t);
 };
