@@ -378,8 +378,7 @@ void Importer::needs_values(const Builder& b, Id id, const Conversion& c) {
     if (!seen.insert(at).second) continue;
     const Node& n = b.node(at);
     if (n.op == &ops::parameter) {
-      if (n.type.is_tensor() && (n.type.element.is_integer() || n.type.element.is_float()) &&
-          at < static_cast<Id>(b.size()))
+      if (n.type.is_tensor() && !n.type.element.is_string() && at < static_cast<Id>(b.size()))
         names.insert(b.parameter_name(at));
       else
         computed = true;

@@ -1,7 +1,8 @@
 // cast(x): elements of x as another type, attribute `to` (docs/semantics.md, "Conversions").
 //
 //   to float      rounded once, to nearest even; beyond the range infinity
-//   to integer    from float: towards zero, then saturated, NaN gives 0; from integer: modulo 2^n
+//   to integer    from float: towards zero, then saturated, NaN gives 0; from integer: modulo 2^n. To 4 and 2
+//                 bits: as through i32
 //   to bool       x != 0 (true for NaN)
 //   to f8, f4     ops/small_float.h; attributes `saturate` (default 1) and `round_mode` "up" (default),
 //   "down",

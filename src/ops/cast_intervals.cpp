@@ -22,6 +22,7 @@ IInterval to_integer(FInterval<double> x, ElementType e) {
     return num::is_anything(x) || x.hi >= 0x1p63
                ? num::any_int()
                : IInterval{saturated<int64_t>(std::max(x.lo, 0.0)), saturated<int64_t>(std::max(x.hi, 0.0))};
+  if (e.bits < 8) return wrapped({saturated<int32_t>(x.lo), saturated<int32_t>(x.hi)}, e);
   const auto clamped = [&](double v) {
     return std::clamp(saturated<int64_t>(v), e.min_value(), static_cast<int64_t>(e.max_value()));
   };
@@ -34,8 +35,9 @@ IInterval to_bool(FInterval<double> x) {
 }
 
 FInterval<double> to_float(FInterval<double> x, const CastTarget& to) {
-  if (num::is_nan_surely(x) || num::is_anything(x) || to.type == f64) return x;
+  if (num::is_anything(x) || to.type == f64) return x;
   if (!to.type.is_small_float()) {
+    if (num::is_nan_surely(x)) return x;
     const FInterval<float> r = narrowed({x.lo, x.hi}, to.type);
     return {r.lo, r.hi};
   }
@@ -44,7 +46,7 @@ FInterval<double> to_float(FInterval<double> x, const CastTarget& to) {
     return small_float_value(to.type, small_float_code(to.type, v, to.saturate, to.rounding));
   };
   const double lo = value(x.lo), hi = value(x.hi);
-  if (x.lo == x.hi) return {lo, hi};
+  if (x.lo == x.hi || num::is_nan_surely(x)) return {lo, hi};
   if (lo != lo || hi != hi || (to.type.kind == Kind::F8E8M0 && x.lo < 0)) return num::anything<double>();
   return {lo, hi};
 }

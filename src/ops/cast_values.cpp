@@ -119,10 +119,9 @@ void store(Tensor& t, int64_t at, int64_t n, const V* from, const CastTarget& to
     store_as<uint8_t>(t, at, n, from,
                       [&](V v) { return small_float_code(e, to_odd_double(v), to.saturate, to.rounding); });
   } else if (e.bits < 8) {
-    const auto lo = static_cast<double>(e.min_value()), hi = static_cast<double>(e.max_value());
     store_as<int8_t>(t, at, n, from, [&](V v) {
       if constexpr (std::is_same_v<V, double>)
-        return v != v ? int64_t{0} : static_cast<int64_t>(std::min(std::max(v, lo), hi));
+        return wrap(saturated<int32_t>(v), e);
       else
         return wrap(static_cast<int64_t>(v), e);
     });
@@ -201,7 +200,9 @@ void from_strings(EvalContext& c, const CastTarget& to) {
     std::string_view s = x.data<std::string>()[i];
     while (!s.empty() && s.front() == ' ') s.remove_prefix(1);
     while (!s.empty() && s.back() == ' ') s.remove_suffix(1);
-    const std::string_view digits = s.substr(0, 1) == "+" ? s.substr(1) : s;
+    // from_chars takes no plus.
+    const bool plus = s.size() > 1 && s[0] == '+' && s[1] != '-';
+    const std::string_view digits = plus ? s.substr(1) : s;
     int64_t integer;
     uint64_t natural;
     double number;
@@ -209,7 +210,7 @@ void from_strings(EvalContext& c, const CastTarget& to) {
       store(out, i, 1, &integer, to);
     else if (to.type.is_integer() && read_all(digits, natural))
       store(out, i, 1, &natural, to);
-    else if (read_special(s, number) || (digits.substr(0, 1) != "+" && read_all(digits, number)))
+    else if (read_special(s, number) || read_all(digits, number))
       store(out, i, 1, &number, to);
     else
       c.refuse(cat("element ", i, ": required a number, got \"", x.data<std::string>()[i], "\""));

@@ -71,7 +71,7 @@ double small_float_value(ElementType t, uint8_t code) {
 uint8_t small_float_code(ElementType t, double x, bool saturate, PowerRounding rounding) {
   if (t.kind == Kind::F8E8M0) return power_code(x, saturate, rounding);
   const SmallFormat f = format_of(t);
-  if (x != x) return static_cast<uint8_t>(f.nan < 0 ? f.largest : f.nan);
+  if (x != x) return static_cast<uint8_t>(f.nan < 0 ? 1 << (f.bits - 1) : f.nan);
   const double a = std::fabs(x);
   int code = 0;  // of |x|
   if (std::isinf(a)) {

@@ -20,7 +20,8 @@ double small_float_value(ElementType t, uint8_t code);
 enum class PowerRounding : uint8_t { Up, Down, Nearest };
 
 // x rounded to the format. Beyond the largest value: that value with x's sign when `saturate` (infinity too),
-// else infinity or, where there is none, NaN. f4e2m1 always saturates and has 6 for NaN; f8e8m0 takes |x|.
+// else infinity or, where there is none, NaN. f4e2m1 always saturates; f8e8m0 takes |x|. For NaN f4e2m1 has
+// -0, as the onnx package's conversion and test data have it (its page on float4 says 6).
 uint8_t small_float_code(ElementType t, double x, bool saturate, PowerRounding rounding = PowerRounding::Up);
 
 }  // namespace tauto
