@@ -4,8 +4,9 @@ namespace tauto::onnx {
 
 Id with_ones_behind(Conversion& c, Id x, int64_t after) {
   if (after == 0) return x;
-  c.refuse(
-      cat("a second operand that is not at the end of the first (axis) is not supported: ", c.type_of(x)));
+  Dims shape = c.type_of(x).dims;
+  shape.insert(shape.end(), static_cast<size_t>(after), Dim(1));
+  return c.add(ops::reshape, {x, c.b.dims(std::move(shape))});
 }
 
 Id second_operand(Conversion& c) {

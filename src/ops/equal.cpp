@@ -16,12 +16,17 @@ Type equal_type(const TypeContext& c) {
 void equal_eval(EvalContext& c) {
   constexpr auto numbers = binary<kAllTypes>(on_dims([](auto x, auto y) { return num::equal(x, y); }));
   if (!c.tensor(0).type().is_string()) return numbers(c);
-  if (c.rep != Rep::Exact && c.rep != Rep::Ideal) throw Unknown{};
+  if (c.rep == Rep::Term || c.rep == Rep::Dims) throw Unknown{};
   Tensor out = c.make();
   const std::string *x = c.tensor(0).data<std::string>(), *y = c.tensor(1).data<std::string>();
-  for_each_broadcast<2>(
-      out.shape(), {&c.tensor(0), &c.tensor(1)},
-      [&](int64_t i, const std::array<int64_t, 2>& at) { out.data<bool>()[i] = x[at[0]] == y[at[1]]; });
+  for_each_broadcast<2>(out.shape(), {&c.tensor(0), &c.tensor(1)},
+                        [&](int64_t i, const std::array<int64_t, 2>& at) {
+                          const bool same = x[at[0]] == y[at[1]];
+                          if (c.rep == Rep::Interval)
+                            out.data<IInterval>()[i] = num::truth(same, same);
+                          else
+                            out.data<bool>()[i] = same;
+                        });
   c.out = std::move(out);
 }
 

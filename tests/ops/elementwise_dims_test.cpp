@@ -8,7 +8,7 @@
 namespace tauto {
 namespace {
 
-class ShapeArithmetic : public ::testing::Test {
+class ElementwiseOnDims : public ::testing::Test {
  protected:
   Module m;
   Builder b{m, "main"};
@@ -23,7 +23,7 @@ class ShapeArithmetic : public ::testing::Test {
   }
 };
 
-TEST_F(ShapeArithmetic, Arithmetic) {
+TEST_F(ElementwiseOnDims, Arithmetic) {
   const Id n = dim("N"), two = dim("2"), three = dim("3");
   EXPECT_EQ(of(ops::sub, {n, two}), "N - 2");
   EXPECT_EQ(of(ops::mul, {n, two}), "2*N");
@@ -36,7 +36,7 @@ TEST_F(ShapeArithmetic, Arithmetic) {
   EXPECT_EQ(of(ops::fma, {n, two, three}), "2*N + 3");
 }
 
-TEST_F(ShapeArithmetic, IntegersDivideTowardsZero) {
+TEST_F(ElementwiseOnDims, IntegersDivideTowardsZero) {
   EXPECT_EQ(of(ops::div, {dim("-7"), dim("2")}), "-3");
   EXPECT_EQ(of(ops::div, {dim("7"), dim("0")}), "0");
   EXPECT_EQ(of(ops::rem, {dim("-7"), dim("2")}), "-1");
@@ -45,7 +45,7 @@ TEST_F(ShapeArithmetic, IntegersDivideTowardsZero) {
   EXPECT_EQ(of(ops::div, {dim("7"), dim("N")}), "unknown");
 }
 
-TEST_F(ShapeArithmetic, ComparisonsOnlyWhereDecided) {
+TEST_F(ElementwiseOnDims, ComparisonsOnlyWhereDecided) {
   const Id n = dim("N"), more = dim("N + 1"), zero = dim("0");
   EXPECT_EQ(of(ops::less, {n, more}), "1");
   EXPECT_EQ(of(ops::less, {n, zero}), "0");
@@ -59,7 +59,7 @@ TEST_F(ShapeArithmetic, ComparisonsOnlyWhereDecided) {
   EXPECT_EQ(of(ops::where, {yes, n, zero}), "N");
 }
 
-TEST_F(ShapeArithmetic, Casts) {
+TEST_F(ElementwiseOnDims, Casts) {
   const Id n = dim("N"), more = dim("N + 1");
   EXPECT_EQ(of(ops::cast, {n}, {{"to", i32}}), "N");
   EXPECT_EQ(of(ops::cast, {b.add(ops::cast, {n}, {{"to", i32}})}, {{"to", i64}}), "N");
@@ -70,7 +70,7 @@ TEST_F(ShapeArithmetic, Casts) {
   EXPECT_EQ(of(ops::cast, {dim("N - 1")}, {{"to", u32}}), "unknown");
 }
 
-TEST_F(ShapeArithmetic, LiteralsWrapInTheirType) {
+TEST_F(ElementwiseOnDims, LiteralsWrapInTheirType) {
   const Id big = b.number(200, u8);
   EXPECT_EQ(of(ops::add, {big, big}), "144");
   EXPECT_EQ(of(ops::mul, {b.number(-128, i8), b.number(-1, i8)}), "-128");
