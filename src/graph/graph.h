@@ -15,6 +15,7 @@
 // bindings. Where a node comes from (names in the source model) is a side table, not part of the node.
 #pragma once
 
+#include <deque>
 #include <map>
 #include <memory>
 #include <set>
@@ -42,7 +43,8 @@ using Sources = std::set<int>;  // indices into Module::sources
 
 struct Function {
   std::string name;
-  std::vector<Node> nodes;              // the first `parameters.size()` are the parameters
+  // A deque: references to nodes stay good while a function is built.
+  std::deque<Node> nodes;               // the first `parameters.size()` are the parameters
   std::vector<std::string> parameters;  // their names
   std::vector<Id> results;
   std::vector<std::string> result_names;
