@@ -91,6 +91,10 @@ Id quantized(Conversion& c, Id x, Id scale, Id zero, ElementType to) {
   Id r = c.add(ops::div, {x, cast(c, scale, e)});
   if (to.is_integer()) r = c.add(ops::round, {r});
   if (zero >= 0) r = c.add(ops::add, {r, cast(c, zero, e)});
+  if (to.is_integer() && to.bits < 8) {  // the cast itself wraps there
+    r = c.add(ops::max, {r, c.number(static_cast<double>(to.min_value()), e)});
+    r = c.add(ops::min, {r, c.number(static_cast<double>(to.max_value()), e)});
+  }
   return cast(c, r, to);  // saturates
 }
 
