@@ -7,7 +7,7 @@ NINJA = ninja -C $(BUILD) $(if $(JOBS),-j$(JOBS))
 CMAKE_FLAGS = -G Ninja -DPython_EXECUTABLE=$(abspath $(PYTHON)) -DTAUTO_PYTHON=ON
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test build setup models conformance fuzz long golden format lint clean
+.PHONY: help demo test check build setup models conformance fuzz long golden format lint clean
 
 help:  ## print this list
 	@sed -n 's/^\([a-z]*\):.*##/\1/p' $(MAKEFILE_LIST) | awk '{n=$$1; $$1=""; printf "  make %-12s%s\n", n, $$0}'
@@ -18,6 +18,9 @@ demo: build  ## fetch a pretrained network, run it on real input, compare with O
 
 test: build  ## house rules, C++ tests, Python tests
 	@$(PYTHON) scripts/test.py --build $(BUILD) $(ARGS)
+
+check: setup  ## only the house rules and the format, in a second
+	@$(PYTHON) scripts/test.py --rules
 
 build: setup $(BUILD)/build.ninja  ## the library, the command and the tests
 	@$(NINJA)

@@ -1,3 +1,4 @@
+// The broadcast rule of opsets before 7, as reshapes of the second operand.
 #include "onnx/broadcast.h"
 
 namespace tauto::onnx {
