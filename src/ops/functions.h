@@ -11,12 +11,25 @@
 namespace tauto::num {
 
 // X(name)
-#define TAUTO_FUNCTIONS(X)                                                                                 \
-  X(exp)                                                                                                   \
-  X(expm1)                                                                                                 \
-  X(log)                                                                                                   \
-  X(log1p) X(sin) X(cos) X(tan) X(asin) X(acos) X(atan) X(sinh) X(cosh) X(tanh) X(asinh) X(acosh) X(atanh) \
-      X(erf) X(sigmoid)
+#define TAUTO_FUNCTIONS(X) \
+  X(exp)                   \
+  X(expm1)                 \
+  X(log)                   \
+  X(log1p)                 \
+  X(sin)                   \
+  X(cos)                   \
+  X(tan)                   \
+  X(asin)                  \
+  X(acos)                  \
+  X(atan)                  \
+  X(sinh)                  \
+  X(cosh)                  \
+  X(tanh)                  \
+  X(asinh)                 \
+  X(acosh)                 \
+  X(atanh)                 \
+  X(erf)                   \
+  X(sigmoid)
 
 #define TAUTO_FUNCTION(name)                                 \
   template <NativeFloat T>                                   \
