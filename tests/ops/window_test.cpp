@@ -3,7 +3,6 @@
 
 #include <gtest/gtest.h>
 
-#include "graph/scanner.h"
 #include "ops/evaluate.h"
 #include "ops/ops.h"
 #include "ops/run_op.h"
@@ -117,7 +116,6 @@ TEST(WindowArgMax, IsTheFirstMaximumInRowMajorOrder) {
 
 // With a divisor a window reads between inserted zeros: the gradient of an average pool.
 TEST(Window, SkipsIndicesThatAreNoMultipleOfTheDivisor) {
-  Scanner s("over {o: 7 | k: 3} [(o - k)/2]");
   Access a;
   a.axes = {"o", "k"};
   a.extents = {7, 3};
