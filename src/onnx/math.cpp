@@ -3,7 +3,7 @@
 
 namespace tauto::onnx {
 
-const Dims& Math::dims(Id x) const {
+Dims Math::dims(Id x) const {
   if (!c.type_of(x).ranked) c.refuse(cat("required a tensor of known rank, got ", c.type_of(x)));
   return c.type_of(x).dims;
 }

@@ -21,7 +21,7 @@ struct Math {
   Id where(Id condition, Id a, Id b) { return c.add(ops::where, {condition, a, b}); }
 
   ElementType element(Id x) const { return c.type_of(x).element; }
-  const Dims& dims(Id x) const;  // refuses when the rank is not known
+  Dims dims(Id x) const;  // refuses when the rank is not known
   int64_t rank(Id x) const { return static_cast<int64_t>(dims(x).size()); }
   Id like(double v, Id x) { return c.number(v, element(x)); }
   Id as(Id x, ElementType t);
