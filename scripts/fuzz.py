@@ -21,9 +21,9 @@ TIMEOUT = 1800
 
 
 def models():
-    cache = os.environ.get("TAUTO_CACHE", os.path.join(os.path.expanduser("~"), ".cache", "tauto", "models"))
+    cache = os.path.expanduser(os.environ.get("TAUTO_CACHE", os.path.join("~", ".cache", "tauto")))
     data = os.path.join(os.path.dirname(ROOT), "shared", "data")
-    found = sorted(glob.glob(os.path.join(cache, "*", "*.onnx")))
+    found = sorted(glob.glob(os.path.join(cache, "models", "*", "*.onnx")))
     found += sorted(glob.glob(os.path.join(data, "*", "*.onnx")))
     # The 45 ACAS Xu networks differ in weights only.
     return [m for m in found if "acasxu" not in m or m.endswith("_1_1.onnx")]
