@@ -5,6 +5,8 @@
   X("", Acosh)                     \
   X("", Add)                       \
   X("", And)                       \
+  X("", ArgMax)                    \
+  X("", ArgMin)                    \
   X("", Asin)                      \
   X("", Asinh)                     \
   X("", Atan)                      \
@@ -21,13 +23,21 @@
   X("", CastLike)                  \
   X("", Ceil)                      \
   X("", Celu)                      \
+  X("", CenterCropPad)             \
   X("", Clip)                      \
+  X("", Col2Im)                    \
+  X("", Compress)                  \
+  X("", Concat)                    \
+  X("", ConcatFromSequence)        \
   X("", Constant)                  \
+  X("", ConstantOfShape)           \
   X("", Conv)                      \
   X("", ConvInteger)               \
   X("", ConvTranspose)             \
   X("", Cos)                       \
   X("", Cosh)                      \
+  X("", CumSum)                    \
+  X("", DepthToSpace)              \
   X("", DequantizeLinear)          \
   X("", Div)                       \
   X("", Dropout)                   \
@@ -37,7 +47,13 @@
   X("", Equal)                     \
   X("", Erf)                       \
   X("", Exp)                       \
+  X("", Expand)                    \
+  X("", EyeLike)                   \
+  X("", Flatten)                   \
   X("", Floor)                     \
+  X("", Gather)                    \
+  X("", GatherElements)            \
+  X("", GatherND)                  \
   X("", Gelu)                      \
   X("", Gemm)                      \
   X("", GlobalAveragePool)         \
@@ -48,6 +64,7 @@
   X("", GroupNormalization)        \
   X("", HardSigmoid)               \
   X("", HardSwish)                 \
+  X("", Hardmax)                   \
   X("", Identity)                  \
   X("", InstanceNormalization)     \
   X("", IsInf)                     \
@@ -73,14 +90,22 @@
   X("", Mod)                       \
   X("", Mul)                       \
   X("", Neg)                       \
+  X("", NonMaxSuppression)         \
+  X("", NonZero)                   \
   X("", Not)                       \
+  X("", OneHot)                    \
+  X("", Optional)                  \
+  X("", OptionalGetElement)        \
+  X("", OptionalHasElement)        \
   X("", Or)                        \
   X("", PRelu)                     \
+  X("", Pad)                       \
   X("", Pow)                       \
   X("", QLinearConv)               \
   X("", QLinearMatMul)             \
   X("", QuantizeLinear)            \
   X("", RMSNormalization)          \
+  X("", Range)                     \
   X("", Reciprocal)                \
   X("", ReduceL1)                  \
   X("", ReduceL2)                  \
@@ -92,23 +117,53 @@
   X("", ReduceProd)                \
   X("", ReduceSum)                 \
   X("", ReduceSumSquare)           \
+  X("", RegexFullMatch)            \
   X("", Relu)                      \
+  X("", Reshape)                   \
+  X("", ReverseSequence)           \
   X("", Round)                     \
+  X("", Scatter)                   \
+  X("", ScatterElements)           \
+  X("", ScatterND)                 \
   X("", Selu)                      \
+  X("", SequenceAt)                \
+  X("", SequenceConstruct)         \
+  X("", SequenceEmpty)             \
+  X("", SequenceErase)             \
+  X("", SequenceInsert)            \
+  X("", SequenceLength)            \
+  X("", Shape)                     \
   X("", Shrink)                    \
   X("", Sigmoid)                   \
   X("", Sign)                      \
   X("", Sin)                       \
   X("", Sinh)                      \
+  X("", Size)                      \
+  X("", Slice)                     \
   X("", Softmax)                   \
   X("", Softplus)                  \
   X("", Softsign)                  \
+  X("", SpaceToDepth)              \
+  X("", Split)                     \
+  X("", SplitToSequence)           \
   X("", Sqrt)                      \
+  X("", Squeeze)                   \
+  X("", StringConcat)              \
+  X("", StringNormalizer)          \
+  X("", StringSplit)               \
   X("", Sub)                       \
   X("", Sum)                       \
   X("", Swish)                     \
   X("", Tan)                       \
   X("", Tanh)                      \
+  X("", TensorScatter)             \
+  X("", TfIdfVectorizer)           \
   X("", ThresholdedRelu)           \
+  X("", Tile)                      \
+  X("", TopK)                      \
+  X("", Transpose)                 \
+  X("", Trilu)                     \
+  X("", Unique)                    \
+  X("", Unsqueeze)                 \
   X("", Where)                     \
   X("", Xor)
