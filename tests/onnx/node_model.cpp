@@ -75,17 +75,15 @@ Module NodeModel::import() const {
     g.output.push_back(v);
   }
   g.node.push_back(std::move(node));
-  for (;;) {  // one input after another may turn out to be needed
-    const size_t before = options.values.size();
-    try {
+  // Values that decide shapes are asked for one after the other.
+  for (size_t round = 0;; ++round) try {
       return import_model(m, options);
     } catch (const NeedsValues& needs) {
+      if (round == inputs.size()) throw;
       for (size_t i = 0; i < inputs.size(); ++i)
         for (const std::string& name : needs.inputs)
           if (name == kIn[i]) options.values[name] = inputs[i];
-      if (options.values.size() == before) throw;
     }
-  }
 }
 
 std::vector<Tensor> NodeModel::run() const {
