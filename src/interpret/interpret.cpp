@@ -2,6 +2,7 @@
 #include "interpret/interpret.h"
 
 #include "ops/number.h"
+#include "ops/small_float.h"
 #include "support/float_environment.h"
 
 namespace tauto {
@@ -166,6 +167,11 @@ Tensor to_rep(const Tensor& t, Rep rep) {
         return map_to<decltype(s), FInterval<double>>(t, rep, [](auto x) {
           return FInterval<double>{as_double(x), as_double(x)};
         });
+      });
+    if (e.is_small_float())
+      return map_to<uint8_t, FInterval<double>>(t, rep, [e](uint8_t code) {
+        const double v = small_float_value(e, code);
+        return FInterval<double>{v, v};
       });
     Tensor r(e, t.shape(), rep);
     if (e == u64) {

@@ -45,7 +45,7 @@ ElementType Conversion::element(int i) const {
   return type(i).element;
 }
 
-Dims Conversion::dims(int i) const {
+const Dims& Conversion::dims(int i) const {
   element(i);
   if (!type(i).ranked) refuse(cat("input ", i, ": the rank must be known before run time"));
   return type(i).dims;

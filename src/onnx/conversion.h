@@ -47,11 +47,11 @@ class Conversion {
   bool has(int i) const { return i < count() && inputs_[static_cast<size_t>(i)] >= 0; }
   Id in(int i) const;              // refuses when it is absent
   std::vector<Id> inputs() const;  // all; refuses when one is absent
-  // Types are copies: adding a node moves those of the others.
-  Type type(int i) const { return b.type(in(i)); }
-  Type type_of(Id id) const { return b.type(id); }
+  // References stay good while nodes are added (Function::nodes is a deque).
+  const Type& type(int i) const { return b.type(in(i)); }
+  const Type& type_of(Id id) const { return b.type(id); }
   ElementType element(int i) const;  // of a tensor
-  Dims dims(int i) const;            // of a ranked tensor; refuses on an unranked one
+  const Dims& dims(int i) const;     // of a ranked tensor; refuses on an unranked one
   int64_t rank(int i) const { return static_cast<int64_t>(dims(i).size()); }
   // Integer values that must be known now (axes, …). When they depend on graph inputs, the importer is run
   // again with those inputs fixed to their values (NeedsValues); refuses when they depend on computed data.

@@ -13,64 +13,11 @@ struct Plain {
   const char* onnx;
 };
 
-// One to one, no attributes.
-const Plain kPlain[] = {
-    {&ops::abs, "Abs"},
-    {&ops::add, "Add"},
-    {&ops::bit_and, "BitwiseAnd"},
-    {&ops::bit_not, "BitwiseNot"},
-    {&ops::bit_or, "BitwiseOr"},
-    {&ops::bit_xor, "BitwiseXor"},
-    {&ops::ceil, "Ceil"},
-    {&ops::div, "Div"},
-    {&ops::equal, "Equal"},
-    {&ops::exp, "Exp"},
-    {&ops::erf, "Erf"},
-    {&ops::expand, "Expand"},
-    {&ops::floor, "Floor"},
-    {&ops::is_nan, "IsNaN"},
-    {&ops::less, "Less"},
-    {&ops::less_equal, "LessOrEqual"},
-    {&ops::log, "Log"},
-    {&ops::logical_and, "And"},
-    {&ops::logical_not, "Not"},
-    {&ops::logical_or, "Or"},
-    {&ops::logical_xor, "Xor"},
-    {&ops::max, "Max"},
-    {&ops::min, "Min"},
-    {&ops::mul, "Mul"},
-    {&ops::neg, "Neg"},
-    {&ops::nonzero, "NonZero"},
-    {&ops::pow, "Pow"},
-    {&ops::range, "Range"},
-    {&ops::relu, "Relu"},
-    {&ops::round, "Round"},
-    {&ops::shape_of, "Shape"},
-    {&ops::sigmoid, "Sigmoid"},
-    {&ops::sign, "Sign"},
-    {&ops::size_of, "Size"},
-    {&ops::sqrt, "Sqrt"},
-    {&ops::sub, "Sub"},
-    {&ops::tanh, "Tanh"},
-    {&ops::where, "Where"},
-    {&ops::sin, "Sin"},
-    {&ops::cos, "Cos"},
-    {&ops::tan, "Tan"},
-    {&ops::asin, "Asin"},
-    {&ops::acos, "Acos"},
-    {&ops::atan, "Atan"},
-    {&ops::sinh, "Sinh"},
-    {&ops::cosh, "Cosh"},
-    {&ops::asinh, "Asinh"},
-    {&ops::acosh, "Acosh"},
-    {&ops::atanh, "Atanh"},
+// One for one, without attributes (elementwise ones: export_elementwise.cpp).
+constexpr Plain kPlain[] = {
+    {&ops::expand, "Expand"},  {&ops::nonzero, "NonZero"}, {&ops::range, "Range"},
+    {&ops::shape_of, "Shape"}, {&ops::size_of, "Size"},
 };
-
-std::vector<std::string> inputs_of(const Exporter& e) {
-  std::vector<std::string> r;
-  for (size_t i = 0; i < e.node().inputs.size(); ++i) r.push_back(e.input(i));
-  return r;
-}
 
 // Index = one axis as it is.
 bool plain_axis(const AxisIndex& x) {
@@ -88,7 +35,7 @@ std::string einsum(Exporter& e, const Access& a) {
   }
   equation += "->";
   for (int i = 0; i < a.outputs; ++i) equation += letter(i);
-  return e.add("Einsum", inputs_of(e), {e.attribute("equation", equation)});
+  return e.add("Einsum", e.inputs(), {e.attribute("equation", equation)});
 }
 
 // (n, [g,] o, y…) over (c, k…): the form the importer gives to Conv. Strides, dilations and pads are read
@@ -143,7 +90,7 @@ std::string conv(Exporter& e, const Access& a) {
   pads.insert(pads.end(), end.begin(), end.end());
   const Dim groups = grouped ? a.extents[1] : Dim(1);
   if (!groups.is_literal()) return odd();
-  std::string y = e.add("Conv", inputs_of(e),
+  std::string y = e.add("Conv", e.inputs(),
                         {e.attribute("strides", strides), e.attribute("dilations", dilations),
                          e.attribute("pads", pads), e.attribute("group", groups.literal())});
   if (!grouped) return y;
@@ -173,29 +120,26 @@ std::string export_node(Exporter& e) {
   const Node& n = e.node();
   const Attributes& a = n.attributes;
   for (const Plain& p : kPlain)
-    if (n.op == p.op && a.empty()) return e.add(p.onnx, inputs_of(e));
+    if (n.op == p.op && a.empty()) return e.add(p.onnx, e.inputs());
   if (const Tensor* t = constant_value(n)) return e.constant(*t);
   if (n.op == &ops::contract) return contraction(e);
   if (n.op == &ops::reduce_sum) return reduction(e, "ReduceSum");
   if (n.op == &ops::reduce_max) return reduction(e, "ReduceMax");
   if (n.op == &ops::reduce_min) return reduction(e, "ReduceMin");
   if (n.op == &ops::reduce_prod) return reduction(e, "ReduceProd");
-  if (n.op == &ops::cast)
-    return e.add("Cast", inputs_of(e), {e.attribute("to", int64_t{data_type_of(a.get<ElementType>("to"))})});
+  if (n.op->is(kElementwise)) return export_elementwise(e);
   if (n.op == &ops::transpose)
-    return e.add("Transpose", inputs_of(e), {e.attribute("perm", a.get<Ints>("perm"))});
+    return e.add("Transpose", e.inputs(), {e.attribute("perm", a.get<Ints>("perm"))});
   if (n.op == &ops::reshape)
-    return e.add("Reshape", inputs_of(e), {e.attribute("allowzero", int64_t{!a.flag("copy_zero")})});
-  if (n.op == &ops::concat)
-    return e.add("Concat", inputs_of(e), {e.attribute("axis", a.get<int64_t>("axis"))});
-  if (n.op == &ops::gather)
-    return e.add("Gather", inputs_of(e), {e.attribute("axis", a.get<int64_t>("axis"))});
+    return e.add("Reshape", e.inputs(), {e.attribute("allowzero", int64_t{!a.flag("copy_zero")})});
+  if (n.op == &ops::concat) return e.add("Concat", e.inputs(), {e.attribute("axis", a.get<int64_t>("axis"))});
+  if (n.op == &ops::gather) return e.add("Gather", e.inputs(), {e.attribute("axis", a.get<int64_t>("axis"))});
   if (n.op == &ops::gather_elements)
-    return e.add("GatherElements", inputs_of(e), {e.attribute("axis", a.get<int64_t>("axis"))});
+    return e.add("GatherElements", e.inputs(), {e.attribute("axis", a.get<int64_t>("axis"))});
   if (n.op == &ops::gather_nd)
-    return e.add("GatherND", inputs_of(e), {e.attribute("batch_dims", a.get_or<int64_t>("batch_dims", 0))});
+    return e.add("GatherND", e.inputs(), {e.attribute("batch_dims", a.get_or<int64_t>("batch_dims", 0))});
   if (n.op == &ops::slice) {
-    std::vector<std::string> in = inputs_of(e);
+    std::vector<std::string> in = e.inputs();
     Ints axes;
     if (a.find("axes")) {
       axes = a.get<Ints>("axes");
@@ -207,7 +151,7 @@ std::string export_node(Exporter& e) {
     return e.add("Slice", in);
   }
   if (n.op == &ops::pad) {
-    std::vector<std::string> in = inputs_of(e);
+    std::vector<std::string> in = e.inputs();
     if (a.find("axes")) {
       if (in.size() == 2) in.push_back("");
       in.push_back(e.ints(a.get<Ints>("axes")));

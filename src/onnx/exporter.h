@@ -19,6 +19,11 @@ class Exporter {
   const Node& node() const { return *node_; }
   const Type& input_type(size_t i) const { return function_->node(node_->inputs[i]).type; }
   std::string input(size_t i) const { return names_[static_cast<size_t>(node_->inputs[i])]; }
+  std::vector<std::string> inputs() const {
+    std::vector<std::string> r;
+    for (size_t i = 0; i < node_->inputs.size(); ++i) r.push_back(input(i));
+    return r;
+  }
   std::string name_of(Id id) const { return names_[static_cast<size_t>(id)]; }
   // Adds a node; returns the name of its (first) output.
   std::string add(std::string_view op_type, const std::vector<std::string>& inputs,
@@ -57,5 +62,6 @@ class Exporter {
 // Exports the current node; returns the name of its value ("" for a tuple, whose parts were given to
 // results()).
 std::string export_node(Exporter& e);
+std::string export_elementwise(Exporter& e);  // of the elementwise operators
 
 }  // namespace tauto::onnx

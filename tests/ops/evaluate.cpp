@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "interpret/interpret.h"
+#include "ops/small_float.h"
 
 namespace tauto::testing {
 namespace {
@@ -103,6 +104,7 @@ Tensor random_tensor(ElementType type, Shape shape, std::mt19937_64& random) {
 Tensor in_rep(const Tensor& t, Rep rep) { return to_rep(Value(t), rep).tensor; }
 
 double real_at(const Tensor& t, int64_t i) {
+  if (t.type().is_small_float()) return small_float_value(t.type(), t.data<uint8_t>()[i]);
   if (t.rep() == Rep::Ideal || t.type() == f64) return t.data<double>()[i];
   if (t.type() == f32) return t.data<float>()[i];
   if (t.type() == f16) return static_cast<float>(t.data<Half>()[i]);
@@ -118,7 +120,7 @@ int64_t whole_at(const Tensor& t, int64_t i) {
 }
 
 bool encloses(const Tensor& intervals, const Tensor& exact, int64_t i) {
-  if (exact.type().is_float()) {
+  if (exact.type().is_float() || exact.type().is_small_float()) {
     const auto x = intervals.data<FInterval<double>>()[i];
     const double v = real_at(exact, i);
     if (num::is_anything(x)) return true;
@@ -131,15 +133,16 @@ bool encloses(const Tensor& intervals, const Tensor& exact, int64_t i) {
 }
 
 std::string element_text(const Tensor& t, int64_t i) {
+  const bool real = t.type().is_float() || t.type().is_small_float();
   if (t.rep() == Rep::Interval) {
-    if (t.type().is_float()) {
+    if (real) {
       const auto x = t.data<FInterval<double>>()[i];
       return cat("[", x.lo, ", ", x.hi, "]");
     }
     const IInterval x = t.data<IInterval>()[i];
     return cat("[", x.lo, ", ", x.hi, "]");
   }
-  return t.type().is_float() ? cat(real_at(t, i)) : cat(whole_at(t, i));
+  return real ? cat(real_at(t, i)) : cat(whole_at(t, i));
 }
 
 const std::vector<ElementType>& arithmetic_types() {

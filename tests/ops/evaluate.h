@@ -20,7 +20,7 @@ Tensor random_tensor(ElementType type, Shape shape, std::mt19937_64& random);
 // An exact tensor as points, or as f64.
 Tensor in_rep(const Tensor& t, Rep rep);
 
-// One float, integer or bool element as f64 or i64 (a u64 above 2^63 - 1 is not asked for).
+// One float (small ones too), integer or bool element as f64 or i64 (a u64 above 2^63 - 1 is not asked for).
 double real_at(const Tensor& t, int64_t i);
 int64_t whole_at(const Tensor& t, int64_t i);
 
