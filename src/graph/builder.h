@@ -29,6 +29,7 @@ class Builder final : public FreshSymbols {
   // A scalar of a float, integer or bool element type, rounded or wrapped to it.
   Id number(double v, ElementType type);
 
+  const std::string& name() const { return function_.name; }
   const std::string& parameter_name(Id id) const { return function_.parameters[static_cast<size_t>(id)]; }
   const Node& node(Id id) const { return function_.node(id); }
   const Type& type(Id id) const { return node(id).type; }

@@ -61,7 +61,7 @@ Tensor::Tensor(ElementType type, Shape shape, Rep rep)
   count_ = element_count(shape_);
   element_bytes_ = bytes_per_element(type, rep_);
   int64_t bytes;
-  if (__builtin_mul_overflow(count_, element_bytes_, &bytes) || bytes > (int64_t{1} << 40))
+  if (__builtin_mul_overflow(count_, element_bytes_, &bytes) || bytes > kMaxTensorBytes)
     fail("tensor ", type, std::span<const int64_t>(shape_), " is larger than 2^40 bytes");
   if (rep_ == Rep::Dims)
     data_ = objects<Dim>(count_);

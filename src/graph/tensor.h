@@ -25,6 +25,9 @@ namespace tauto {
 
 using Shape = std::vector<int64_t>;
 
+// No tensor is larger: what asks for more is an error in a model, not a need.
+inline constexpr int64_t kMaxTensorBytes = int64_t{1} << 40;
+
 int64_t element_count(std::span<const int64_t> shape);  // throws Error on overflow or a negative dim
 
 enum class Rep : uint8_t { Exact, Ideal, Interval, Term, Dims };

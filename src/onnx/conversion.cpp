@@ -159,16 +159,25 @@ int64_t Conversion::axis(int64_t axis, int64_t rank) const {
   return axis < 0 ? axis + rank : axis;
 }
 
-Body Conversion::body(const GraphProto& graph, std::vector<Type> parameters) {
-  return importer_.import_body(graph, std::move(parameters), importer_.scope());
+Body Conversion::body(const GraphProto& graph, std::vector<Type> parameters, const Adapt& adapt) {
+  return importer_.import_bodies({&graph}, parameters, importer_.scope(), adapt)[0];
 }
 
-void Conversion::drop(const Body& body) { b.module().functions.erase(body.function); }
+std::vector<Body> Conversion::bodies(const std::vector<const GraphProto*>& graphs) {
+  return importer_.import_bodies(graphs, {}, importer_.scope(), {});
+}
+
+void Conversion::drop(const Body& body) { importer_.drop_function(body.function); }
+
+std::vector<Id> Conversion::inlined(const GraphProto& graph, const std::vector<Id>& inputs) {
+  return importer_.inline_graph(graph, inputs, importer_.scope());
+}
+
+std::string Conversion::new_function_name() { return importer_.new_function_name(); }
 
 std::vector<Id> Conversion::convert(std::string_view op_type, std::vector<Id> inputs,
                                     std::vector<AttributeProto> attributes, int outputs, int64_t at_version) {
-  return importer_.convert_as(op_type, std::move(inputs), std::move(attributes), outputs, at_version,
-                              importer_.scope());
+  return importer_.convert_as(op_type, std::move(inputs), std::move(attributes), outputs, at_version, b);
 }
 
 void Conversion::refuse(const std::string& what) const { fail(what); }

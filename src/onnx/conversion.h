@@ -28,6 +28,10 @@ struct Body {
   std::vector<Type> parameters, results;  // parameters: without the captured ones
 };
 
+class Conversion;
+// Changes the results of a body before it is closed; the Conversion adds nodes to the body.
+using Adapt = std::function<void(Conversion& inside, std::vector<Id>& results)>;
+
 class Conversion {
  public:
   Builder& b;
@@ -90,8 +94,14 @@ class Conversion {
   int64_t axis(int64_t axis, int64_t rank) const;  // -rank ≤ axis < rank, else refuses
 
   // Imports a sub-graph as a function with these parameter types (fewer: the graph's own inputs say).
-  Body body(const GraphProto& graph, std::vector<Type> parameters);
+  Body body(const GraphProto& graph, std::vector<Type> parameters, const Adapt& adapt = {});
+  std::vector<Body> bodies(const std::vector<const GraphProto*>& graphs);  // branches: same captured values
   void drop(const Body& body);  // one that turned out to need other types
+  // The nodes of a sub-graph as if they stood here.
+  std::vector<Id> inlined(const GraphProto& graph, const std::vector<Id>& inputs);
+  // For bodies which a converter builds itself: a name, and the same node seen from inside.
+  std::string new_function_name();
+  Conversion inside(Builder& body) const { return {importer_, body, node, version, {}}; }
   // Applies another ONNX operator of the standard domain: for operators defined through others.
   std::vector<Id> convert(std::string_view op_type, std::vector<Id> inputs,
                           std::vector<AttributeProto> attributes, int outputs = 1, int64_t at_version = 0);

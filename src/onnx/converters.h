@@ -66,6 +66,7 @@
   X("", HardSwish)                 \
   X("", Hardmax)                   \
   X("", Identity)                  \
+  X("", If)                        \
   X("", InstanceNormalization)     \
   X("", IsInf)                     \
   X("", IsNaN)                     \
@@ -76,6 +77,7 @@
   X("", LessOrEqual)               \
   X("", Log)                       \
   X("", LogSoftmax)                \
+  X("", Loop)                      \
   X("", LpNormalization)           \
   X("", LpPool)                    \
   X("", MatMul)                    \
@@ -122,6 +124,7 @@
   X("", Reshape)                   \
   X("", ReverseSequence)           \
   X("", Round)                     \
+  X("", Scan)                      \
   X("", Scatter)                   \
   X("", ScatterElements)           \
   X("", ScatterND)                 \

@@ -95,6 +95,7 @@ void Importer::add_initializers(const GraphProto& graph, Scope& scope) {
 void Importer::import_main() {
   const GraphProto& graph = *model_.proto.graph;
   Builder b(module_, "main");
+  main_ = &b;
   Scope scope;
   scope.builder = &b;
   scope.opsets = &opsets_;
@@ -143,7 +144,7 @@ Id Importer::find(std::string_view name, Scope& scope) {
   if (const auto at = scope.names.find(name); at != scope.names.end()) return at->second;
   if (!scope.outer) return -1;
   const Id outside = find(name, *scope.outer);
-  if (outside < 0) return -1;
+  if (outside < 0 || scope.outer->builder == scope.builder) return outside;
   // Constants are repeated inside, so that their values stay known; anything else becomes a parameter.
   const Node& n = scope.outer->builder->node(outside);
   Id inside;
@@ -160,7 +161,7 @@ Id Importer::find(std::string_view name, Scope& scope) {
 
 Id Importer::look_up(std::string_view name, Scope& scope, const NodeProto* user) {
   const Id id = find(name, scope);
-  if (id >= 0) return id;
+  if (id >= 0 || (user && id == kAbsent)) return id;
   fail(user ? "input" : "output", " \"", name,
        "\" is defined by no earlier node, initializer or graph input (missing, in a cycle, or out of order)");
 }
@@ -172,9 +173,8 @@ int64_t Importer::version_of(std::string_view domain, const Scope& scope) const 
 
 void Importer::convert_node(const NodeProto& node, Scope& scope) {
   Builder& b = *scope.builder;
-  if (b.size() > kMaxNodes) fail("more than ", kMaxNodes, " nodes");
+  if (b.size() > kMaxNodes || ++converted_ > kMaxNodes) fail("more than ", kMaxNodes, " nodes");
   const std::string place = where(node);
-  const Sources before = b.current_sources();
   try {
     std::string source(node.name);
     for (size_t i = 0; source.empty() && i < node.output.size(); ++i) source = node.output[i];
@@ -232,14 +232,14 @@ void Importer::bind_outputs(const NodeProto& node, const std::vector<Id>& output
 
 std::vector<Id> Importer::convert_as(std::string_view op_type, std::vector<Id> inputs,
                                      std::vector<AttributeProto> attributes, int outputs, int64_t version,
-                                     Scope& scope) {
+                                     Builder& b) {
   NodeProto node;
   node.op_type = op_type;
   node.attribute = std::move(attributes);
   for (int i = 0; i < outputs; ++i) node.output.push_back("?");
   const Converter converter = find_converter("", op_type);
   CHECK(converter, op_type);
-  Conversion c(*this, *scope.builder, node, version ? version : version_of("", scope), std::move(inputs));
+  Conversion c(*this, b, node, version ? version : version_of("", scope()), std::move(inputs));
   converter(c);
   return c.outputs();
 }
@@ -270,26 +270,12 @@ void Importer::inline_function(const FunctionProto& f, const NodeProto& node, st
   inner.prefix = scope.prefix + std::string(node.name.empty() ? node.op_type : node.name) + "/";
   if (inputs.size() > f.input.size())
     fail("required at most ", f.input.size(), " inputs, got ", inputs.size());
-  for (size_t i = 0; i < inputs.size(); ++i)
-    if (inputs[i] >= 0) inner.names[f.input[i]] = inputs[i];
+  for (size_t i = 0; i < f.input.size(); ++i)
+    inner.names[f.input[i]] = i < inputs.size() && inputs[i] >= 0 ? inputs[i] : kAbsent;
   std::vector<Id> outputs(node.output.size(), -1);
   {
     Entered entered(*this, inner);
-    // An input that the caller left out is absent inside too.
-    std::set<std::string_view> absent;
-    for (std::string_view name : f.input)
-      if (!inner.names.count(name)) absent.insert(name);
-    for (const NodeProto& n : f.node) {
-      if (std::any_of(n.input.begin(), n.input.end(),
-                      [&](std::string_view i) { return absent.count(i) > 0; })) {
-        NodeProto copy = n;
-        for (std::string_view& i : copy.input)
-          if (absent.count(i)) i = "";
-        convert_node(copy, inner);
-      } else {
-        convert_node(n, inner);
-      }
-    }
+    for (const NodeProto& n : f.node) convert_node(n, inner);
     for (size_t i = 0; i < node.output.size(); ++i) {
       if (node.output[i].empty()) continue;
       if (i >= f.output.size())
@@ -301,33 +287,53 @@ void Importer::inline_function(const FunctionProto& f, const NodeProto& node, st
   --depth_;
 }
 
-// Names a graph uses but does not define, in order of use, sub-graphs included.
-static void free_names(const GraphProto& graph, std::set<std::string_view> defined,
-                       std::vector<std::string_view>& free, int depth) {
+namespace {
+
+struct FreeNames {
+  std::vector<std::string_view> in_order;  // of use
+  std::set<std::string_view> all;
+};
+
+// Adds the names a graph uses but does not define, sub-graphs included.
+void add_free_names(const GraphProto& graph, std::set<std::string_view> defined, FreeNames& free, int depth) {
   if (depth > kMaxDepth) fail("more than ", kMaxDepth, " nested sub-graphs");
   for (const ValueInfoProto& v : graph.input) defined.insert(v.name);
   for (const TensorProto& t : graph.initializer) defined.insert(t.name);
   for (const SparseTensorProto& t : graph.sparse_initializer)
     if (t.values) defined.insert(t.values->name);
   const auto use = [&](std::string_view name) {
-    if (!name.empty() && !defined.count(name) && std::find(free.begin(), free.end(), name) == free.end())
-      free.push_back(name);
+    if (!name.empty() && !defined.count(name) && free.all.insert(name).second) free.in_order.push_back(name);
   };
   for (const NodeProto& n : graph.node) {
     for (std::string_view i : n.input) use(i);
     for (const AttributeProto& a : n.attribute) {
-      if (a.g) free_names(*a.g, defined, free, depth + 1);
-      for (const GraphProto& g : a.graphs) free_names(g, defined, free, depth + 1);
+      if (a.g) add_free_names(*a.g, defined, free, depth + 1);
+      for (const GraphProto& g : a.graphs) add_free_names(g, defined, free, depth + 1);
     }
     for (std::string_view o : n.output) defined.insert(o);
   }
   for (const ValueInfoProto& v : graph.output) use(v.name);
 }
 
-Body Importer::import_body(const GraphProto& graph, std::vector<Type> parameters, Scope& outer) {
+}  // namespace
+
+std::vector<Body> Importer::import_bodies(const std::vector<const GraphProto*>& graphs,
+                                          const std::vector<Type>& parameters, Scope& outer,
+                                          const Adapt& adapt) {
   if (++depth_ > kMaxDepth) fail("more than ", kMaxDepth, " nested functions or sub-graphs");
+  FreeNames captured;  // by any of them
+  for (const GraphProto* g : graphs) add_free_names(*g, {}, captured, depth_);
+  std::vector<Body> bodies;
+  for (const GraphProto* g : graphs)
+    bodies.push_back(import_body(*g, captured.in_order, parameters, outer, adapt));
+  --depth_;
+  return bodies;
+}
+
+Body Importer::import_body(const GraphProto& graph, const std::vector<std::string_view>& captured,
+                           const std::vector<Type>& parameters, Scope& outer, const Adapt& adapt) {
   Body body;
-  body.function = cat("body", next_body_++);
+  body.function = new_function_name();
   Builder b(module_, body.function);
   b.set_sources(outer.builder->current_sources());
   Scope scope;
@@ -336,22 +342,35 @@ Body Importer::import_body(const GraphProto& graph, std::vector<Type> parameters
   scope.opsets = outer.opsets;
   scope.arguments = outer.arguments;
   scope.prefix = outer.prefix;
+  if (graph.input.size() < parameters.size())
+    fail("required a sub-graph with ", parameters.size(), " inputs, got ", graph.input.size());
   for (size_t i = 0; i < graph.input.size(); ++i) {
     const ValueInfoProto& v = graph.input[i];
     Type type = i < parameters.size() ? parameters[i] : v.type ? type_of(*v.type, b) : Type::unranked(f32);
     body.parameters.push_back(type);
-    scope.names[v.name] = b.parameter(std::string(v.name), std::move(type));
+    if (!scope.names.try_emplace(v.name, b.parameter(std::string(v.name), std::move(type))).second)
+      fail("sub-graph input \"", v.name, "\" is listed twice");
   }
-  std::vector<std::string_view> free;
-  free_names(graph, {}, free, depth_);
-  for (std::string_view name : free) {
+  // All branches take the same parameters, but a name is bound only where it is free: elsewhere it may be the
+  // name of something else.
+  FreeNames free;
+  add_free_names(graph, {}, free, depth_);
+  Inside inside{&b, outer.builder, {}};
+  std::map<Id, Id> parameter_of;
+  for (std::string_view name : captured) {
     const Id id = find(name, outer);
     if (id < 0) continue;  // reported where it is used
     const Node& n = outer.builder->node(id);
     if (n.op == &ops::constant || n.op == &ops::dims) continue;
-    body.captured.push_back(id);
-    scope.names[name] = b.parameter(std::string(name), n.type);
+    const auto [at, added] = parameter_of.try_emplace(id, -1);
+    if (added) {
+      body.captured.push_back(id);
+      at->second = b.parameter(std::string(name), n.type);
+      inside.captured[at->second] = id;
+    }
+    if (free.all.count(name)) scope.names[name] = at->second;
   }
+  inside_.push_back(std::move(inside));
   Entered entered(*this, scope);
   add_initializers(graph, scope);
   for (const NodeProto& node : graph.node) convert_node(node, scope);
@@ -360,32 +379,86 @@ Body Importer::import_body(const GraphProto& graph, std::vector<Type> parameters
   for (const ValueInfoProto& v : graph.output) {
     results.push_back(look_up(v.name, scope, nullptr));
     names.emplace_back(v.name);
-    body.results.push_back(b.type(results.back()));
   }
+  if (adapt) {
+    b.set_sources(outer.builder->current_sources());
+    static const NodeProto kNone;
+    Conversion c(*this, b, kNone, version_of("", scope), {});
+    adapt(c, results);
+  }
+  for (Id r : results) body.results.push_back(b.type(r));
   b.finish(std::move(results), std::move(names));
-  --depth_;
+  inside_.pop_back();
   return body;
 }
 
-void Importer::needs_values(const Builder& b, Id id, const Conversion& c) {
-  std::set<std::string> names;
+void Importer::drop_function(const std::string& name) {
+  const auto at = module_.functions.find(name);
+  if (at == module_.functions.end()) return;
+  const std::shared_ptr<const Function> f = at->second;
+  module_.functions.erase(at);
+  for (const Node& n : f->nodes)
+    for (const auto& [key, value] : n.attributes.all())
+      if (const auto* inner = std::get_if<FunctionName>(&value)) drop_function(inner->name);
+}
+
+std::vector<Id> Importer::inline_graph(const GraphProto& graph, const std::vector<Id>& inputs, Scope& outer) {
+  if (++depth_ > kMaxDepth) fail("more than ", kMaxDepth, " nested functions or sub-graphs");
+  Builder& b = *outer.builder;
+  const Sources sources = b.current_sources();
+  Scope scope;
+  scope.outer = &outer;
+  scope.builder = &b;
+  scope.opsets = outer.opsets;
+  scope.arguments = outer.arguments;
+  scope.prefix = outer.prefix;
+  if (graph.input.size() != inputs.size())
+    fail("required a sub-graph with ", inputs.size(), " inputs, got ", graph.input.size());
+  for (size_t i = 0; i < inputs.size(); ++i)
+    if (!scope.names.try_emplace(graph.input[i].name, inputs[i]).second)
+      fail("sub-graph input \"", graph.input[i].name, "\" is listed twice");
+  Entered entered(*this, scope);
+  add_initializers(graph, scope);
+  b.set_sources(sources);
+  for (const NodeProto& node : graph.node) convert_node(node, scope);
+  std::vector<Id> results;
+  for (const ValueInfoProto& v : graph.output) results.push_back(look_up(v.name, scope, nullptr));
+  b.set_sources(sources);
+  --depth_;
+  return results;
+}
+
+// Collects the model's inputs that a value is computed from; false where something else is behind it.
+bool Importer::inputs_behind(const Builder& b, Id id, std::set<std::string>& names) const {
   std::set<Id> seen;
   std::vector<Id> todo{id};
-  bool computed = scope().outer != nullptr;
   while (!todo.empty()) {
     const Id at = todo.back();
     todo.pop_back();
     if (!seen.insert(at).second) continue;
     const Node& n = b.node(at);
     if (n.op == &ops::parameter) {
-      if (n.type.is_tensor() && !n.type.element.is_string() && at < static_cast<Id>(b.size()))
+      if (&b == main_) {
+        if (!n.type.is_tensor() || n.type.element.is_string()) return false;
         names.insert(b.parameter_name(at));
-      else
-        computed = true;
+        continue;
+      }
+      const auto inside =
+          std::find_if(inside_.begin(), inside_.end(), [&](const Inside& i) { return i.builder == &b; });
+      if (inside == inside_.end()) return false;
+      const auto captured = inside->captured.find(at);
+      if (captured == inside->captured.end()) return false;
+      if (!inputs_behind(*inside->outer, captured->second, names)) return false;
     }
     todo.insert(todo.end(), n.inputs.begin(), n.inputs.end());
   }
-  if (computed || names.empty()) c.refuse("a value that decides shapes or axes is computed at run time");
+  return true;
+}
+
+void Importer::needs_values(const Builder& b, Id id, const Conversion& c) {
+  std::set<std::string> names;
+  if (!inputs_behind(b, id, names) || names.empty())
+    c.refuse("a value that decides shapes or axes is computed at run time");
   throw NeedsValues(cat(where(c.node), ": the values of some inputs decide shapes or axes"),
                     std::vector<std::string>(names.begin(), names.end()));
 }

@@ -11,27 +11,33 @@ namespace tauto::onnx {
 
 // Names visible in one graph or function body.
 struct Scope {
-  Scope* outer = nullptr;  // of an enclosing graph (another Builder), null in functions
+  Scope* outer = nullptr;  // of the enclosing graph, null in functions
   Builder* builder = nullptr;
-  std::map<std::string_view, Id> names;
-  std::vector<std::pair<std::string, Id>>
-      captured;  // outer values that became parameters: name, id in outer builder
+  std::map<std::string_view, Id> names;  // kAbsent: a function's input which the caller left out
   const std::map<std::string_view, int64_t>* opsets = nullptr;
   const std::map<std::string_view, const AttributeProto*>* arguments =
       nullptr;         // attributes of the enclosing call
   std::string prefix;  // of node names, in function bodies
 };
 
+inline constexpr Id kAbsent = -2;
+
 class Importer {
  public:
   Importer(const Model& model, const ImportOptions& options, Module& module);
 
   void import_main();
-  Body import_body(const GraphProto& graph, std::vector<Type> parameters, Scope& outer);
+  // Bodies for the branches of one node: they capture the same values.
+  std::vector<Body> import_bodies(const std::vector<const GraphProto*>& graphs,
+                                  const std::vector<Type>& parameters, Scope& outer, const Adapt& adapt);
+  // A sub-graph whose place is known: its nodes are added where the outer ones are.
+  std::vector<Id> inline_graph(const GraphProto& graph, const std::vector<Id>& inputs, Scope& outer);
   void convert_node(const NodeProto& node, Scope& scope);
   std::vector<Id> convert_as(std::string_view op_type, std::vector<Id> inputs,
                              std::vector<AttributeProto> attributes, int outputs, int64_t version,
-                             Scope& scope);
+                             Builder& b);
+  void drop_function(const std::string& name);  // and those which only it calls: its own bodies
+  std::string new_function_name() { return cat("body", next_body_++); }
   Scope& scope() { return *scopes_.back(); }
   [[noreturn]] void needs_values(const Builder& b, Id id, const Conversion& c);
 
@@ -52,6 +58,9 @@ class Importer {
   void inline_function(const FunctionProto& f, const NodeProto& node, std::vector<Id> inputs, Scope& scope);
   void bind_outputs(const NodeProto& node, const std::vector<Id>& outputs, Scope& scope);
   int64_t version_of(std::string_view domain, const Scope& scope) const;
+  Body import_body(const GraphProto& graph, const std::vector<std::string_view>& captured,
+                   const std::vector<Type>& parameters, Scope& outer, const Adapt& adapt);
+  bool inputs_behind(const Builder& b, Id id, std::set<std::string>& names) const;
 
   const Model& model_;
   const ImportOptions& options_;
@@ -59,8 +68,17 @@ class Importer {
   std::map<std::string_view, int64_t> opsets_;
   std::map<std::string, const FunctionProto*> functions_;
   std::vector<Scope*> scopes_;
+  // A body under construction and the outer values behind its parameters.
+  struct Inside {
+    const Builder* builder;
+    const Builder* outer;
+    std::map<Id, Id> captured;
+  };
+  std::vector<Inside> inside_;
+  const Builder* main_ = nullptr;
   int next_body_ = 0;
   int depth_ = 0;
+  size_t converted_ = 0;  // nodes, repeated rounds of a body included
 };
 
 }  // namespace tauto::onnx

@@ -15,6 +15,7 @@
   X(bit_not)              \
   X(bit_or)               \
   X(bit_xor)              \
+  X(call)                 \
   X(cast)                 \
   X(ceil)                 \
   X(concat)               \
@@ -36,6 +37,7 @@
   X(gather)               \
   X(gather_elements)      \
   X(gather_nd)            \
+  X(if_)                  \
   X(is_inf)               \
   X(is_nan)               \
   X(item)                 \
@@ -47,6 +49,7 @@
   X(logical_not)          \
   X(logical_or)           \
   X(logical_xor)          \
+  X(loop)                 \
   X(max)                  \
   X(min)                  \
   X(mod)                  \
@@ -72,6 +75,7 @@
   X(reshape)              \
   X(reverse_sequence)     \
   X(round)                \
+  X(scan)                 \
   X(scatter_elements)     \
   X(scatter_nd)           \
   X(sequence_at)          \

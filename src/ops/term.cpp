@@ -73,6 +73,10 @@ Term term_apply(std::string_view function, ElementType type, std::initializer_li
   return table().intern({std::string(function), type, std::move(ids), 0});
 }
 ElementType term_type(Term t) { return table().entries.at(t.id).type; }
+std::optional<uint64_t> term_literal_of(Term t) {
+  const Entry& e = table().entries.at(t.id);
+  return e.function.empty() ? std::optional(e.bits) : std::nullopt;
+}
 size_t term_count() { return table().entries.size(); }
 
 std::string text_of(Term t) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,8 +34,9 @@ Term term_literal(ElementType type, uint64_t bits);
 Term term_number(ElementType type, double value);  // value rounded to the type
 Term term_apply(std::string_view function, ElementType type, std::initializer_list<Term> arguments);
 ElementType term_type(Term t);
-std::string text_of(Term t);  // fma(x[3], w[7], 0)
-size_t term_count();          // terms made in this scope
+std::optional<uint64_t> term_literal_of(Term t);  // the bits, when it is a literal
+std::string text_of(Term t);                      // fma(x[3], w[7], 0)
+size_t term_count();                              // terms made in this scope
 
 }  // namespace tauto
 

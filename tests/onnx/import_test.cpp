@@ -5,53 +5,14 @@
 
 #include "graph/text.h"
 #include "interpret/interpret.h"
+#include "onnx/small_model.h"
 
 namespace tauto::onnx {
 namespace {
 
-ValueInfoProto value(std::string_view name, std::vector<std::string_view> dims, int32_t type = kFloat) {
-  ValueInfoProto v;
-  v.name = name;
-  TypeProto::Tensor t;
-  t.elem_type = type;
-  for (std::string_view d : dims) {
-    DimensionProto dim;
-    if (d[0] >= '0' && d[0] <= '9')
-      dim.dim_value = std::stoll(std::string(d));
-    else
-      dim.dim_param = d;
-    t.shape.make().dim.push_back(dim);
-  }
-  v.type.make().tensor_type = t;
-  return v;
-}
+using namespace testing;  // NOLINT
 
-NodeProto node(std::string_view op, std::vector<std::string_view> in, std::vector<std::string_view> out) {
-  NodeProto n;
-  n.op_type = op;
-  n.input = std::move(in);
-  n.output = std::move(out);
-  n.name = "it";
-  return n;
-}
-
-Model model_of(GraphProto g) {
-  Model m;
-  m.proto.ir_version = 8;
-  m.proto.opset_import.push_back({"", 17});
-  m.proto.graph = std::move(g);
-  m.storage = std::make_shared<Storage>(Bytes{}, "small.onnx", "");
-  return m;
-}
-
-std::string error_of(GraphProto g) {
-  try {
-    import_model(model_of(std::move(g)));
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "no error";
-}
+std::string error_of(GraphProto g) { return testing::error_of(model_of(std::move(g))); }
 
 TEST(Import, MatMulBroadcastsBatchDimsThatOnlyRunTimeKnows) {
   GraphProto g;
