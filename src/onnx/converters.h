@@ -51,6 +51,7 @@
   X("", EyeLike)                   \
   X("", Flatten)                   \
   X("", Floor)                     \
+  X("", GRU)                       \
   X("", Gather)                    \
   X("", GatherElements)            \
   X("", GatherND)                  \
@@ -71,6 +72,7 @@
   X("", IsInf)                     \
   X("", IsNaN)                     \
   X("", LRN)                       \
+  X("", LSTM)                      \
   X("", LayerNormalization)        \
   X("", LeakyRelu)                 \
   X("", Less)                      \
@@ -107,6 +109,7 @@
   X("", QLinearMatMul)             \
   X("", QuantizeLinear)            \
   X("", RMSNormalization)          \
+  X("", RNN)                       \
   X("", Range)                     \
   X("", Reciprocal)                \
   X("", ReduceL1)                  \
