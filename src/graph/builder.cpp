@@ -127,6 +127,8 @@ std::optional<Tensor> Builder::known_by_types(const Node& n) {
 
 // Small constants are computed exactly; integers with symbols as expressions.
 std::optional<Node> Builder::fold(const Node& n) {
+  // A node that a legal execution may compute otherwise ("legal", docs/semantics.md) keeps its interval.
+  if (n.attributes.find("legal")) return std::nullopt;
   if (!n.op->eval || n.op->is(kEffect) || n.op->is(kControl) || n.inputs.empty() || !n.type.is_tensor() ||
       !n.type.is_static() || element_count(static_shape(n.type)) > kShapeArithmeticElements)
     return std::nullopt;

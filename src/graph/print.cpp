@@ -64,9 +64,10 @@ class FunctionPrinter {
       if (!attributes.empty()) s += "}";
       s += " : " + text_of(n.type);
     }
-    const Sources& from = f_.provenance[static_cast<size_t>(id)];
-    for (auto it = from.begin(); it != from.end(); ++it)
-      s += (it == from.begin() ? "  # " : ", ") + quote(m_.sources[static_cast<size_t>(*it)]);
+    std::set<std::string> from;  // by name: numbers are the module's own
+    for (int source : f_.provenance[static_cast<size_t>(id)])
+      from.insert(m_.sources[static_cast<size_t>(source)]);
+    for (const std::string& name : from) s += (name == *from.begin() ? "  # " : ", ") + quote(name);
     return s + "\n";
   }
 

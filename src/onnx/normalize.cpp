@@ -136,11 +136,15 @@ void BatchNormalization(Conversion& c) {
     if (c.wants(4)) c.out(4, m.as(spread, e));
     mean = now, variance = spread;
   }
-  const auto f = [&](Id v) { return m.as(v, f64); };
-  const Id var = f(variance);
-  const Id s = m.div(f(c.in(1)), m.of(ops::sqrt, m.add(var, m.like(epsilon, var))));
-  const Id t = m.sub(f(c.in(2)), m.mul(f(mean), s));
+  // Other implementations compute these in the elements' own type.
   const ElementType w = m.element(x);
+  const auto f = [&](Id v) { return m.as(v, f64); };
+  const auto step = [&](const Op& op, std::vector<Id> in) {
+    return c.add(op, std::move(in), {{"legal", w}});
+  };
+  const Id var = f(variance);
+  const Id s = step(ops::div, {f(c.in(1)), step(ops::sqrt, {step(ops::add, {var, m.like(epsilon, var)})})});
+  const Id t = step(ops::sub, {f(c.in(2)), step(ops::mul, {f(mean), s})});
   c.out(0, m.as(m.fma(x, per_channel(m, m.as(s, w), rank), per_channel(m, m.as(t, w), rank)), e));
 }
 
