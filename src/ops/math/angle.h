@@ -1,7 +1,7 @@
 // asin(x), acos(x), atan(x), atan2(y, x).
 //
 //   asin: |x| <= 1/2: |x| + |x|^3 P(x^2), P of degree 12
-//         else pi/2 - 2 (s + s^3 P(z)),  z = (1 - |x|) / 2,  s = sqrt(z)
+//         else pi/2 - 2 (s + s^3 P(z)),  z = (1 - |x|) / 2,  s = sqrt(z) with its low part
 //   acos: the same pieces: pi/2 - asin x, or 2 (s + ...) for x > 1/2, pi - 2 (s + ...) for x < -1/2
 //   atan2(y, x), small = min(|x|, |y|), big = max(|x|, |y|): atan(small / big) is q + q^3 P(q^2), P of degree
 //   10, with
@@ -33,21 +33,29 @@ TAUTO_TREE AsinParts<F> asin_parts(F x) {
   const MaskOf<F> inner = less_equal(a, half);
   const F z = select(inner, a * a, (constant<F>(1) - a) * half);
   const F s = select(inner, a, sqrt(z));
-  F p;
   if constexpr (kShort) {
-    p = polynomial(z, kAsinShort);
+    return {inner, s, s * z * polynomial(z, kAsinShort)};
   } else {
-    p = polynomial(z, kAsinF64);
+    const F s_lo = fma(-s, s, z) / at_least(s + s, 0x1p-200);  // what the square root lost
+    return {inner, s, fma(s * z, polynomial(z, kAsinF64), select(inner, constant<F>(0), s_lo))};
   }
-  return {inner, s, s * z * p};
 }
 
 template <bool kShort, Double F>
 TAUTO_TREE F asin_tree(F x) {
   const AsinParts<F> v = asin_parts<kShort>(x);
   const F two = constant<F>(2);
-  const F outer =
-      constant<F>(0x1.921fb54442d18p0) - (two * v.hi + (two * v.lo - constant<F>(0x1.1a62633145c07p-54)));
+  const F quarter = constant<F>(0x1.921fb54442d18p0);
+  const F quarter_lo = constant<F>(0x1.1a62633145c07p-54);
+  const F twice = two * v.hi;
+  const F rest = two * v.lo - quarter_lo;
+  F outer;
+  if constexpr (kShort) {
+    outer = quarter - (twice + rest);
+  } else {
+    const F difference = quarter - twice;
+    outer = difference + (((quarter - difference) - twice) - rest);
+  }
   return copysign(select(v.inner, v.hi + v.lo, outer), x);
 }
 

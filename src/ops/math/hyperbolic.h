@@ -78,10 +78,18 @@ TAUTO_TREE F asinh_tree(F x) {
 template <bool kShort, Double F>
 TAUTO_TREE F acosh_tree(F x) {
   const F t = x - constant<F>(1);
+  const F zero = constant<F>(0);
   const MaskOf<F> huge = less(constant<F>(0x1p60), x);
-  const F w = select(huge, constant<F>(0), sqrt(fma(t, t, t + t)));
+  const F square = fma(t, t, t + t);
+  const F root = sqrt(square);
+  const F w = select(huge, zero, root);
   const F hi = w + t;
-  const F y = log1p_sum<kShort>(hi, t - (hi - w), select(huge, constant<F>(1), constant<F>(0)));
+  F lo = t - (hi - w);
+  if constexpr (!kShort) {
+    const F rest = fma(-root, root, square) + fma(t, t, (t + t) - square);
+    lo = lo + select(huge, zero, rest / at_least(root + root, 0x1p-200));
+  }
+  const F y = log1p_sum<kShort>(hi, lo, select(huge, constant<F>(1), zero));
   return select(less(x, constant<F>(1)), not_a_number<F>(), y);
 }
 
