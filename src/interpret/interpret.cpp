@@ -100,7 +100,9 @@ class Evaluation {
       const auto ints = reader.ints(i);
       return Dims(ints.begin(), ints.end());
     });
-    c.function_type = [&](const std::string& name) { return substitute(function_type(m_.function(name)), env); };
+    c.function_type = [&](const std::string& name) {
+      return substitute(function_type(m_.function(name)), env);
+    };
     Type type;
     try {
       type = n.op->type(c);

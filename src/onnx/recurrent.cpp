@@ -162,7 +162,8 @@ void convert_recurrent(Conversion& c, const Kind& kind) {
     c.refuse(cat("direction: required forward, reverse or bidirectional, got \"", direction, "\""));
   const size_t D = direction == "bidirectional" ? 2 : 1;
 
-  const Expr X(c, c.in(0)), W(c, c.in(1)), R(c, c.in(2));
+  const Expr X(c, c.in(0))
+  , W(c, c.in(1)), R(c, c.in(2));
   const auto require = [&](Expr e, const char* name, Dims want) {
     if (!e.type().is_tensor() || !e.type().ranked || e.dims().size() != want.size())
       c.refuse(cat(name, ": required ", Type::tensor(X.element(), want), ", got ", e.type()));
@@ -177,7 +178,10 @@ void convert_recurrent(Conversion& c, const Kind& kind) {
   const int64_t H = *units, G = kind.gates;
   if (c.attr_int("hidden_size", H) != H)
     c.refuse(cat("hidden_size: required ", H, ", the last dim of R, got ", c.attr_int("hidden_size", H)));
-  const Dim T = X.dim(batch_first ? 1 : 0), B = X.dim(batch_first ? 0 : 1), I = X.dim(2);
+  const Dim T = X
+  .dim(batch_first ? 1 : 0), B = X
+  .dim(batch_first ? 0 : 1), I = X
+  .dim(2);
   const Dim d_dim = static_cast<int64_t>(D);
   require(W, "W", {d_dim, G * H, I});
   require(R, "R", {d_dim, G * H, H});
@@ -217,7 +221,8 @@ void convert_recurrent(Conversion& c, const Kind& kind) {
     access.operand({AccessBuilder::at(batch_first ? b : t), AccessBuilder::at(batch_first ? t : b),
                     AccessBuilder::at(k)});
     access.operand({{{}, at, 1}, AccessBuilder::at(o), AccessBuilder::at(k)});
-    Expr x = X.op(ops::contract, W, {{"access", access.finish()}});
+    Expr x = X
+    .op(ops::contract, W, {{"access", access.finish()}});
     std::optional<Expr> candidate_bias;
     if (bias) {
       const Expr own = bias->at(0, at), Wb = own.slice(0, 0, G * H), Rb = own.slice(0, G * H, 2 * G * H);

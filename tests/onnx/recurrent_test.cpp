@@ -87,7 +87,8 @@ double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
 // h and c after all steps of row b of a forward network with default activations.
 std::pair<std::vector<double>, std::vector<double>> written_out(const Net& net, const std::vector<Value>& in,
                                                                 int64_t T, int64_t b, bool before_reset) {
-  const Value &X = in[0], &W = in[1], &R = in[2], &Bias = in[3];
+  const Value& X
+  = in[0], &W = in[1], &R = in[2], &Bias = in[3];
   const int64_t G = net.gates;
   std::vector<double> h(kH), c(kH);
   for (int64_t j = 0; j < kH; ++j) {
