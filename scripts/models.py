@@ -66,7 +66,7 @@ def check_step(step: Step) -> list[str]:
         if mine.dtype != theirs.dtype or mine.shape != theirs.shape:
             wrong.append(f'"{name}": required {theirs.dtype}{list(theirs.shape)}, got {mine.dtype}{list(mine.shape)}')
             continue
-        for who, value, slack in (("onnxruntime", theirs, lib_oracle.of_step(step, theirs)), ("tauto", mine, 0.0)):
+        for who, value, slack in (("onnxruntime", theirs, lib_oracle.of_function(step.op, theirs)), ("tauto", mine, 0.0)):
             bad = _outside(value, low, high, slack)
             if bad.any():
                 wrong.append(f'"{name}": {who}: {_first(bad, value, low, high)}')
