@@ -10,7 +10,7 @@
 #include <optional>
 #include <variant>
 
-#include "compile/model.h"
+#include "compile/loaded_model.h"
 #include "graph/text.h"
 #include "python/values.h"
 
@@ -64,7 +64,7 @@ class Interrupts {
   std::chrono::steady_clock::time_point next_ = std::chrono::steady_clock::now();
 };
 
-nb::list evaluate(const Model& model, RunInputs inputs, Rep rep) {
+nb::list evaluate(const LoadedModel& model, RunInputs inputs, Rep rep) {
   // Held until the results are wrapped: an input that is passed through is copied, not shared.
   const std::vector<Value> held = inputs.values;
   std::vector<Value> results;
@@ -80,38 +80,47 @@ nb::list evaluate(const Model& model, RunInputs inputs, Rep rep) {
     throw nb::python_error();
   }
   nb::list list;
-  for (Value& v : results) list.append(object_of(std::move(v)));
+  for (Value& v : results) list.append(object_of(std::move(v), rep));
   return list;
 }
 
-RunInputs inputs_of(const Model& m, nb::handle named) {
+RunInputs in_order(const LoadedModel& m, nb::handle arguments) {
+  std::vector<Value> values;
+  const size_t count = nb::len(arguments);
+  for (size_t i = 0; i < count && count == m.inputs().size(); ++i) {
+    const auto& [name, type] = m.inputs()[i];
+    values.push_back(value_of(arguments[i], type, cat("run: input \"", name, "\"")));
+  }
+  values.resize(count);
+  return m.order(std::move(values));
+}
+
+RunInputs inputs_of(const LoadedModel& m, nb::handle given) {
+  if (nb::isinstance<nb::list>(given) || nb::isinstance<nb::tuple>(given)) return in_order(m, given);
+  if (!nb::hasattr(given, "items"))
+    throw nb::type_error("run: required {name: array} or a list of arrays in the order of the inputs");
   NamedValues values;
-  const nb::object items = named.attr("items")();
+  const nb::object items = given.attr("items")();
   for (nb::handle item : items) {
-    const auto name = nb::cast<std::string>(item[0]);
+    std::string name;
+    if (!nb::try_cast(item[0], name)) throw nb::type_error("run: required names of inputs that are str");
     const Type* type = nullptr;
     for (const NamedTypes* list : {&m.inputs(), &m.defaults()})
       for (const auto& [n, t] : *list)
         if (n == name) type = &t;
-    static const Type any = Type::unranked(f32);
+    // order() below refuses an unknown name.
     values.emplace_back(name, type ? value_of(item[1], *type, cat("run: input \"", name, "\"")) : Value());
   }
   return m.order(std::move(values));
 }
 
-nb::object call(const Model& m, nb::args arguments) {
-  std::vector<Value> values;
-  for (size_t i = 0; i < arguments.size() && arguments.size() == m.inputs().size(); ++i) {
-    const auto& [name, type] = m.inputs()[i];
-    values.push_back(value_of(arguments[i], type, cat("run: input \"", name, "\"")));
-  }
-  values.resize(arguments.size());
-  nb::list results = evaluate(m, m.order(std::move(values)), Rep::Exact);
+nb::object call(const LoadedModel& m, const nb::args& arguments) {
+  nb::list results = evaluate(m, in_order(m, arguments), Rep::Exact);
   if (results.size() == 1) return results[0];
   return results;
 }
 
-std::string repr(const Model& m) {
+std::string repr(const LoadedModel& m) {
   const auto list = [](const NamedTypes& types) {
     std::string s;
     for (const auto& [name, type] : types) s += cat(s.empty() ? "" : ", ", name, ": ", type);
@@ -120,7 +129,7 @@ std::string repr(const Model& m) {
   return cat("tauto.Model(", list(m.inputs()), ") -> (", list(m.outputs()), ")");
 }
 
-Model from_bytes(const nb::bytes& bytes, const std::string& folder) {
+LoadedModel from_bytes(const nb::bytes& bytes, const std::string& folder) {
   const std::span<const uint8_t> span(static_cast<const uint8_t*>(bytes.data()), bytes.size());
   Bytes b{{bytes.inc_ref().ptr(),
            [](PyObject* p) {
@@ -130,7 +139,7 @@ Model from_bytes(const nb::bytes& bytes, const std::string& folder) {
            }},
           span};
   const nb::gil_scoped_release release;
-  return Model::from_bytes(std::move(b), "model", folder);
+  return LoadedModel::from_bytes(std::move(b), "model", folder);
 }
 
 }  // namespace
@@ -154,39 +163,47 @@ NB_MODULE(_tauto, m) {
           "type", [](const Slot& s) { return text_of(s.type); }, "The type as graphs' text has it.")
       .def("__repr__", [](const Slot& s) { return cat(s.name, ": ", s.type); });
 
-  nb::class_<Model>(m, "Model", "A neural network, see `load`. May be used by several threads at once.")
+  nb::class_<LoadedModel>(m, "Model", "A neural network, see `load`. May be used by several threads at once.")
       .def_prop_ro(
-          "inputs", [](const Model& m) { return slots(m.inputs()); }, "What a run must be given.")
+          "inputs", [](const LoadedModel& m) { return slots(m.inputs()); }, "What a run must be given.")
       .def_prop_ro(
-          "defaults", [](const Model& m) { return slots(m.defaults()); },
+          "defaults", [](const LoadedModel& m) { return slots(m.defaults()); },
           "Inputs that have a value in the model, which a run may replace.")
       .def_prop_ro(
-          "outputs", [](const Model& m) { return slots(m.outputs()); }, "What a run returns, in this order.")
+          "outputs", [](const LoadedModel& m) { return slots(m.outputs()); },
+          "What a run returns, in this order.")
       .def("__call__", &call, "inputs"_a,
            "Runs the model on arrays in the order of `inputs`. Returns the one output, or a list.")
       .def(
           "run",
-          [](const Model& m, nb::handle inputs) { return evaluate(m, inputs_of(m, inputs), Rep::Exact); },
+          [](const LoadedModel& m, nb::handle inputs) {
+            return evaluate(m, inputs_of(m, inputs), Rep::Exact);
+          },
           "inputs"_a,
-          "Runs the model on {name: array}. Returns the outputs in the order of `outputs`. Arrays are not "
+          "Runs the model on {name: array}, or a list of arrays in the order of `inputs`. Returns the "
+          "outputs in the order of `outputs`. Arrays are not "
           "converted: another dtype or shape than declared is an Error.")
       .def(
           "ideal",
-          [](const Model& m, nb::handle inputs) { return evaluate(m, inputs_of(m, inputs), Rep::Ideal); },
+          [](const LoadedModel& m, nb::handle inputs) {
+            return evaluate(m, inputs_of(m, inputs), Rep::Ideal);
+          },
           "inputs"_a, "As `run`, computed in float64 without rounding to the model's types in between.")
       .def(
           "interval",
-          [](const Model& m, nb::handle inputs) { return evaluate(m, inputs_of(m, inputs), Rep::Interval); },
+          [](const LoadedModel& m, nb::handle inputs) {
+            return evaluate(m, inputs_of(m, inputs), Rep::Interval);
+          },
           "inputs"_a,
           "As `run`: for each output a pair (lo, hi) of arrays, float64 or for integers and bools int64, "
           "that "
           "enclose what any legal execution of the model returns.")
       .def(
-          "text", [](const Model& m) { return print(*m.module()).text; },
+          "text", [](const LoadedModel& m) { return print(*m.module()).text; },
           "The graph as text; the bytes of big constants are in `side`.")
       .def(
           "side",
-          [](const Model& m) {
+          [](const LoadedModel& m) {
             const std::string side = print(*m.module()).side;
             return nb::bytes(side.data(), side.size());
           },
@@ -194,13 +211,13 @@ NB_MODULE(_tauto, m) {
       .def("__repr__", &repr);
 
   m.def(
-      "load_file", [](const std::string& path) { return Model::load(path); }, "path"_a,
+      "load_file", [](const std::string& path) { return LoadedModel::load(path); }, "path"_a,
       nb::call_guard<nb::gil_scoped_release>());
   m.def("load_bytes", &from_bytes, "data"_a, "folder"_a = "");
   m.def(
       "parse",
       [](const std::string& text, const nb::bytes& side) {
-        return Model::from_text(text, {side.c_str(), side.size()});
+        return LoadedModel::from_text(text, {side.c_str(), side.size()});
       },
       "text"_a, "side"_a = nb::bytes("", 0), "The model of a graph's text and side bytes.");
 }

@@ -87,6 +87,8 @@ std::shared_ptr<const void> owner_of(nb::object object) {
           }};
 }
 
+std::string class_of(nb::handle object) { return nb::cast<std::string>(object.type().attr("__name__")); }
+
 Shape shape_of(nb::handle array) {
   Shape shape;
   for (nb::handle d : nb::cast<nb::tuple>(array.attr("shape"))) shape.push_back(nb::cast<int64_t>(d));
@@ -94,7 +96,8 @@ Shape shape_of(nb::handle array) {
 }
 
 std::string text_of_array(nb::handle array) {
-  return cat(nb::cast<std::string>(nb::str(array.attr("dtype"))), std::span<const int64_t>(shape_of(array)));
+  const nb::object name = array.attr("dtype").attr("name");
+  return cat(nb::cast<std::string>(name), std::span<const int64_t>(shape_of(array)));
 }
 
 // Sign- or zero-extends the low bits of each byte.
@@ -119,7 +122,7 @@ Tensor from_strings(nb::handle array, const std::string& where) {
     } else if (nb::isinstance<nb::str>(item)) {
       t.data<std::string>()[i++] = nb::cast<std::string>(item);
     } else {
-      fail(where, ": required strings, got ", nb::cast<std::string>(nb::repr(item.type())));
+      fail(where, ": required strings, got ", class_of(item));
     }
   }
   return t;
@@ -210,10 +213,13 @@ nb::object array_of(Tensor t) {
     t = std::move(copy);
   }
   const Row& row = row_of(t.type());
+  if (row.form == Form::Nibble && t.type().is_signed())  // the upper bits as ml_dtypes leaves them
+    for (int64_t i = 0; i < t.count(); ++i) t.data<uint8_t>()[i] &= (1 << t.type().bits) - 1;
   auto* held = new Tensor(std::move(t));
   const nb::capsule owner(held, [](void* p) noexcept { delete static_cast<Tensor*>(p); });
   nb::object array = wrap(held->raw(), held->shape(), dlpack_type(row.ours), owner);
-  return row.in_ml_dtypes ? array.attr("view")(dtype_of(row)) : array;
+  // 64-bit integers come as C's long long; numpy's own int64 may be its long.
+  return row.in_ml_dtypes || row.ours.bits == 64 ? array.attr("view")(dtype_of(row)) : array;
 }
 
 nb::object pair_of(const Tensor& t) {
@@ -242,8 +248,7 @@ Value value_of(nb::handle object, const Type& declared, const std::string& where
   }
   if (declared.tag == Type::Tag::Sequence) {
     if (!nb::isinstance<nb::list>(object) && !nb::isinstance<nb::tuple>(object))
-      fail(where, ": required ", declared, " as a list, got ",
-           nb::cast<std::string>(nb::repr(object.type())));
+      fail(where, ": required ", declared, " as a list, got ", class_of(object));
     std::vector<Value> parts;
     for (nb::handle part : object)
       parts.push_back(value_of(part, declared.parts[0], cat(where, ": element ", parts.size())));
@@ -251,27 +256,36 @@ Value value_of(nb::handle object, const Type& declared, const std::string& where
   }
   if (object.is_none()) fail(where, ": required ", declared, ", got None");
   const bool has_type = nb::hasattr(object, "dtype") || nb::hasattr(object, "__array__");
-  const nb::object array =
-      has_type ? numpy().attr("asarray")(object)
-               : numpy().attr("asarray")(object, "dtype"_a = dtype_of(row_of(declared.element)));
+  nb::object array;
+  try {
+    array = has_type ? numpy().attr("asarray")(object)
+                     : numpy().attr("asarray")(object, "dtype"_a = dtype_of(row_of(declared.element)));
+    if (!has_type && (declared.element.is_integer() || declared.element.is_bool())) {
+      // numpy would cut fractions off.
+      const auto kind = nb::cast<std::string>(numpy().attr("asarray")(object).attr("dtype").attr("kind"));
+      if (kind == "f" || kind == "c")
+        fail(where, ": required ", declared, ", got ", class_of(object), " with fractions");
+    }
+  } catch (nb::python_error& e) {
+    if (!e.matches(PyExc_ValueError) && !e.matches(PyExc_TypeError) && !e.matches(PyExc_OverflowError)) throw;
+    fail(where, ": required ", declared, ", got ", class_of(object), ": ",
+         nb::cast<std::string>(e.value().attr("__str__")()));
+  }
   return tensor_of(array, declared, where);
 }
 
-nb::object object_of(Value v) {
-  switch (v.tag) {
-    case Value::Tag::Tensor:
-      if (v.tensor.rep() != Rep::Interval) return array_of(std::move(v.tensor));
-      if (v.tensor.type().is_string()) return nb::make_tuple(array_of(v.tensor), array_of(v.tensor));
-      return pair_of(v.tensor);
-    case Value::Tag::Optional:
-      if (v.parts.empty()) return nb::none();
-      return object_of(std::move(v.parts[0]));
-    case Value::Tag::Sequence:
-    case Value::Tag::Tuple:
-      break;
+nb::object object_of(Value v, Rep rep) {
+  if (v.is_tensor()) {
+    if (rep != Rep::Interval) return array_of(std::move(v.tensor));
+    if (v.tensor.rep() == Rep::Interval && !v.tensor.type().is_string()) return pair_of(v.tensor);
+    return nb::make_tuple(array_of(v.tensor), array_of(v.tensor));
+  }
+  if (v.tag == Value::Tag::Optional) {
+    if (v.parts.empty()) return nb::none();
+    return object_of(std::move(v.parts[0]), rep);
   }
   nb::list list;
-  for (Value& part : v.parts) list.append(object_of(std::move(part)));
+  for (Value& part : v.parts) list.append(object_of(std::move(part), rep));
   return list;
 }
 

@@ -20,6 +20,6 @@ const char* dtype_name(ElementType t);
 Value value_of(nanobind::handle object, const Type& declared, const std::string& where);
 
 // Exact and ideal values: arrays. Intervals: pairs (lo, hi) of float64, or int64 for integers and bools.
-nanobind::object object_of(Value v);
+nanobind::object object_of(Value v, Rep rep);
 
 }  // namespace tauto::python

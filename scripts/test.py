@@ -151,7 +151,7 @@ def run_python(tally, build):
         env = dict(os.environ, PYTHONPATH=os.path.join(build, "python"), PYTHONDONTWRITEBYTECODE="1",
                    TAUTO_BUILD=build)
         run = subprocess.run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={path}",
-                              "tests/python"], cwd=ROOT, env=env, stdin=subprocess.DEVNULL, capture_output=True,
+                              "tests/python", "tests/cli"], cwd=ROOT, env=env, stdin=subprocess.DEVNULL, capture_output=True,
                              text=True, timeout=SUITE_TIMEOUT)
         failed_before = tally.failed
         count = add_xml(tally, path) if os.path.exists(path) else 0

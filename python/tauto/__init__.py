@@ -10,6 +10,7 @@ what was given.
 """
 
 import os as _os
+from typing import Any as _Any
 
 from . import _cpu
 
@@ -27,7 +28,8 @@ for _class in (Error, InternalError, Model, Slot):
     _class.__module__ = "tauto"
 
 
-def load(source, *, folder=""):
+def load(source: "str | _os.PathLike[str] | bytes | bytearray | memoryview | _Any", *,
+         folder: "str | _os.PathLike[str]" = "") -> Model:
     """The model in a file (ONNX, or the text of a graph), in bytes, or an `onnx.ModelProto`.
 
     `folder` is where the external data of a model given as bytes lie; without one they are refused.

@@ -5,7 +5,7 @@
 
 #include "cli/commands.h"
 #include "cli/progress.h"
-#include "compile/model.h"
+#include "compile/loaded_model.h"
 #include "graph/text.h"
 #include "onnx/decode_tensor.h"
 #include "onnx/import.h"
@@ -120,7 +120,7 @@ void describe_graph(const Module& m) {
   line("work", work_of(m));
 }
 
-void describe_slots(const Model& m) {
+void describe_slots(const LoadedModel& m) {
   for (const auto& [name, type] : m.inputs()) line("input", cat(name, ": ", type));
   for (const auto& [name, type] : m.defaults()) line("default", cat(name, ": ", type));
   for (const auto& [name, type] : m.outputs()) line("output", cat(name, ": ", type));
@@ -142,12 +142,12 @@ void require_supported(const std::string& path, const onnx::Model& m) {
 void check_one(const std::string& path) {
   put(path + "\n");
   const Progress progress("checking");
-  if (!Model::is_text(map_file(path))) {
+  if (!LoadedModel::is_text(map_file(path))) {
     const onnx::Model file = onnx::load_model(path);
     describe_onnx(file);
     require_supported(path, file);
   }
-  const Model m = Model::load(path);
+  const LoadedModel m = LoadedModel::load(path);
   describe_slots(m);
   try {
     describe_graph(*m.module());

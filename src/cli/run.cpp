@@ -32,14 +32,14 @@ Env sizes_of(const RunOptions& o) {
   return env;
 }
 
-const Type* type_named(const Model& m, const std::string& name) {
+const Type* type_named(const LoadedModel& m, const std::string& name) {
   for (const NamedTypes* list : {&m.inputs(), &m.defaults()})
     for (const auto& [n, type] : *list)
       if (n == name) return &type;
   return nullptr;
 }
 
-RunInputs gather(const Model& m, const RunOptions& o) {
+RunInputs gather(const LoadedModel& m, const RunOptions& o) {
   NamedValues values;
   if (!o.all_inputs.empty()) values = read_values(o.all_inputs, m);
   for (const std::string& i : o.inputs) {
@@ -78,12 +78,12 @@ Rep rep_named(const std::string& name) {
   return name == "ideal" ? Rep::Ideal : name == "interval" ? Rep::Interval : Rep::Exact;
 }
 
-Model load(const std::string& path) {
+LoadedModel load(const std::string& path) {
   const Progress progress("loading");
-  return Model::load(path);
+  return LoadedModel::load(path);
 }
 
-std::vector<Value> evaluate(const Model& m, RunInputs inputs, const RunOptions& o) {
+std::vector<Value> evaluate(const LoadedModel& m, RunInputs inputs, const RunOptions& o) {
   Progress progress("running");
   const Interruptible interruptible;
   const std::shared_ptr<const Module> module = m.module(inputs);
@@ -101,7 +101,7 @@ std::vector<Value> evaluate(const Model& m, RunInputs inputs, const RunOptions& 
 }  // namespace
 
 int run(const RunOptions& o) {
-  const Model m = load(o.model);
+  const LoadedModel m = load(o.model);
   const std::vector<Value> results = evaluate(m, gather(m, o), o);
   NamedValues named;
   for (size_t i = 0; i < results.size(); ++i) named.emplace_back(m.outputs()[i].first, results[i]);

@@ -2,14 +2,14 @@
 #include "cli/commands.h"
 #include "cli/onnx_text.h"
 #include "cli/progress.h"
-#include "compile/model.h"
+#include "compile/loaded_model.h"
 #include "graph/text.h"
 
 namespace tauto::cli {
 namespace {
 
 int show_onnx(const ShowOptions& o) {
-  if (Model::is_text(map_file(o.model)))
+  if (LoadedModel::is_text(map_file(o.model)))
     fail("show: --as onnx: required an ONNX file, got the text of a graph, ", o.model);
   const std::string text = onnx_text(onnx::load_model(o.model));
   if (o.out.empty())
@@ -23,7 +23,7 @@ int show_graph(const ShowOptions& o) {
   ModuleText t;
   {
     const Progress progress("loading");
-    t = print(*Model::load(o.model).module());
+    t = print(*LoadedModel::load(o.model).module());
   }
   if (o.out.empty()) {
     put(t.text);

@@ -170,7 +170,7 @@ Value read_value(const std::string& path, const Type& declared, const std::strin
   }
 }
 
-NamedValues read_values(const std::string& path, const Model& model) {
+NamedValues read_values(const std::string& path, const LoadedModel& model) {
   NamedValues values;
   if (is_folder(path)) {
     size_t index = 0;

@@ -4,7 +4,7 @@
 // bits, i4 and i2 as i8, u4, u2 and f4e2m1 as u8.
 #pragma once
 
-#include "compile/model.h"
+#include "compile/loaded_model.h"
 
 namespace tauto::cli {
 
@@ -13,7 +13,7 @@ Value read_value(const std::string& path, const Type& declared, const std::strin
 
 // All values for a model: from PATH.npz an array for each name; from a folder NAME.npy, NAME.pb or
 // input_0.pb, input_1.pb … (the form of ONNX's test data).
-NamedValues read_values(const std::string& path, const Model& model);
+NamedValues read_values(const std::string& path, const LoadedModel& model);
 
 // Into PATH.npz, or a folder (made if need be) of NAME.npy files; with `as_pb`, of output_0.pb … files.
 // Sequences and optionals are always .pb files, intervals are two arrays, NAME.lo and NAME.hi. Slashes in

@@ -134,6 +134,7 @@ std::string unify(const Type& declared, const Type& given, Env& env) {
       const Dim& d = declared.dims[i];
       if (d.is_symbol() != (pass == 0)) continue;
       if (!unify(d, given.dims[i].literal(), env)) {
+        if (d.is_literal()) return mismatch;
         const auto bound = evaluate(d, env);
         return cat(mismatch, " (", d, bound ? cat(" is ", *bound, " here") : " cannot be that", ")");
       }

@@ -1,6 +1,7 @@
-// A model, ready to run: what the command, the Python module and the C++ API (include/tauto) stand on.
+// A model, ready to run: what the command, the Python module and the C++ API (include/tauto/model.h) stand
+// on.
 //
-//   Model m = Model::load("m.onnx");                   ONNX, or the text form of a graph (graph/text.h)
+//   const LoadedModel m = LoadedModel::load("m.onnx");          ONNX, or the text of a graph (graph/text.h)
 //   std::vector<Value> out = m.run(m.order(named));    results in the order of m.outputs()
 //
 // The graph is made when the model is loaded. Where the values of some inputs decide shapes or axes (a
@@ -8,7 +9,7 @@
 // it for the values it is given. The last 16 graphs so made are kept. The same is done when a run gives a
 // value to an initializer that the file also lists as an input (its default).
 //
-// A Model is a handle, cheap to copy; all members may be called from several threads at once.
+// A LoadedModel is a handle, cheap to copy; all members may be called from several threads at once.
 #pragma once
 
 #include <map>
@@ -25,21 +26,21 @@ namespace tauto {
 using NamedValues = std::vector<std::pair<std::string, Value>>;
 using NamedTypes = std::vector<std::pair<std::string, Type>>;
 
-// The values of a run: one for each of Model::inputs(), and those initializers that it replaces.
+// The values of a run: one for each of LoadedModel::inputs(), and those initializers that it replaces.
 struct RunInputs {
   std::vector<Value> values;
   std::map<std::string, Tensor> replaced;
 };
 
-class Model {
+class LoadedModel {
  public:
   // A graph's text is recognised by its first word, "module"; the bytes of its big constants are in
   // path + ".side". Throws Error naming the file, and the node if there is one.
-  static Model load(const std::string& path);
+  static LoadedModel load(const std::string& path);
   static bool is_text(const Bytes& file);  // the text of a graph, not ONNX
   // An ONNX model. `name` is how errors call the bytes, `folder` where external data lie ("": nowhere).
-  static Model from_bytes(Bytes bytes, std::string name, std::string folder = "");
-  static Model from_text(std::string_view text, std::string_view side = {});
+  static LoadedModel from_bytes(Bytes bytes, std::string name, std::string folder = "");
+  static LoadedModel from_text(std::string_view text, std::string_view side = {});
 
   const NamedTypes& inputs() const;    // without those that have a default
   const NamedTypes& defaults() const;  // initializers that are inputs too: given or not, as one likes
@@ -58,7 +59,7 @@ class Model {
 
  private:
   struct Source;
-  explicit Model(std::shared_ptr<Source> source) : source_(std::move(source)) {}
+  explicit LoadedModel(std::shared_ptr<Source> source) : source_(std::move(source)) {}
   std::shared_ptr<Source> source_;
 };
 
