@@ -125,6 +125,7 @@
   X("", RegexFullMatch)            \
   X("", Relu)                      \
   X("", Reshape)                   \
+  X("", Resize)                    \
   X("", ReverseSequence)           \
   X("", Round)                     \
   X("", Scan)                      \
@@ -171,5 +172,6 @@
   X("", Trilu)                     \
   X("", Unique)                    \
   X("", Unsqueeze)                 \
+  X("", Upsample)                  \
   X("", Where)                     \
   X("", Xor)

@@ -73,6 +73,7 @@
   X(relu)                 \
   X(rem)                  \
   X(reshape)              \
+  X(resize)               \
   X(reverse_sequence)     \
   X(round)                \
   X(scan)                 \
