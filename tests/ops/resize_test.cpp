@@ -132,7 +132,9 @@ TEST(Resize, KernelsReproduceConstantsAndLines) {
                       ? static_cast<double>(o * (n - 1)) / static_cast<double>(m - 1)
                       : (static_cast<double>(o) + 0.5) * static_cast<double>(n) / static_cast<double>(m) -
                             0.5;
-              if (p >= 1 && p <= static_cast<double>(n) - 2) EXPECT_NEAR(y.data<double>()[o], p, 1e-12) << o;
+              if (p >= 1 && p <= static_cast<double>(n) - 2) {
+                EXPECT_NEAR(y.data<double>()[o], p, 1e-12) << o;
+              }
             }
           }
 }
