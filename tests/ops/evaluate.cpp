@@ -66,7 +66,21 @@ Tensor evaluate(const Op& op, std::vector<Tensor> inputs, Attributes attributes,
     types.push_back(type_of(t));
     in.emplace_back(std::move(t));
   }
-  const Type type = result_type(op, types, attributes);
+  Symbols symbols;
+  TypeContext known(op, attributes, types, symbols);
+  known.set_value_source([&](int i) -> std::optional<Dims> {
+    const ElementType e = types[static_cast<size_t>(i)].element;
+    if (!e.is_integer() || e == u64) return std::nullopt;
+    const EvalContext reader(op, attributes, in, types[static_cast<size_t>(i)], rep);
+    try {
+      const auto ints = reader.ints(i);
+      return Dims(ints.begin(), ints.end());
+    } catch (const Unknown&) {
+      return std::nullopt;
+    }
+  });
+  known.require_arity();
+  const Type type = op.type(known);
   EvalContext c(op, attributes, in, type, rep);
   op.eval(c);
   return std::move(c.out.tensor);

@@ -120,6 +120,7 @@ TEST(Resize, KernelsReproduceConstantsAndLines) {
             Attributes a = how(mode, coordinates);
             a.set("exclude_outside", int64_t{exclude});
             a.set("antialias", int64_t{antialias});
+            a.set("cubic_a", -0.5);  // the parameter for which cubics reproduce lines
             const Tensor flat = evaluate(ops::resize, {ones, size(m)}, a);
             for (int64_t o = 0; o < m; ++o) EXPECT_NEAR(flat.data<double>()[o], 3, 1e-13);
             if (antialias) continue;  // its sampled kernel is not symmetric
