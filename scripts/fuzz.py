@@ -15,7 +15,9 @@ import re
 import subprocess
 import sys
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+import lib_models
+
+ROOT = lib_models.ROOT
 UNIT = 2000
 TIMEOUT = 1800
 
