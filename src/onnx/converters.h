@@ -4,6 +4,7 @@
   X("", Acos)                      \
   X("", Acosh)                     \
   X("", Add)                       \
+  X("", AffineGrid)                \
   X("", And)                       \
   X("", ArgMax)                    \
   X("", ArgMin)                    \
@@ -62,6 +63,7 @@
   X("", GlobalMaxPool)             \
   X("", Greater)                   \
   X("", GreaterOrEqual)            \
+  X("", GridSample)                \
   X("", GroupNormalization)        \
   X("", HardSigmoid)               \
   X("", HardSwish)                 \
@@ -86,6 +88,7 @@
   X("", MatMulInteger)             \
   X("", Max)                       \
   X("", MaxPool)                   \
+  X("", MaxRoiPool)                \
   X("", MaxUnpool)                 \
   X("", Mean)                      \
   X("", MeanVarianceNormalization) \
@@ -94,6 +97,7 @@
   X("", Mod)                       \
   X("", Mul)                       \
   X("", Neg)                       \
+  X("", NegativeLogLikelihoodLoss) \
   X("", NonMaxSuppression)         \
   X("", NonZero)                   \
   X("", Not)                       \
@@ -127,6 +131,7 @@
   X("", Reshape)                   \
   X("", Resize)                    \
   X("", ReverseSequence)           \
+  X("", RoiAlign)                  \
   X("", Round)                     \
   X("", Scan)                      \
   X("", Scatter)                   \
@@ -148,6 +153,7 @@
   X("", Size)                      \
   X("", Slice)                     \
   X("", Softmax)                   \
+  X("", SoftmaxCrossEntropyLoss)   \
   X("", Softplus)                  \
   X("", Softsign)                  \
   X("", SpaceToDepth)              \

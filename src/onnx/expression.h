@@ -32,6 +32,16 @@ struct Expr {
   Expr slice(int64_t axis, Dim start, Dim end) const {
     return slice_by(axis, c->b.dims({std::move(start)}), c->b.dims({std::move(end)}));
   }
+  Expr gather(Expr indices, int64_t axis) const { return op(ops::gather, indices, {{"axis", axis}}); }
+  Expr reduce(const Op& f, Ints axes, bool keepdims = true) const {
+    return op(f, {{"axes", std::move(axes)}, {"keepdims", int64_t{keepdims}}});
+  }
+  Expr sum(Ints axes, bool keepdims = true) const {
+    return reduce(ops::reduce_sum, std::move(axes), keepdims);
+  }
+  // f16 and bf16 as f32: an ONNX operator that becomes several nodes rounds halves once, at its end.
+  Expr wide() const { return cast(element() == f16 || element() == bf16 ? f32 : element()); }
+  Expr floor() const { return op(ops::floor); }
   // Element i along an axis, which disappears.
   Expr at(int64_t axis, int64_t i) const {
     return op(ops::gather, {*c, c->b.scalar<int64_t>(i)}, {{"axis", axis}});
@@ -48,6 +58,16 @@ inline Expr operator*(Expr a, double b) { return a * a.number(b); }
 inline Expr operator/(Expr a, double b) { return a / a.number(b); }
 inline Expr operator-(double a, Expr b) { return b.number(a) - b; }
 inline Expr operator*(double a, Expr b) { return b.number(a) * b; }
+inline Expr operator/(double a, Expr b) { return b.number(a) / b; }
+inline Expr operator<(Expr a, Expr b) { return a.op(ops::less, b); }
+inline Expr operator<=(Expr a, Expr b) { return a.op(ops::less_equal, b); }
+inline Expr operator&(Expr a, Expr b) { return a.op(ops::logical_and, b); }
+inline Expr equal(Expr a, Expr b) { return a.op(ops::equal, b); }
+inline Expr max(Expr a, Expr b) { return a.op(ops::max, b); }
+inline Expr min(Expr a, Expr b) { return a.op(ops::min, b); }
+inline Expr fma(Expr a, Expr b, Expr c) { return {*a.c, a.c->add(ops::fma, {a.id, b.id, c.id})}; }
+// A size as an i64 scalar.
+inline Expr size(Conversion& c, Dim d) { return Expr(c, c.b.dims({std::move(d)})).reshape({}); }
 inline Expr where(Expr condition, Expr a, Expr b) {
   return {*a.c, a.c->add(ops::where, {condition.id, a.id, b.id})};
 }
