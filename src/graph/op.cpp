@@ -103,7 +103,14 @@ std::vector<int64_t> EvalContext::ints(int i) const {
     }
     return r;
   }
-  throw Unknown{};
+  Tensor exact(t.type(), t.shape());
+  for (int64_t k = 0; k < t.count(); ++k) {
+    const auto bits = literal_bits(t, k);
+    if (!bits) throw Unknown{};
+    __builtin_memcpy(static_cast<char*>(exact.raw()) + k * exact.element_bytes(), &*bits,
+                     static_cast<size_t>(exact.element_bytes()));
+  }
+  return exact.as_ints();
 }
 
 int64_t EvalContext::scalar_int(int i) const {

@@ -77,6 +77,9 @@ class TypeContext {
 struct Unranked {};  // thrown by TypeContext::dims
 struct Unknown {};   // thrown by references when a value is not known in this Rep (Dims, an undecided branch)
 
+// The bits of element i of symbolic terms when that is a literal (src/ops/term.cpp).
+std::optional<uint64_t> literal_bits(const Tensor& terms, int64_t i);
+
 // What a reference sees. It reads `in` and sets `out`; all types are literal.
 class EvalContext {
  public:

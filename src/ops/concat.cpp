@@ -31,6 +31,7 @@ void concat_eval(EvalContext& c) {
   int64_t before = 0;
   for (int i = 0; i < c.count(); ++i) {
     const Tensor& x = c.tensor(i);
+    if (x.count() == 0) continue;  // whatever its other dims
     const AxisView part(x.shape(), axis);
     const int64_t n = part.extent * part.inner;
     visit_storage(x, [&](auto s) {

@@ -48,6 +48,7 @@ void concat_from_sequence_eval(EvalContext& c) {
   const AxisView whole(shape, axis);
   int64_t before = 0;
   for (const Tensor& x : pieces) {
+    if (x.count() == 0) continue;
     const AxisView part(x.shape(), axis);
     const int64_t n = part.extent * part.inner;
     visit_storage(x, [&](auto s) {

@@ -16,6 +16,10 @@ Type cum_sum_type(const TypeContext& c) {
 
 void cum_sum_eval(EvalContext& c) {
   const Tensor& x = c.tensor(0);
+  if (x.count() == 0) {
+    c.out = x;
+    return;
+  }
   const AxisView v(x.shape(), normal_axis(c.attributes.get<int64_t>("axis"), x.rank()));
   const bool exclusive = c.attributes.flag("exclusive"), reverse = c.attributes.flag("reverse");
   visit_numbers(x, [&](auto n) {

@@ -23,6 +23,10 @@ void arg_extremum_eval(EvalContext& c, bool greatest) {
   const bool last = c.attributes.flag("select_last");
   const AxisView v(x.shape(), normal_axis(c.attributes.get<int64_t>("axis"), x.rank()));
   Tensor out = c.make();
+  if (out.count() == 0) {
+    c.out = std::move(out);
+    return;
+  }
   if (c.rep == Rep::Interval) {
     // Every index whose value may be the extremum; ties of points are decided.
     Ends e = ends_of(x);

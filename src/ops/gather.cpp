@@ -25,13 +25,14 @@ void gather_eval(EvalContext& c) {
   for (size_t i = 0; i < indices.size(); ++i)
     indices[i] = wrapped_index(c, indices[i], v.extent, static_cast<int64_t>(i));
   Tensor out = c.make();
-  visit_storage(x, [&](auto s) {
-    using S = decltype(s);
-    const S* p = x.data<S>();
-    S* q = out.data<S>();
-    for (int64_t o = 0; o < v.outer; ++o)
-      for (int64_t i : indices) q = std::copy_n(p + (o * v.extent + i) * v.inner, v.inner, q);
-  });
+  if (out.count() > 0)
+    visit_storage(x, [&](auto s) {
+      using S = decltype(s);
+      const S* p = x.data<S>();
+      S* q = out.data<S>();
+      for (int64_t o = 0; o < v.outer; ++o)
+        for (int64_t i : indices) q = std::copy_n(p + (o * v.extent + i) * v.inner, v.inner, q);
+    });
   c.out = std::move(out);
 }
 

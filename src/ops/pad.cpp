@@ -72,6 +72,10 @@ void pad_eval(EvalContext& c) {
   const auto pads = c.ints(1);
   const auto axes = axes_of(c.attributes, x.rank(), static_cast<int64_t>(pads.size() / 2));
   Tensor out = c.make();
+  if (out.count() == 0) {
+    c.out = std::move(out);
+    return;
+  }
   // Per dim the offset of each output index in x, or -1.
   const Shape strides = strides_of(x.shape());
   std::vector<std::vector<int64_t>> from(static_cast<size_t>(x.rank()));

@@ -62,7 +62,9 @@ void range_eval(EvalContext& c) {
   }
   if (e.is_integer()) {
     const int64_t start = c.scalar_int(0), delta = c.scalar_int(2);
-    std::vector<int64_t> v(static_cast<size_t>(range_length(c, start, c.scalar_int(1), delta)));
+    const int64_t length = range_length(c, start, c.scalar_int(1), delta);
+    const Tensor room(i64, {length}, c.rep);  // refuses an absurd length before the vector is made
+    std::vector<int64_t> v(static_cast<size_t>(length));
     for (size_t i = 0; i < v.size(); ++i) v[i] = start + static_cast<int64_t>(i) * delta;
     c.out = integers(e, {static_cast<int64_t>(v.size())}, v, c.rep);
     return;

@@ -9,6 +9,8 @@
 namespace tauto::ops {
 namespace {
 
+constexpr int64_t kMaxPieces = 1 << 24;
+
 Type split_to_sequence_type(const TypeContext& c) {
   c.require(c.count() <= 2, "required at most 2 inputs");
   Dims dims = c.dims(0);
@@ -51,6 +53,7 @@ void split_to_sequence_eval(EvalContext& c) {
     lengths = c.ints(1);
   } else {
     const int64_t piece = c.count() > 1 ? c.scalar_int(1) : 1;
+    if (extent / piece > kMaxPieces) c.refuse(cat("more than ", kMaxPieces, " pieces"));
     for (int64_t at = 0; at < extent; at += piece) lengths.push_back(std::min(piece, extent - at));
   }
   const bool drop = c.count() == 1 && c.attributes.get_or<int64_t>("keep_dims", 1) == 0;

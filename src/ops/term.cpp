@@ -6,6 +6,7 @@
 #include <memory>
 #include <tuple>
 
+#include "graph/op.h"
 #include "support/error.h"
 
 namespace tauto {
@@ -76,6 +77,10 @@ ElementType term_type(Term t) { return table().entries.at(t.id).type; }
 std::optional<uint64_t> term_literal_of(Term t) {
   const Entry& e = table().entries.at(t.id);
   return e.function.empty() ? std::optional(e.bits) : std::nullopt;
+}
+std::optional<uint64_t> literal_bits(const Tensor& terms, int64_t i) {
+  CHECK(terms.rep() == Rep::Term);
+  return term_literal_of(terms.data<Term>()[i]);
 }
 size_t term_count() { return table().entries.size(); }
 

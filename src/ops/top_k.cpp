@@ -117,6 +117,10 @@ void top_k_eval(EvalContext& c) {
   const int64_t axis = normal_axis(c.attributes.get<int64_t>("axis"), x.rank()), k = c.scalar_int(1);
   const bool largest = c.attributes.get_or<int64_t>("largest", 1) != 0;
   const AxisView v(x.shape(), axis);
+  if (element_count(static_shape(c.type.parts[0])) == 0) {
+    c.out = Value::tuple({c.make(c.type.parts[0]), c.make(c.type.parts[1])});
+    return;
+  }
   if (c.rep == Rep::Interval) return enclose(c, v, k, largest);
   const auto order = exact_order(x, v, k, largest);
   Tensor values = c.make(c.type.parts[0]);

@@ -82,6 +82,7 @@ void unique_eval(EvalContext& c) {
   const Tensor x = by_axis ? c.tensor(0) : c.tensor(0).reshaped({c.tensor(0).count()});
   const int64_t axis = by_axis ? normal_axis(c.attributes.get<int64_t>("axis"), x.rank()) : 0;
   const AxisView v(x.shape(), axis);
+  if (v.extent > (int64_t{1} << 40)) c.refuse("more than 2^40 slices");
   Classes classes;
   if (x.type().is_string()) {
     const auto s = x.values<std::string>();

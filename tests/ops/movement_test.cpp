@@ -5,6 +5,7 @@
 
 #include "graph/text.h"
 #include "ops/run_op.h"
+#include "ops/term.h"
 
 namespace tauto {
 namespace {
@@ -417,6 +418,44 @@ TEST(Movement, CarriesEveryElementType) {
     const Tensor y = run_tensor(ops::transpose, {x}, {{"perm", Ints{1, 0}}});
     EXPECT_EQ(run_tensor(ops::transpose, {y}, {{"perm", Ints{1, 0}}}), x) << text_of(e);
   }
+}
+
+// A tensor without elements may have dims of any size: no work may follow from them.
+TEST(Movement, EmptyTensorsWithHugeDimsCostNothing) {
+  const int64_t huge = int64_t{1} << 60;
+  const Tensor x(f32, {huge, 0}), y(f32, {0, huge});
+  const Attributes first{{"axis", int64_t{0}}}, second{{"axis", int64_t{1}}};
+  EXPECT_EQ(run_tensor(ops::gather, {y, list({})}, first).count(), 0);
+  EXPECT_EQ(run_tensor(ops::gather, {x, list({})}, second).count(), 0);
+  EXPECT_EQ(run_tensor(ops::concat, {x, x}, second).count(), 0);
+  EXPECT_EQ(run_tensor(ops::cum_sum, {x}, first).count(), 0);
+  EXPECT_EQ(run_tensor(ops::arg_max, {x}, first).count(), 0);
+  EXPECT_EQ(run_tensor(ops::top_k, {x, list({5})}, first).count(), 0);
+  EXPECT_EQ(run_tensor(ops::nonzero, {x}).count(), 0);
+  EXPECT_EQ(run_tensor(ops::transpose, {x}, {{"perm", Ints{1, 0}}}).count(), 0);
+  EXPECT_EQ(run_tensor(ops::slice, {x, list({0}), list({huge}), list({3})}).count(), 0);
+  EXPECT_EQ(run_tensor(ops::pad, {x, list({9, 0, 0, 0}), Tensor::scalar<float>(0)},
+                       {{"mode", std::string("constant")}})
+                .count(),
+            0);
+  EXPECT_EQ(error_of(ops::unique, {x}, first),
+            "function @main, %1: unique(f32[1152921504606846976, 0]): more than 2^40 slices");
+  EXPECT_EQ(error_of(ops::split_to_sequence, {x}, first),
+            "function @main, %1: split_to_sequence(f32[1152921504606846976, 0]): more than 16777216 pieces");
+}
+
+TEST(Movement, SymbolicTermsMoveAsTheyAre) {
+  const TermScope scope;
+  Tensor x(f32, {2, 3}, Rep::Term);
+  for (int64_t i = 0; i < 6; ++i) x.data<Term>()[i] = term_input("x", i, f32);
+  Known terms = kValuesOnly;
+  terms.rep = Rep::Term;
+  const Tensor y = run_tensor(ops::slice, {x, list({0, 2}), list({2, -4}), list({1, -2})}, {}, terms);
+  std::string text;
+  for (int64_t i = 0; i < y.count(); ++i) text += text_of(y.data<Term>()[i]) + " ";
+  EXPECT_EQ(text, "x[2] x[0] x[5] x[3] ");
+  const Tensor z = run_tensor(ops::gather, {x, list({-1})}, {{"axis", int64_t{1}}}, terms);
+  EXPECT_EQ(text_of(z.data<Term>()[1]), "x[5]");
 }
 
 }  // namespace
