@@ -34,7 +34,8 @@ constexpr char kShowExamples[] =
     "  tauto show model.onnx                the graph that defines the model's results\n"
     "  tauto show model.onnx -o m.graph     the same as a file; big constants go to m.graph.side\n"
     "  tauto show m.graph                   reads that back\n"
-    "  tauto show model.onnx --as onnx      the nodes as the file has them\n";
+    "  tauto show model.onnx --as onnx      the nodes as the file has them\n"
+    "  tauto show m.graph --as onnx -o m.onnx   writes the graph as an ONNX model with the same results\n";
 
 constexpr char kRunExamples[] =
     "Examples:\n"

@@ -4,27 +4,34 @@
 #include "cli/progress.h"
 #include "compile/loaded_model.h"
 #include "graph/text.h"
+#include "onnx/export.h"
 
 namespace tauto::cli {
 namespace {
 
+LoadedModel load(const std::string& path) {
+  const Progress progress("loading");
+  return LoadedModel::load(path);
+}
+
+// To a file: the graph exported; to stdout: the nodes as the file has them.
 int show_onnx(const ShowOptions& o) {
-  if (LoadedModel::is_text(map_file(o.model)))
-    fail("show: --as onnx: required an ONNX file, got the text of a graph, ", o.model);
-  const std::string text = onnx_text(onnx::load_model(o.model));
-  if (o.out.empty())
-    put(text);
-  else
-    write_file(o.out, text);
+  if (!o.out.empty()) {
+    write_file(o.out, onnx::export_model(*load(o.model).module()));
+    return 0;
+  }
+  Bytes file = map_file(o.model);
+  if (LoadedModel::is_text(file)) {
+    file = own(onnx::export_model(*load(o.model).module()));
+    put(onnx_text(onnx::read_model(std::move(file), o.model)));
+  } else {
+    put(onnx_text(onnx::load_model(o.model)));
+  }
   return 0;
 }
 
 int show_graph(const ShowOptions& o) {
-  ModuleText t;
-  {
-    const Progress progress("loading");
-    t = print(*LoadedModel::load(o.model).module());
-  }
+  const ModuleText t = print(*load(o.model).module());
   if (o.out.empty()) {
     put(t.text);
     return 0;

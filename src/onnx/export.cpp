@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "graph/dim_form.h"
+#include "onnx/encode_tensor.h"
 #include "onnx/exporter.h"
 #include "onnx/import.h"
 
@@ -99,28 +100,8 @@ std::string Exporter::add(std::string_view op_type, const std::vector<std::strin
 }
 
 std::string Exporter::constant(const Tensor& t) {
-  TensorProto p;
-  p.dims = t.shape();
-  p.data_type = data_type_of(t.type());
   std::string name = fresh();
-  p.name = keep(name);
-  if (t.type().is_string()) {
-    for (const std::string& s : t.values<std::string>()) p.string_data.push_back(keep(s));
-  } else if (t.type().bits < 8 && !t.type().is_bool()) {
-    // Packed, the first element in the lowest bits.
-    const int per_byte = 8 / t.type().bits;
-    std::string packed(static_cast<size_t>((t.count() + per_byte - 1) / per_byte), '\0');
-    for (int64_t i = 0; i < t.count(); ++i) {
-      const int mask = (1 << t.type().bits) - 1;
-      const int v = (t.data<uint8_t>()[i] & mask) << (static_cast<int>(i % per_byte) * t.type().bits);
-      packed[static_cast<size_t>(i / per_byte)] =
-          static_cast<char>(packed[static_cast<size_t>(i / per_byte)] | v);
-    }
-    p.raw_data = keep(std::move(packed));
-  } else {
-    p.raw_data = keep(std::string(static_cast<const char*>(t.raw()), static_cast<size_t>(t.bytes())));
-  }
-  out_->initializer.push_back(std::move(p));
+  out_->initializer.push_back(proto_of(t, name, *storage_));
   return name;
 }
 

@@ -167,6 +167,14 @@ output z: float32[]
 """
 
 
+def test_show_exports_a_model_with_the_same_results(tauto):
+    tauto("show dense.onnx -o m.graph")
+    tauto("show m.graph --as onnx -o again.onnx")
+    onnx.checker.check_model(str(tauto.path / "again.onnx"), full_check=True)
+    assert tauto("run again.onnx --random 5 --dim batch=3") == tauto("run dense.onnx --random 5 --dim batch=3")
+    assert tauto("show m.graph --as onnx") == tauto("show again.onnx --as onnx")
+
+
 # --- run --------------------------------------------------------------------------------------------------------
 
 def test_run_prints_and_writes(tauto):
