@@ -4,7 +4,7 @@
 BUILD ?= build
 PYTHON := .venv/bin/python
 NINJA = ninja -C $(BUILD) $(if $(JOBS),-j$(JOBS))
-CMAKE_FLAGS = -G Ninja -DPython_EXECUTABLE=$(abspath $(PYTHON)) -DTAUTO_PYTHON=ON $(if $(CI),-DTAUTO_PCH=ON)
+CMAKE_FLAGS = -G Ninja -DPython_EXECUTABLE=$(abspath $(PYTHON)) -DTAUTO_PYTHON=ON
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check build setup models conformance fuzz long golden format lint clean
@@ -37,7 +37,7 @@ conformance: build  ## the 1,914 test cases of the onnx package
 
 fuzz: setup  ## mutated models against the importer, under ASan and UBSan
 	@cmake -S . -B build-asan $(CMAKE_FLAGS) -DCMAKE_BUILD_TYPE=Debug -DTAUTO_SANITIZE=address,undefined -DTAUTO_PYTHON=OFF
-	ninja -C build-asan $(if $(JOBS),-j$(JOBS)) fuzzers
+	ninja -C build-asan $(if $(JOBS),-j$(JOBS))
 	$(PYTHON) scripts/fuzz.py --build build-asan $(ARGS)
 
 long: build  ## exhaustive tests, and the same bits from a second compiler

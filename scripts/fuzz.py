@@ -15,9 +15,7 @@ import re
 import subprocess
 import sys
 
-import lib_models
-
-ROOT = lib_models.ROOT
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 UNIT = 2000
 TIMEOUT = 1800
 
