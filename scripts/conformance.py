@@ -3,8 +3,8 @@
 
 A test passes when its model loads and every data set gives the stored outputs: same number of values, same
 element type and shape, numbers within rtol 1e-3 and atol 1e-7, strings exact. Everything else is a failure, a
-crash or a silence of 60 seconds included (each test runs in a worker process). Writes docs/conformance.md and
-ends with a line that a script can read:
+crash or 60 seconds of processor time without an answer included (each test runs in a worker process). Writes
+docs/conformance.md and ends with a line that a script can read:
 
     conformance: N / 1914 passed
 
@@ -53,7 +53,7 @@ def reason(outcome: lib_workers.Outcome) -> str | None:
     if outcome.kind == "crash":
         return f"crash: {outcome.value}"
     if outcome.kind == "hang":
-        return f"no answer in {outcome.value:.0f} s"
+        return f"no answer in {outcome.value:.0f} s of processor time"
     sort, message = outcome.value
     text = " ".join(message.split())
     text = re.sub(r"(/[\w.+-]+)+/", "", text)                      # folders
@@ -75,7 +75,7 @@ def report(cases: list[lib_cases.Case], failures: dict[int, str], runtime: str) 
     lines = ["# Conformance", "",
              f"The backend tests of onnx {onnx.__version__} on `{runtime}`, none skipped or excluded: numbers within rtol",
              "1e-3 and atol 1e-7, element type and shape equal, strings exact; a failed load, a crash or no answer in",
-             "60 s is a failure. The nine `light` nets have constant weights and prove little.",
+             "60 s of processor time is a failure. The nine `light` nets have constant weights and prove little.",
              "Written by `make conformance`.", "",
              "| suite | tests | passed | failed |", "|---|---:|---:|---:|"]
     for suite in lib_cases.SUITES:

@@ -2,7 +2,9 @@
 
 `run_all("module:function", items, jobs, timeout)` yields (index, Outcome) as items end. The function is
 imported by name in the worker and called with one item; item and result must pickle. A worker that dies
-or does not answer in time costs its item only: it is replaced and the campaign goes on.
+or does not answer in time costs its item only: it is replaced and the campaign goes on. Time is the worker's
+processor time, so that a busy machine changes no result; a worker that waits without computing is given
+PATIENCE times as long.
 
     Outcome.kind   "ok"      value is what the function returned
                    "raised"  value is (exception class name, message)
@@ -23,6 +25,9 @@ from dataclasses import dataclass
 from typing import Any, Iterator, Sequence
 
 
+PATIENCE = 10
+
+
 @dataclass(frozen=True)
 class Outcome:
     kind: str
@@ -39,6 +44,7 @@ def _serve(pipe: Any, target: str, quiet: bool, scripts: str) -> None:
     sys.path.insert(0, scripts)
     module, name = target.split(":")
     function = getattr(importlib.import_module(module), name)
+    pipe.send("ready")
     while True:
         try:
             item = pipe.recv()
@@ -59,11 +65,31 @@ class _Worker:
         self.process.start()
         child.close()
         self.index = -1
-        self.deadline = 0.0
+        self.ready = False
+        self.deadline = self.last_deadline = self.spent = 0.0
+
+    def processor_time(self) -> float:
+        """Seconds, of all threads; fields 14 and 15 of proc(5)'s stat. The name before them may hold spaces."""
+        with open(f"/proc/{self.process.pid}/stat", encoding="utf-8", errors="replace") as handle:
+            fields = handle.read().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def give(self, index: int, item: Any, timeout: float) -> None:
-        self.index, self.deadline = index, time.monotonic() + timeout
+        if not self.ready:
+            self.ready = self.pipe.recv() == "ready"   # imports are not the item's time
+        self.index, self.spent = index, self.processor_time()
+        self.deadline = time.monotonic() + timeout
+        self.last_deadline = self.deadline + (PATIENCE - 1) * timeout
         self.pipe.send(item)
+
+    def is_late(self, timeout: float) -> bool:
+        """Asked when the deadline has passed; moves it if the machine was busy with something else."""
+        now = time.monotonic()
+        left = timeout - (self.processor_time() - self.spent)
+        if left <= 0 or now >= self.last_deadline:
+            return True
+        self.deadline = min(self.last_deadline, now + max(0.05, left))
+        return False
 
     def end(self) -> int | None:
         self.pipe.close()
@@ -92,7 +118,7 @@ def run_all(target: str, items: Sequence[Any], jobs: int, timeout: float,
                 index = waiting.pop()
                 try:
                     worker.give(index, items[index], timeout)
-                except (BrokenPipeError, ConnectionResetError):
+                except (EOFError, BrokenPipeError, ConnectionResetError):
                     yield index, _death(worker.end())
                     continue
                 busy.append(worker)
@@ -111,7 +137,7 @@ def run_all(target: str, items: Sequence[Any], jobs: int, timeout: float,
                         worker.process.join()
                         outcome = _death(worker.end())
                     yield worker.index, outcome
-                elif now >= worker.deadline:
+                elif now >= worker.deadline and worker.is_late(timeout):
                     busy.remove(worker)
                     worker.end()
                     yield worker.index, Outcome("hang", timeout)

@@ -25,6 +25,9 @@ def misbehave(item):
     if item == "leave":
         os._exit(3)
     if item == "hang":
+        while True:
+            pass
+    if item == "wait":
         time.sleep(600)
     if item == "raise":
         raise ValueError("no such thing")
@@ -76,17 +79,18 @@ class Compare(unittest.TestCase):
 
 
 class Workers(unittest.TestCase):
-    def run_all(self, items, jobs):
+    def run_all(self, items, jobs, timeout=1.0):
         # The worker finds this module because the parent's sys.path travels with a spawned process.
-        found = dict(lib_workers.run_all("test_harness:misbehave", items, jobs, timeout=5.0))
+        found = dict(lib_workers.run_all("test_harness:misbehave", items, jobs, timeout))
         return [(found[i].kind, found[i].value) for i in range(len(items))]
 
     def test_every_item_is_answered_whatever_its_worker_does(self):
         items = ["one", "crash", "two", "hang", "leave", "three", "raise", "four"]
         self.assertEqual(self.run_all(items, jobs=3),
-                         [("ok", "one"), ("crash", "SIGABRT"), ("ok", "two"), ("hang", 5.0),
+                         [("ok", "one"), ("crash", "SIGABRT"), ("ok", "two"), ("hang", 1.0),
                           ("crash", "exit status 3"), ("ok", "three"),
                           ("raised", ("ValueError", "no such thing")), ("ok", "four")])
+        self.assertEqual(self.run_all(["wait", "one"], jobs=1, timeout=0.3), [("hang", 0.3), ("ok", "one")])
         self.assertEqual(self.run_all(["crash", "one"], jobs=1), [("crash", "SIGABRT"), ("ok", "one")])
 
 
