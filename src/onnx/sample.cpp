@@ -177,14 +177,16 @@ void GridSample(Conversion& c) {
 // θ applied to the centres (or, aligned, the corners) of the cells of [-1, 1]^r: x₀·θ₀ + x₁·θ₁ + … + θ_r.
 void AffineGrid(Conversion& c) {
   const Expr theta = Expr(c, c.in(0)).wide(), sizes(c, c.in(1));
-  if (theta.rank() != 3 || !theta.dim(2).is_literal())
-    c.refuse(cat("required f32[N, 2, 3] or f32[N, 3, 4], got ", theta.type()));
-  const int64_t r = theta.dim(2).literal() - 1, rank = r + 2;
+  const auto sizes_given = sizes.rank() == 1 ? sizes.dim(0).as_literal() : std::nullopt;
+  if (theta.rank() != 3 || !sizes_given || (*sizes_given != 4 && *sizes_given != 5))
+    c.refuse(cat("required theta [N, 2, 3] and 4 sizes or [N, 3, 4] and 5, got ", theta.type(), " and ",
+                 sizes.type()));
+  const int64_t rank = *sizes_given, r = rank - 2;
   const bool aligned = c.attr_int("align_corners", 0) != 0;
   const auto parameter = [&](int64_t k) {  // θ[:, :, k] as [N, 1…, r]
     const Expr t = theta.at(2, k);
     Dims shape(static_cast<size_t>(rank), 1);
-    shape.front() = t.dim(0), shape.back() = t.dim(1);
+    shape.front() = t.dim(0), shape.back() = r;
     return t.reshape(shape);
   };
   Expr sum = parameter(r);

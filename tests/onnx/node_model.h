@@ -15,7 +15,7 @@ struct NodeModel {
   std::string op;
   int64_t version = 17;
   std::vector<Tensor> inputs;  // an undefined tensor: the input is absent
-  std::vector<AttributeProto> attributes;
+  std::vector<AttributeProto> attributes = {};
   int outputs = 1;
   // How inputs enter: all as graph inputs with literal dims, with symbolic dims, or (integers of rank <= 1)
   // as constants.
