@@ -104,7 +104,9 @@ def run_cpp(tally, program, shards, gtest_filter):
         running = []
         for shard in range(shards):
             stem = os.path.join(folder, str(shard))
-            env = dict(os.environ, GTEST_TOTAL_SHARDS=str(shards), GTEST_SHARD_INDEX=str(shard))
+            os.mkdir(stem)  # temporary files of its own, so that no two shards can meet in one
+            env = dict(os.environ, GTEST_TOTAL_SHARDS=str(shards), GTEST_SHARD_INDEX=str(shard), TMPDIR=stem,
+                       TEST_TMPDIR=stem + "/")
             with open(stem + ".log", "w", encoding="utf-8") as log:
                 running.append((shard, stem, subprocess.Popen(
                     [program, f"--gtest_output=xml:{stem}.xml", f"--gtest_filter={gtest_filter}", "--gtest_brief=0"],

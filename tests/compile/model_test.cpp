@@ -2,18 +2,25 @@
 #include "tauto/model.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <cstdio>
 #include <fstream>
 #include <functional>
 #include <stdexcept>
 
+#include "support/error.h"
+
 namespace tauto {
 namespace {
 
+// The name is this process's own: shards of the tests run side by side and may share a folder.
 Model model_of(const std::string& body) {
-  const std::string path = ::testing::TempDir() + "api_test.graph";
+  const std::string path = ::testing::TempDir() + cat("model_test_", ::getpid(), ".graph");
   std::ofstream(path) << "module g semantics " << semantics_version() << "\n\n" << body;
-  return Model::load(path);
+  Model model = Model::load(path);
+  std::remove(path.c_str());
+  return model;
 }
 
 const char kAdd[] =
