@@ -16,8 +16,11 @@
 namespace tauto {
 
 struct Op;
-class Lowering;  // compile: the tensor expression of an operator
+class Lowering;  // ops/lowering.h
 class Gradient;  // autodiff
+namespace loops {
+class Expr;
+}
 
 enum Trait : uint32_t {
   kElementwise = 1u << 0,  // out[i] depends on in[i] only (after broadcasting); inputs broadcast as in numpy
@@ -130,7 +133,9 @@ struct Op {
   // The flattened elements of an integer result where the types of the inputs decide them (shape_of), else
   // nothing.
   std::optional<Dims> (*known)(const TypeContext&) = nullptr;
-  void (*lower)(Lowering&) = nullptr;
+  // The result's element at `index` (one i64 expression per dim) as an expression over elements of the
+  // inputs. Null: elementwise operators lower by their reference on terms, others run their reference.
+  loops::Expr (*lower)(Lowering&, const std::vector<loops::Expr>& index) = nullptr;
   void (*gradient)(Gradient&) = nullptr;
 
   bool is(Trait t) const { return (traits & t) != 0; }
