@@ -1,0 +1,140 @@
+// Rebuilding walks. Expressions are graphs with shared nodes: each node is rebuilt once per walk, and what
+// did not change keeps its identity.
+#include <unordered_map>
+
+#include "loops/loops.h"
+#include "support/error.h"
+
+namespace tauto::loops {
+namespace {
+
+class Rewriter {
+ public:
+  using OnExpr = std::function<Expr(const Expr&)>;
+  using OnStmt = std::function<Stmt(const Stmt&)>;
+  Rewriter(const OnExpr& on_expr, const OnStmt& on_stmt) : on_expr_(on_expr), on_stmt_(on_stmt) {}
+
+  Expr expr(const Expr& e) {
+    if (!e.defined()) return e;
+    if (const auto found = done_.find(e.get()); found != done_.end()) return found->second.second;
+    const Expr with = children(e);
+    const Expr changed = on_expr_ ? on_expr_(with) : Expr();
+    const Expr result = changed.defined() ? changed : with;
+    CHECK(result.type() == e.type(), "rewritten from ", e.type(), " to ", result.type());
+    done_.emplace(e.get(), std::pair(e, result));
+    return result;
+  }
+
+  Stmt stmt(const Stmt& s) {
+    const Stmt with = std::visit([&](const auto& node) { return parts(s, node); }, s->node);
+    const Stmt changed = on_stmt_ ? on_stmt_(with) : nullptr;
+    return changed ? changed : with;
+  }
+
+ private:
+  std::vector<Expr> all(const std::vector<Expr>& from, bool& same) {
+    std::vector<Expr> to;
+    to.reserve(from.size());
+    for (const Expr& e : from) {
+      to.push_back(expr(e));
+      same &= to.back().get() == e.get();
+    }
+    return to;
+  }
+
+  Expr children(const Expr& e) {
+    bool same = true;
+    if (const Load* l = e.as<Load>()) {
+      std::vector<Expr> index = all(l->index, same);
+      return same ? e : load(l->buffer, std::move(index));
+    }
+    if (const Apply* a = e.as<Apply>()) {
+      std::vector<Expr> arguments = all(a->arguments, same);
+      return same ? e : apply(a->function, std::move(arguments));
+    }
+    if (const Convert* c = e.as<Convert>()) {
+      const Expr from = expr(c->from);
+      return from.get() == c->from.get() ? e : convert(from, e.type());
+    }
+    if (const Bits* b = e.as<Bits>()) {
+      const Expr from = expr(b->from);
+      return from.get() == b->from.get() ? e : bits(from, e.type());
+    }
+    if (const Reduce* r = e.as<Reduce>()) {
+      std::vector<Expr> operands = all(r->operands, same);
+      const Expr guard = expr(r->guard);
+      same &= guard.get() == r->guard.get();
+      return same ? e : reduce(r->order, r->function, r->axes, std::move(operands), guard);
+    }
+    return e;
+  }
+
+  Stmt parts(const Stmt& s, const Store& n) {
+    bool same = true;
+    std::vector<Expr> index = all(n.index, same);
+    const Expr value = expr(n.value);
+    return same && value.get() == n.value.get() ? s : store(n.buffer, std::move(index), value);
+  }
+  Stmt parts(const Stmt& s, const For& n) {
+    const Expr from = expr(n.from), to = expr(n.to);
+    const Stmt body = stmt(n.body);
+    const bool same = from.get() == n.from.get() && to.get() == n.to.get() && body == n.body;
+    return same ? s : loop(n.kind, n.variable, from, to, body, n.step);
+  }
+  Stmt parts(const Stmt& s, const Block& n) {
+    bool same = true;
+    std::vector<Stmt> stmts;
+    for (const Stmt& child : n.stmts) {
+      stmts.push_back(stmt(child));
+      same &= stmts.back() == child;
+    }
+    return same ? s : block(std::move(stmts));
+  }
+  Stmt parts(const Stmt& s, const If& n) {
+    const Expr condition = expr(n.condition);
+    const Stmt then = stmt(n.then);
+    return condition.get() == n.condition.get() && then == n.then ? s : guard(condition, then);
+  }
+  Stmt parts(const Stmt& s, const Let& n) {
+    const Expr value = expr(n.value);
+    const Stmt body = stmt(n.body);
+    return value.get() == n.value.get() && body == n.body ? s : let(n.variable, value, body);
+  }
+  Stmt parts(const Stmt& s, const Allocate& n) {
+    const Stmt body = stmt(n.body);
+    return body == n.body ? s : allocate(n.buffer, body);
+  }
+
+  const OnExpr& on_expr_;
+  const OnStmt& on_stmt_;
+  std::unordered_map<const ExprNode*, std::pair<Expr, Expr>> done_;  // the original is kept alive
+};
+
+std::function<Expr(const Expr&)> replacing(const std::string& variable, const Expr& value) {
+  return [&variable, &value](const Expr& e) {
+    const Variable* v = e.as<Variable>();
+    return v && v->name == variable ? value : Expr();
+  };
+}
+
+}  // namespace
+
+Expr rewrite(const Expr& e, const std::function<Expr(const Expr&)>& f) {
+  const std::function<Stmt(const Stmt&)> none;
+  return Rewriter(f, none).expr(e);
+}
+
+Stmt rewrite(const Stmt& s, const std::function<Expr(const Expr&)>& on_expr,
+             const std::function<Stmt(const Stmt&)>& on_stmt) {
+  return Rewriter(on_expr, on_stmt).stmt(s);
+}
+
+Expr substitute(const Expr& e, const std::string& variable, const Expr& value) {
+  return rewrite(e, replacing(variable, value));
+}
+
+Stmt substitute(const Stmt& s, const std::string& variable, const Expr& value) {
+  return rewrite(s, replacing(variable, value), {});
+}
+
+}  // namespace tauto::loops
