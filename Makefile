@@ -7,10 +7,10 @@ NINJA = ninja -C $(BUILD) $(if $(JOBS),-j$(JOBS))
 CMAKE_FLAGS = -G Ninja -DPython_EXECUTABLE=$(abspath $(PYTHON)) -DTAUTO_PYTHON=ON
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check build setup models conformance fuzz long golden format lint clean
+.PHONY: help demo test check build setup models conformance fuzz long bench-interpreter golden format lint clean
 
 help:  ## print this list
-	@sed -n 's/^\([a-z]*\):.*##/\1/p' $(MAKEFILE_LIST) | awk '{n=$$1; $$1=""; printf "  make %-12s%s\n", n, $$0}'
+	@sed -n 's/^\([a-z-]*\):.*##/\1/p' $(MAKEFILE_LIST) | awk '{n=$$1; $$1=""; printf "  make %-18s%s\n", n, $$0}'
 
 demo: build  ## fetch a pretrained network, run it on real input, compare with ONNX Runtime
 	@scripts/setup.sh models
@@ -43,6 +43,9 @@ fuzz: setup  ## mutated models against the importer, under ASan and UBSan
 long: build  ## exhaustive tests, and the same bits from a second compiler
 	@scripts/setup.sh long
 	$(PYTHON) scripts/long.py --build $(BUILD) $(ARGS)
+
+bench-interpreter: build  ## contractions of the interpreter: GMAC/s by kind and shape
+	$(BUILD)/bench_interpreter $(ARGS)
 
 golden: build  ## refresh tests/golden from this machine
 	$(PYTHON) scripts/golden.py --refresh $(ARGS)

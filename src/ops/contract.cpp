@@ -108,6 +108,32 @@ void enclose(EvalContext& c, const BoundAccess& access) {
   c.out = std::move(out);
 }
 
+// Integers are exact modulo 2ⁿ: intervals of one value each are contracted as machine numbers C.
+template <class C>
+bool points(EvalContext& c, const BoundAccess& access) {
+  const auto value = [](IInterval x) { return static_cast<C>(x.lo); };
+  for (int i = 0; i < 2; ++i)
+    for (IInterval x : c.tensor(i).values<IInterval>())
+      if (x.lo != x.hi) return false;
+  const auto a = converted<C, IInterval>(c.tensor(0), value), b = converted<C, IInterval>(c.tensor(1), value);
+  Tensor out = c.make();
+  std::vector<C> r(static_cast<size_t>(out.count()));
+  tauto::contract<C>(access, a.data(), b.data(), r.data(), C(0), c);
+  for (size_t i = 0; i < r.size(); ++i) out.data<IInterval>()[i] = {r[i], r[i]};
+  c.out = std::move(out);
+  return true;
+}
+
+void integer_intervals(EvalContext& c, const BoundAccess& access) {
+  const ElementType e = c.type.element;
+  if (!(e == u64 || e == i64 ? points<int64_t>(c, access) : points<int32_t>(c, access)))
+    in_place<IInterval>(c, access, IInterval{0, 0});
+  for (int64_t i = 0; i < c.out.tensor.count(); ++i) {
+    IInterval& x = c.out.tensor.data<IInterval>()[i];
+    x = wrapped(x, e);
+  }
+}
+
 void contract_eval(EvalContext& c) {
   const Tensor* tensors[] = {&c.tensor(0), &c.tensor(1)};
   const BoundAccess access(c.attributes.get<Access>("access"), tensors);
@@ -136,14 +162,8 @@ void contract_eval(EvalContext& c) {
       return enclose<float>(c, access);
     case Form::FI64:
       return enclose<double>(c, access);
-    case Form::II: {
-      in_place<IInterval>(c, access, IInterval{0, 0});
-      for (int64_t i = 0; i < c.out.tensor.count(); ++i) {
-        IInterval& x = c.out.tensor.data<IInterval>()[i];
-        x = wrapped(x, c.type.element);
-      }
-      return;
-    }
+    case Form::II:
+      return integer_intervals(c, access);
     case Form::Term: {
       if (c.tensor(0).count() == 0) throw Unknown{};
       return in_place<Term>(c, access, num::like(c.tensor(0).data<Term>()[0], 0));
