@@ -1,4 +1,4 @@
-// Every elementary function against its published bound, at length:
+// Every elementary function against its published bound, at length; one test each, "Functions.exp f32":
 //   unary f32   all 2^32 inputs
 //   unary f64   10^7 samples, each against MPFR
 //   binary f32  10^9 pairs;  binary f64  10^7 pairs, each against MPFR
@@ -6,18 +6,16 @@
 // where our own f64 tree, written independently of it, gives the same to 2^-44; where the two differ more,
 // where a result comes within 2^-10 ulp of its bound, and for the largest error reported, MPFR decides.
 //
-// Two threads (TAUTO_THREADS); about an hour. A function that passed is remembered in the build folder, with
-// a hash of its results on 2^17 inputs, and not tested again while that hash and its bound stay
-// (TAUTO_AGAIN=1 forgets). TAUTO_ONLY=exp restricts it to one function, TAUTO_KIND=f32 to one format,
-// TAUTO_SAMPLES=10000 makes every sample set and stride that small. Ends with `functions: N / M within their
-// bound`.
+// A function is done in kParts parts. What a part found is kept in the build folder (functions_long.state),
+// with a hash of the function's results on 2^17 inputs; while that hash stays, a part is not done again: a
+// run that was ended goes on where it was. TAUTO_AGAIN=1 forgets, TAUTO_THREADS=2 does two parts at a time,
+// TAUTO_SAMPLES=10000 makes every sample set and stride that small. Prints a line for each function, a line
+// of progress where stderr is a terminal.
 #include <gtest/gtest.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <bit>
-#include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -34,14 +32,15 @@ namespace tauto::testing {
 namespace {
 
 constexpr uint64_t kSeed = 20250117;
-constexpr size_t kChunk = 4096;
+constexpr uint64_t kChunk = 4096;
+constexpr uint64_t kParts = 64;
 
 uint64_t number_from(const char* variable, uint64_t otherwise) {
   const char* text = std::getenv(variable);
   return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
 }
 
-// The largest error of a job so far, and where.
+// The largest error so far, and where.
 struct Worst {
   double error = 0;
   double a = 0, b = 0, y = 0;
@@ -53,9 +52,9 @@ struct Worst {
 struct Job {
   std::string name;  // "exp f32"
   double bound;
-  uint64_t total;                                         // results to be checked
-  std::function<uint64_t()> fingerprint;                  // of the results on a fixed set of inputs
-  std::function<Worst(std::atomic<uint64_t>& done)> run;  // counts results in done
+  uint64_t chunks;                        // of kChunk results each
+  std::function<uint64_t()> fingerprint;  // of the results on a fixed set of inputs
+  std::function<Worst(uint64_t begin, uint64_t end, std::mt19937_64& random)> run;  // chunks begin to end - 1
 };
 
 uint64_t hash_of(uint64_t h, uint64_t v) { return std::rotl((h ^ v) * 0x9e3779b97f4a7c15u, 29); }
@@ -104,6 +103,8 @@ void meet_all(Worst& worst, const double* e, const float* y, const double* libra
   }
 }
 
+uint64_t chunks_of(uint64_t samples) { return (samples + kChunk - 1) / kChunk; }
+
 Job unary_f32(const UnaryCase& c, uint64_t stride) {
   const auto fingerprint = [&c] {
     std::vector<float> x, y(1 << 17);
@@ -112,13 +113,13 @@ Job unary_f32(const UnaryCase& c, uint64_t stride) {
     c.f32(x.data(), y.data(), y.size());
     return hash_of(y);
   };
-  const auto run = [&c, stride](std::atomic<uint64_t>& done) {
+  const auto run = [&c, stride](uint64_t begin, uint64_t end, std::mt19937_64&) {
     Worst worst;
     float x[kChunk], y[kChunk];
     double wide[kChunk], tree[kChunk], library[kChunk], e[kChunk];
-    for (uint64_t start = 0; start < uint64_t{1} << 32; start += kChunk * stride) {
+    for (uint64_t chunk = begin; chunk < end; ++chunk) {
       for (uint64_t i = 0; i < kChunk; ++i) {
-        x[i] = std::bit_cast<float>(static_cast<uint32_t>(start + i * stride));
+        x[i] = std::bit_cast<float>(static_cast<uint32_t>((chunk * kChunk + i) * stride));
         wide[i] = x[i];
       }
       c.f32(x, y, kChunk);
@@ -127,12 +128,12 @@ Job unary_f32(const UnaryCase& c, uint64_t stride) {
       errors(y, library, tree, c.bound.f32_ulp, e);
       const auto exact = [&](size_t i) { return exact_error(c, x[i], y[i]); };
       meet_all(worst, e, y, library, tree, exact, wide, nullptr);
-      done += kChunk;
     }
-    worst.error = exact_error(c, static_cast<float>(worst.a), static_cast<float>(worst.y));
+    if (worst.error > 0)
+      worst.error = exact_error(c, static_cast<float>(worst.a), static_cast<float>(worst.y));
     return worst;
   };
-  return {c.name + " f32", c.bound.f32_ulp, (uint64_t{1} << 32) / stride, fingerprint, run};
+  return {c.name + " f32", c.bound.f32_ulp, (uint64_t{1} << 32) / stride / kChunk, fingerprint, run};
 }
 
 Job unary_f64(const UnaryCase& c, uint64_t samples) {
@@ -143,19 +144,17 @@ Job unary_f64(const UnaryCase& c, uint64_t samples) {
     c.f64(x.data(), y.data(), y.size());
     return hash_of(y);
   };
-  const auto run = [&c, samples](std::atomic<uint64_t>& done) {
+  const auto run = [&c](uint64_t begin, uint64_t end, std::mt19937_64& random) {
     Worst worst;
-    std::mt19937_64 random(kSeed);
     double y[kChunk];
-    for (uint64_t n = 0; n < samples; n += kChunk) {
+    for (uint64_t chunk = begin; chunk < end; ++chunk) {
       const std::vector<double> x = unary_samples<double>(kChunk, random);
       c.f64(x.data(), y, kChunk);
       for (size_t i = 0; i < kChunk; ++i) worst.meet(exact_error(c, x[i], y[i]), x[i], 0, y[i]);
-      done += kChunk;
     }
     return worst;
   };
-  return {c.name + " f64", c.bound.f64_ulp, samples, fingerprint, run};
+  return {c.name + " f64", c.bound.f64_ulp, chunks_of(samples), fingerprint, run};
 }
 
 template <class F>
@@ -168,12 +167,11 @@ uint64_t binary_fingerprint(void (*f)(const F*, const F*, F*, size_t)) {
 }
 
 Job binary_f32(const BinaryCase& c, uint64_t samples) {
-  const auto run = [&c, samples](std::atomic<uint64_t>& done) {
+  const auto run = [&c](uint64_t begin, uint64_t end, std::mt19937_64& random) {
     Worst worst;
-    std::mt19937_64 random(kSeed);
     std::vector<float> y(kChunk);
     std::vector<double> tree(kChunk), library(kChunk), e(kChunk);
-    for (uint64_t n = 0; n < samples; n += kChunk) {
+    for (uint64_t chunk = begin; chunk < end; ++chunk) {
       const Pairs<float> p = binary_samples<float>(kChunk, random);
       const std::vector<double> a(p.a.begin(), p.a.end()), b(p.b.begin(), p.b.end());
       c.f32(p.a.data(), p.b.data(), y.data(), kChunk);
@@ -182,120 +180,154 @@ Job binary_f32(const BinaryCase& c, uint64_t samples) {
       errors(y.data(), library.data(), tree.data(), c.bound.f32_ulp, e.data());
       const auto exact = [&](size_t i) { return exact_error(c, p.a[i], p.b[i], y[i]); };
       meet_all(worst, e.data(), y.data(), library.data(), tree.data(), exact, a.data(), b.data());
-      done += kChunk;
     }
-    worst.error =
-        exact_error(c, static_cast<float>(worst.a), static_cast<float>(worst.b), static_cast<float>(worst.y));
+    if (worst.error > 0)
+      worst.error = exact_error(c, static_cast<float>(worst.a), static_cast<float>(worst.b),
+                                static_cast<float>(worst.y));
     return worst;
   };
-  return {c.name + " f32", c.bound.f32_ulp, samples, [&c] { return binary_fingerprint(c.f32); }, run};
+  return {c.name + " f32", c.bound.f32_ulp, chunks_of(samples), [&c] { return binary_fingerprint(c.f32); },
+          run};
 }
 
 Job binary_f64(const BinaryCase& c, uint64_t samples) {
-  const auto run = [&c, samples](std::atomic<uint64_t>& done) {
+  const auto run = [&c](uint64_t begin, uint64_t end, std::mt19937_64& random) {
     Worst worst;
-    std::mt19937_64 random(kSeed);
     std::vector<double> y(kChunk);
-    for (uint64_t n = 0; n < samples; n += kChunk) {
+    for (uint64_t chunk = begin; chunk < end; ++chunk) {
       const Pairs<double> p = binary_samples<double>(kChunk, random);
       c.f64(p.a.data(), p.b.data(), y.data(), kChunk);
       for (size_t i = 0; i < kChunk; ++i) {
         worst.meet(exact_error(c, p.a[i], p.b[i], y[i]), p.a[i], p.b[i], y[i]);
       }
-      done += kChunk;
     }
     return worst;
   };
-  return {c.name + " f64", c.bound.f64_ulp, samples, [&c] { return binary_fingerprint(c.f64); }, run};
+  return {c.name + " f64", c.bound.f64_ulp, chunks_of(samples), [&c] { return binary_fingerprint(c.f64); },
+          run};
 }
 
 std::vector<Job> all_jobs() {
   const uint64_t samples = number_from("TAUTO_SAMPLES", 0);
   // An odd stride meets every pattern of the low bits.
   const uint64_t stride = samples == 0 ? 1 : std::max<uint64_t>(1, (uint64_t{1} << 32) / samples) | 1;
-  const char* only = std::getenv("TAUTO_ONLY");
-  const char* kind = std::getenv("TAUTO_KIND");
   std::vector<Job> jobs;
   for (const UnaryCase& c : unary_cases()) {
-    if (only != nullptr && c.name != only) continue;
     jobs.push_back(unary_f32(c, stride));
     jobs.push_back(unary_f64(c, samples == 0 ? 10'000'000 : samples));
   }
   for (const BinaryCase& c : binary_cases()) {
-    if (only != nullptr && c.name != only) continue;
     jobs.push_back(binary_f32(c, samples == 0 ? 1'000'000'000 : samples));
     jobs.push_back(binary_f64(c, samples == 0 ? 10'000'000 : samples));
   }
-  if (kind != nullptr) std::erase_if(jobs, [&](const Job& j) { return !j.name.ends_with(kind); });
   return jobs;
 }
 
-std::string state_line(const Job& job) {
+// What the parts of all jobs found, in this run and before: a line for each, "KEY part I: ERROR A B Y".
+class State {
+ public:
+  State() {
+    std::ifstream in(path_);
+    if (number_from("TAUTO_AGAIN", 0) != 0) std::ofstream(path_).flush();
+    for (std::string line; std::getline(in, line);) {
+      Worst w;
+      const size_t colon = line.rfind(": ");
+      if (colon != line.npos &&
+          std::sscanf(line.c_str() + colon, ": %la %la %la %la", &w.error, &w.a, &w.b, &w.y) == 4)
+        found_[line.substr(0, colon)] = w;
+    }
+  }
+  const Worst* find(const std::string& key) const {
+    const auto at = found_.find(key);
+    return at == found_.end() ? nullptr : &at->second;
+  }
+  void keep(const std::string& key, const Worst& w) {
+    char text[160];
+    std::snprintf(text, sizeof text, ": %a %a %a %a\n", w.error, w.a, w.b, w.y);
+    std::ofstream(path_, std::ios::app) << key + text;
+  }
+
+ private:
+  const std::string path_ = build_path("functions_long.state");
+  std::map<std::string, Worst> found_;
+};
+
+std::string key_of(const Job& job) {
   char text[160];
-  std::snprintf(text, sizeof text, "%s total %llu bound %a hash %016llx", job.name.c_str(),
-                static_cast<unsigned long long>(job.total), job.bound,
+  std::snprintf(text, sizeof text, "%s chunks %llu bound %a hash %016llx", job.name.c_str(),
+                static_cast<unsigned long long>(job.chunks), job.bound,
                 static_cast<unsigned long long>(job.fingerprint()));
   return text;
 }
 
-TEST(Functions, WithinTheirBounds) {
-  const std::vector<Job> jobs = all_jobs();
-  const std::string state = build_path("functions_long.passed");
-  std::map<std::string, std::string> passed;  // state line -> what was found then
-  if (number_from("TAUTO_AGAIN", 0) == 0) {
-    std::ifstream in(state);
-    for (std::string key, value; std::getline(in, key) && std::getline(in, value);) passed[key] = value;
-  }
-
-  std::mutex mutex;  // of everything printed or counted
-  size_t next = 0, within = 0;
+// The worst of all parts of a job; `done_before` counts those that an earlier run did.
+Worst run_parts(const Job& job, State& state, uint64_t& done_before) {
+  const std::string key = key_of(job);
+  std::mutex mutex;  // of all that follows
+  Worst worst;
+  uint64_t next = 0, done = 0;
   const auto work = [&] {
     for (;;) {
-      size_t index;
+      uint64_t part;
       {
         const std::lock_guard lock(mutex);
-        if (next == jobs.size()) return;
-        index = next++;
+        if (next == kParts) return;
+        part = next++;
       }
-      const Job& job = jobs[index];
-      const std::string key = state_line(job);
-      std::atomic<uint64_t> done = 0;
-      std::string found = passed.count(key) ? passed[key] : "";
-      bool ok = !found.empty();
-      if (!ok) {
-        std::atomic<bool> finished = false;
-        std::thread watcher([&] {
-          while (isatty(2) && !finished) {
-            std::this_thread::sleep_for(std::chrono::milliseconds(500));
-            std::fprintf(stderr, "\r%-14s %5.1f %%  (%zu of %zu) ", job.name.c_str(),
-                         100.0 * static_cast<double>(done) / static_cast<double>(job.total), index + 1,
-                         jobs.size());
-          }
-        });
-        const Worst worst = job.run(done);
-        finished = true;
-        watcher.join();
-        ok = worst.error <= job.bound;
-        char text[200];
-        std::snprintf(text, sizeof text, "%-12s %.4f ulp at (%a, %a) -> %a, bound %g", job.name.c_str(),
-                      worst.error, worst.a, worst.b, worst.y, job.bound);
-        found = text;
-        const std::lock_guard lock(mutex);
-        if (ok) std::ofstream(state, std::ios::app) << key << '\n' << found << '\n';
+      const std::string part_key = key + " part " + std::to_string(part);
+      const Worst* before = state.find(part_key);
+      Worst w;
+      if (before) {
+        w = *before;
+      } else {
+        std::mt19937_64 random(kSeed + part);
+        w = job.run(job.chunks * part / kParts, job.chunks * (part + 1) / kParts, random);
       }
       const std::lock_guard lock(mutex);
-      within += ok ? 1 : 0;
-      std::printf("%s%s\n", found.c_str(), done == 0 ? " (before)" : "");
-      std::fflush(stdout);
-      EXPECT_TRUE(ok) << found;
+      if (!before) state.keep(part_key, w);
+      done_before += before ? 1 : 0;
+      worst.meet(w.error, w.a, w.b, w.y);
+      ++done;
+      if (isatty(2))
+        std::fprintf(stderr, "\r%-12s %3llu %%\x1b[K%s", job.name.c_str(),
+                     static_cast<unsigned long long>(100 * done / kParts), done == kParts ? "\r\x1b[K" : "");
     }
   };
   std::vector<std::thread> threads;
-  for (uint64_t i = 0; i < number_from("TAUTO_THREADS", 2); ++i) threads.emplace_back(work);
+  for (uint64_t i = 0; i < number_from("TAUTO_THREADS", 1); ++i) threads.emplace_back(work);
   for (std::thread& t : threads) t.join();
-  std::printf("functions: %zu / %zu within their bound\n", within, jobs.size());
-  EXPECT_GT(jobs.size(), 0u) << "TAUTO_ONLY names no function";
+  return worst;
 }
+
+class Function : public ::testing::Test {
+ public:
+  Function(const Job& job, State& state) : job_(job), state_(state) {}
+  void TestBody() override {
+    uint64_t done_before = 0;
+    const Worst worst = run_parts(job_, state_, done_before);
+    char text[200];
+    std::snprintf(text, sizeof text, "%-12s %.4f ulp at (%a, %a) -> %a, bound %g", job_.name.c_str(),
+                  worst.error, worst.a, worst.b, worst.y, job_.bound);
+    std::printf("%s%s\n", text, done_before == kParts ? " (before)" : "");
+    std::fflush(stdout);
+    EXPECT_LE(worst.error, job_.bound) << text;
+  }
+
+ private:
+  const Job& job_;
+  State& state_;
+};
+
+const bool registered = [] {
+  static const std::vector<Job> jobs = all_jobs();
+  for (const Job& job : jobs)
+    ::testing::RegisterTest("Functions", job.name.c_str(), nullptr, nullptr, __FILE__, __LINE__,
+                            [&job]() -> ::testing::Test* {
+                              static State state;
+                              return new Function(job, state);
+                            });
+  return true;
+}();
 
 }  // namespace
 }  // namespace tauto::testing
