@@ -5,6 +5,7 @@
 #include "graph/attribute.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cstdlib>
 #include <cstring>
 
@@ -14,6 +15,7 @@
 namespace tauto {
 
 Type scan_type(Scanner& s);
+Dim dim_of(const Scanner& s, std::string_view text);
 
 Attributes::Attributes(std::initializer_list<std::pair<std::string, Attribute>> list) {
   for (const auto& [name, value] : list) set(name, value);
@@ -109,8 +111,8 @@ std::string text_of_index(const AxisIndex& index, const std::vector<std::string>
 }
 
 // Splits a polynomial that is linear in the axes: the coefficient of an axis is index(axis=1) -
-// index(axis=0).
-AxisIndex index_of(const Dim& sum, const std::vector<std::string>& axes) {
+// index(axis=0). Any other one is an error.
+AxisIndex index_of(Scanner& s, const Dim& sum, const std::vector<std::string>& axes) {
   std::vector<std::string> symbols;
   symbols_of(sum, symbols);
   AxisIndex r;
@@ -124,6 +126,25 @@ AxisIndex index_of(const Dim& sum, const std::vector<std::string>& axes) {
     r.terms.push_back({static_cast<int>(i), substitute(sum, zeros) - r.offset});
     zeros[axes[i]] = 0;
   }
+  Dim again = r.offset;
+  for (const AxisTerm& t : r.terms) again += t.coefficient * Dim::symbol(axes[static_cast<size_t>(t.axis)]);
+  if (!(again == sum)) s.error("an index that is linear in the axes", text_of(sum));
+  return r;
+}
+
+// "sum" or "(sum)/divisor"
+AxisIndex scan_index(Scanner& s, const std::vector<std::string>& axes) {
+  std::string_view text = s.balanced_until(",]");
+  int64_t divisor = 1;
+  if (const size_t slash = text.rfind(")/"); slash != text.npos && text[0] == '(') {
+    const char* end = text.data() + text.size();
+    const auto [rest, status] = std::from_chars(text.data() + slash + 2, end, divisor);
+    if (status != std::errc() || rest != end || divisor < 1)
+      s.error("a divisor of 1 or more", text.substr(slash + 2));
+    text = text.substr(1, slash - 1);
+  }
+  AxisIndex r = index_of(s, dim_of(s, text), axes);
+  r.divisor = divisor;
   return r;
 }
 
@@ -154,23 +175,16 @@ Access scan_access(Scanner& s) {
       a.outputs = static_cast<int>(a.axes.size());
     else if (!a.axes.empty())
       s.expect(",");
-    a.axes.push_back(s.word("an axis"));
+    std::string axis = s.word("an axis");
+    if (std::find(a.axes.begin(), a.axes.end(), axis) != a.axes.end()) s.error("a new axis", axis);
+    a.axes.push_back(std::move(axis));
     s.expect(":");
-    a.extents.push_back(parse_dim(s.balanced_until(",|}")));
+    a.extents.push_back(dim_of(s, s.balanced_until(",|}")));
   }
   if (a.outputs < 0) a.outputs = static_cast<int>(a.axes.size());
   while (s.peek("[")) {
     std::vector<AxisIndex> operand;
-    scan_list(s, [&] {
-      std::string text(s.balanced_until(",]"));
-      int64_t divisor = 1;
-      if (const size_t slash = text.rfind(")/"); slash != std::string::npos && text[0] == '(') {
-        divisor = std::strtoll(text.c_str() + slash + 2, nullptr, 10);
-        text = text.substr(1, slash - 1);
-      }
-      operand.push_back(index_of(parse_dim(text), a.axes));
-      operand.back().divisor = divisor;
-    });
+    scan_list(s, [&] { operand.push_back(scan_index(s, a.axes)); });
     a.operands.push_back(std::move(operand));
   }
   return a;
@@ -257,13 +271,16 @@ Attribute scan_attribute(Scanner& s) {
   }
   if (s.accept("dims")) {
     Dims v;
-    scan_list(s, [&] { v.push_back(parse_dim(s.balanced_until(",]"))); });
+    scan_list(s, [&] { v.push_back(dim_of(s, s.balanced_until(",]"))); });
     return v;
   }
   if (s.peek_number() || s.peek("inf") || s.peek("nan")) {
     const std::string n = s.number("a number");
     if (n.find_first_of(".einf") != std::string::npos) return std::strtod(n.c_str(), nullptr);
-    return static_cast<int64_t>(std::strtoll(n.c_str(), nullptr, 10));
+    int64_t v = 0;
+    if (std::from_chars(n.data(), n.data() + n.size(), v).ec != std::errc())
+      s.error("a number of 64 bits", n);
+    return v;
   }
   const std::string name = s.word("an attribute value");
   const auto element = element_type_named(name);

@@ -130,6 +130,11 @@ std::string verify(const Module& m, const Function& f) {
       if (!matches(t, n.type)) return cat(at(i), "type is ", t, ", node says ", n.type);
     } catch (const Error& e) {
       return at(i) + e.what();
+    } catch (const InternalError& e) {
+      // Rules count on the attributes that the Builder's callers give; here a text may have left some out.
+      const std::string_view what = e.what(), mark = "failed: ";
+      const size_t reason = what.rfind(mark);
+      return cat(at(i), n.op->name, ": ", reason == what.npos ? what : what.substr(reason + mark.size()));
     }
   }
   for (Id r : f.results)

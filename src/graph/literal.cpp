@@ -1,6 +1,7 @@
 // Literals print each element so that reading it back gives the same bits (all NaN are the one quiet NaN).
 #include "graph/literal.h"
 
+#include <charconv>
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
@@ -84,12 +85,21 @@ void scan_element(Scanner& s, Tensor& t, int64_t i) {
     t.data<uint64_t>()[2 * i + 1] = std::strtoull(s.number("bits").c_str(), nullptr, 10);
   } else {
     const std::string n = s.number("an integer");
-    const uint64_t v = n[0] == '-' ? static_cast<uint64_t>(std::strtoll(n.c_str(), nullptr, 10))
-                                   : std::strtoull(n.c_str(), nullptr, 10);
+    const char* end = n.data() + n.size();
+    uint64_t v = 0;
+    int64_t negative = 0;
+    const auto [rest, status] = n[0] == '-' ? std::from_chars(n.data(), end, negative)  //
+                                            : std::from_chars(n.data(), end, v);
+    const bool fits = !e.is_integer() || (n[0] == '-' ? negative >= e.min_value() : v <= e.max_value());
+    if (status != std::errc() || rest != end || !fits) s.error(cat("an integer of type ", e), n);
+    if (n[0] == '-') v = static_cast<uint64_t>(negative);
     std::memcpy(static_cast<char*>(t.raw()) + i * t.element_bytes(), &v,
                 static_cast<size_t>(t.element_bytes()));
   }
 }
+
+// A literal has at least one character an element, so that a short text cannot ask for much memory.
+constexpr int64_t kMaxElements = 1 << 24;
 
 }  // namespace
 
@@ -103,6 +113,10 @@ Tensor scan_literal(Scanner& s) {
   const Type type = scan_type(s);
   if (!type.is_tensor() || !type.is_static()) s.error("a tensor type with literal dims", text_of(type));
   s.expect("{");
+  int64_t count = 1;
+  for (const Dim& d : type.dims)
+    if (d.literal() < 0 || __builtin_mul_overflow(count, d.literal(), &count) || count > kMaxElements)
+      s.error(cat("dims of 0 or more and at most ", kMaxElements, " elements"), text_of(type));
   Tensor t(type.element, static_shape(type));
   for (int64_t i = 0; i < t.count(); ++i) {
     if (i) s.expect(",");

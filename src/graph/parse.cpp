@@ -1,4 +1,5 @@
 // Parsing of modules: nodes are read with their stated types; verify() then re-derives every one of them.
+#include <algorithm>
 #include <cstring>
 
 #include "graph/literal.h"
@@ -39,12 +40,16 @@ class ModuleParser {
     if (!type.is_tensor() || !type.is_static()) s_.error("a tensor type with literal dims", text_of(type));
     s_.expect("sha256:");
     const std::string hash = s_.name("a hash");
-    Tensor t(type.element, static_shape(type));
+    if (type.element.is_string()) s_.error("elements with bits", text_of(type));
     offset_ = (offset_ + 63) / 64 * 64;
-    const size_t size = static_cast<size_t>(t.bytes());
-    if (offset_ + size > side_.size())
+    uint64_t size = static_cast<uint64_t>(type.element.bytes());
+    for (const Dim& d : type.dims)
+      if (d.literal() < 0 || __builtin_mul_overflow(size, static_cast<uint64_t>(d.literal()), &size))
+        s_.error("a shape that fits into memory", text_of(type));
+    if (offset_ > side_.size() || size > side_.size() - offset_)
       s_.error(cat(size, " bytes at ", offset_, " of the side file for @", name),
                cat(side_.size(), " bytes"));
+    Tensor t(type.element, static_shape(type));
     std::memcpy(t.raw(), side_.data() + offset_, size);
     offset_ += size;
     if (const std::string got = content_hash(t); got != hash)
@@ -74,7 +79,10 @@ class ModuleParser {
       s_.expect("%");
       if (s_.integer("a parameter's number") != static_cast<int64_t>(f.nodes.size()))
         s_.error("parameters in order");
-      f.parameters.push_back(s_.quoted());
+      std::string name = s_.quoted();
+      if (std::find(f.parameters.begin(), f.parameters.end(), name) != f.parameters.end())
+        s_.error("a new parameter's name", name);
+      f.parameters.push_back(std::move(name));
       s_.expect(":");
       f.nodes.push_back({&ops::parameter, {}, {}, scan_type(s_)});
       f.provenance.emplace_back();

@@ -160,7 +160,7 @@ std::string_view Scanner::balanced_until(std::string_view stops) {
       if (c == '"') in_quotes = false;
       continue;
     }
-    if (depth == 0 && stops.find(c) != std::string_view::npos) break;
+    if (c == '\n' || (depth == 0 && stops.find(c) != std::string_view::npos)) break;
     if (c == '"') in_quotes = true;
     if (c == '(' || c == '[' || c == '{') ++depth;
     if (c == ')' || c == ']' || c == '}') --depth;

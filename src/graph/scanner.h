@@ -25,7 +25,8 @@ class Scanner {
   std::string number(std::string_view what);  // the text of a number: 1, -2.5e-7, inf, -inf, nan
   int64_t integer(std::string_view what);
   std::string line_comment();  // the rest of this line, when it starts with '#', without it; or ""
-  // The raw text up to (not including) one of `stops` at bracket depth zero, quotes respected.
+  // The raw text up to (not including) the line's end or one of `stops` at bracket depth zero, quotes
+  // respected.
   std::string_view balanced_until(std::string_view stops);
   [[noreturn]] void error(std::string_view required, std::string_view given) const;
   [[noreturn]] void error(std::string_view required) const;  // given = what stands here

@@ -40,20 +40,34 @@ std::string text_of(const Type& t) {
   CHECK(false);
 }
 
-Type scan_type(Scanner& s) {
+// A dimension that s has read as text.
+Dim dim_of(const Scanner& s, std::string_view text) {
+  try {
+    return parse_dim(text);
+  } catch (const Error& e) {
+    fail("line ", s.line(), ": ", e.what());
+  }
+}
+
+namespace {
+
+constexpr int kMaxTypeDepth = 64;
+
+Type scan_type(Scanner& s, int depth) {
+  if (depth > kMaxTypeDepth) s.error(cat("types nested at most ", kMaxTypeDepth, " deep"));
   if (s.accept("(")) {
     std::vector<Type> parts;
     while (!s.accept(")")) {
       if (!parts.empty()) s.expect(",");
-      parts.push_back(scan_type(s));
+      parts.push_back(scan_type(s, depth + 1));
     }
-    if (s.accept("->")) return Type::function(std::move(parts), scan_type(s));
+    if (s.accept("->")) return Type::function(std::move(parts), scan_type(s, depth + 1));
     return Type::tuple(std::move(parts));
   }
   const std::string name = s.word("a type");
   if (name == "sequence" || name == "optional") {
     s.expect("<");
-    Type of = scan_type(s);
+    Type of = scan_type(s, depth + 1);
     s.expect(">");
     return name == "sequence" ? Type::sequence(std::move(of)) : Type::optional(std::move(of));
   }
@@ -67,10 +81,14 @@ Type scan_type(Scanner& s) {
   Dims dims;
   while (!s.accept("]")) {
     if (!dims.empty()) s.expect(",");
-    dims.push_back(parse_dim(s.balanced_until(",]")));
+    dims.push_back(dim_of(s, s.balanced_until(",]")));
   }
   return Type::tensor(*element, std::move(dims));
 }
+
+}  // namespace
+
+Type scan_type(Scanner& s) { return scan_type(s, 0); }
 
 Type parse_type(std::string_view text) {
   Scanner s(text);

@@ -183,6 +183,10 @@ void Importer::convert_node(const NodeProto& node, Scope& scope) {
     for (std::string_view name : node.input)
       inputs.push_back(name.empty() ? -1 : look_up(name, scope, &node));
     while (!inputs.empty() && inputs.back() < 0) inputs.pop_back();
+    for (const AttributeProto& a : node.attribute)
+      if (!scope.arguments && !a.ref_attr_name.empty())
+        fail("attribute \"", a.name, "\": required a value, got a reference to \"", a.ref_attr_name,
+             "\" outside of any function");
     const auto f = functions_.find(key_of(node.domain, node.op_type, node.overload));
     if (f != functions_.end()) {
       inline_function(*f->second, node, std::move(inputs), scope);
