@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """The quick tests, all of them, as one count.
 
-Runs the house rules, the format check, the C++ tests (in shards side by side) and the Python tests; prints what
-failed in full, what was skipped and why, and ends with
+Runs the house rules, the format check, the C++ tests (in shards side by side), the file tests and the Python tests;
+prints what failed in full, what was skipped and why, and ends with
 
     test: N passed, M failed, K skipped
     N passed, M failed, K skipped
@@ -21,6 +21,7 @@ import time
 import xml.etree.ElementTree as ElementTree
 
 import check_layers
+import file_tests
 
 ROOT = check_layers.ROOT
 LONG_FILE = 500  # lines; longer is a question, not a failure
@@ -144,6 +145,14 @@ def add_log(tally, lines):
     return len(done)
 
 
+def run_files(tally, build):
+    started, count = time.time(), 0
+    for path, name, lines in file_tests.check_all(build, file_tests.find_files()):
+        count += 1
+        tally.add(name, "\n".join([*lines, f"  repeat: scripts/file_tests.py {path}"]) if lines else "")
+    print(f"files: {count} cases in {time.time() - started:.1f} s", flush=True)
+
+
 def run_python(tally, build):
     if not any(f.startswith("tests/python/test_") for f in check_layers.tracked_files(ROOT)):
         return
@@ -179,6 +188,7 @@ def main():
     if not args.rules:
         run_cpp(tally, os.path.join(build, "tauto_tests"), args.shards, args.filter)
     if args.filter == "*" and not args.rules:
+        run_files(tally, build)
         run_python(tally, build)
     for reason, count in sorted(tally.skipped.items()):
         print(f"skipped {count:4}  {reason}")

@@ -19,13 +19,15 @@ int check(const CheckOptions& options);
 struct ShowOptions {
   std::string model;
   std::string as = "graph";
-  std::string out;  // empty: stdout
+  std::string out;    // empty: stdout
+  std::string after;  // the last pass that is to run; empty: none
+  bool ledger = false;
 };
 int show(const ShowOptions& options);
 
 struct RunOptions {
   std::string model;
-  std::vector<std::string> inputs;  // NAME=FILE
+  std::vector<std::string> inputs;  // NAME=FILE or NAME=LITERAL
   std::string all_inputs;           // .npz or folder
   std::optional<uint64_t> seed;
   std::vector<std::string> dims;  // SYMBOL=SIZE

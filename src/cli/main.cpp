@@ -8,6 +8,7 @@
 #include <new>
 
 #include "cli/commands.h"
+#include "compile/pipeline.h"
 #include "graph/graph.h"
 #include "tauto/version.h"
 
@@ -34,6 +35,7 @@ constexpr char kShowExamples[] =
     "  tauto show model.onnx                the graph that defines the model's results\n"
     "  tauto show model.onnx -o m.graph     the same as a file; big constants go to m.graph.side\n"
     "  tauto show m.graph                   reads that back\n"
+    "  tauto show model.onnx --after fold_constants --ledger   what that pass made of it, and all it did\n"
     "  tauto show model.onnx --as onnx      the nodes as the file has them\n"
     "  tauto show m.graph --as onnx -o m.onnx   writes the graph as an ONNX model with the same results\n";
 
@@ -44,6 +46,12 @@ constexpr char kRunExamples[] =
     "  tauto run model.onnx --inputs test_data_set_0 --pb --out results   ONNX's own test data\n"
     "  tauto run model.onnx --random 1 --dim batch=2 --print  the same random inputs on every machine\n"
     "  tauto run model.onnx --random 1 --rep interval --print what any legal execution may return\n";
+
+std::vector<std::string> names_of_passes() {
+  std::vector<std::string> names;
+  for (const GraphPass& pass : graph_passes()) names.emplace_back(pass.name);
+  return names;
+}
 
 int dispatch(int argc, char** argv) {
   CLI::App app("Neural networks as programs with one exact meaning.", "tauto");
@@ -62,13 +70,19 @@ int dispatch(int argc, char** argv) {
   show_command->add_option("--as", show_options.as, "graph (the default) or onnx")
       ->check(CLI::IsMember({"graph", "onnx"}));
   show_command->add_option("-o,--out", show_options.out, "the file to write instead of stdout");
+  show_command->add_option("--after", show_options.after, "PASS: run the passes up to this one first")
+      ->check(CLI::IsMember(names_of_passes()));
+  show_command->add_flag("--ledger", show_options.ledger,
+                         "print what the passes replaced, instead of the graph");
   show_command->footer(kShowExamples);
 
   RunOptions run_options;
   uint64_t seed = 0;
   CLI::App* run_command = app.add_subcommand("run", "Evaluate a model");
   run_command->add_option("model", run_options.model, "an ONNX file or a graph text")->required();
-  run_command->add_option("--input", run_options.inputs, "NAME=FILE, a .npy or .pb file for one input")
+  run_command
+      ->add_option("--input", run_options.inputs,
+                   "NAME=FILE, a .npy or .pb file for one input, or NAME='f32[2] {1, 2}'")
       ->take_all();
   run_command->add_option("--inputs", run_options.all_inputs,
                           "an .npz file, or a folder of .npy or .pb files");

@@ -11,9 +11,9 @@
 namespace tauto::cli {
 namespace {
 
-// "NAME=VALUE" at the last '=' that leaves a value.
+// "NAME=VALUE" at the last '=' that leaves a value; of a literal at the last one before its '{'.
 std::pair<std::string, std::string> split(const std::string& option, const std::string& s, const char* form) {
-  const size_t at = s.rfind('=');
+  const size_t at = s.rfind('=', s.ends_with('}') ? s.find('{') : std::string::npos);
   if (at == std::string::npos || at == 0 || at + 1 == s.size())
     fail("run: ", option, ": required ", form, ", got \"", s, "\"");
   return {s.substr(0, at), s.substr(at + 1)};
@@ -43,7 +43,7 @@ RunInputs gather(const LoadedModel& m, const RunOptions& o) {
   NamedValues values;
   if (!o.all_inputs.empty()) values = read_values(o.all_inputs, m);
   for (const std::string& i : o.inputs) {
-    const auto [name, path] = split("--input", i, "NAME=FILE");
+    const auto [name, path] = split("--input", i, "NAME=FILE or NAME=LITERAL");
     const Type* type = type_named(m, name);
     const std::string where = cat("run: input \"", name, "\"");
     // order() below says which names there are.

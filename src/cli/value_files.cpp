@@ -7,6 +7,8 @@
 #include <cstring>
 #include <set>
 
+#include "graph/literal.h"
+#include "graph/scanner.h"
 #include "onnx/encode_tensor.h"
 #include "onnx/import.h"
 #include "ops/interval.h"
@@ -147,13 +149,23 @@ bool all_exact(const Value& v) {
 }  // namespace
 
 Value read_value(const std::string& path, const Type& declared, const std::string& where) {
+  if (ends_with(path, "}")) {
+    try {
+      Scanner s(path);
+      Tensor t = scan_literal(s);
+      s.expect_end();
+      return t;
+    } catch (const Error& e) {
+      fail(where, ": ", e.what());
+    }
+  }
   if (ends_with(path, ".npy")) {
     const bool wrapped = declared.tag == Type::Tag::Optional;
     const Type& inner = wrapped ? declared.parts[0] : declared;
     if (!inner.is_tensor()) fail(where, ": required ", declared, " in a .pb file, got ", path);
     return tensor_of(read_npy(map_file(path), path), inner, where);
   }
-  if (!ends_with(path, ".pb")) fail(where, ": required a .npy or .pb file, got \"", path, "\"");
+  if (!ends_with(path, ".pb")) fail(where, ": required a .npy or .pb file or a literal, got \"", path, "\"");
   switch (declared.tag) {
     case Type::Tag::Sequence: {
       const auto d = onnx::read_sequence(map_file(path), path);

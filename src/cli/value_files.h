@@ -8,7 +8,8 @@
 
 namespace tauto::cli {
 
-// One value of the declared type; `where` begins the errors.
+// One value of the declared type from a file, or from a literal as graphs have them (f32[2] {1, 2}); `where`
+// begins the errors.
 Value read_value(const std::string& path, const Type& declared, const std::string& where);
 
 // All values for a model: from PATH.npz an array for each name; from a folder NAME.npy, NAME.pb or
