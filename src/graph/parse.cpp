@@ -80,7 +80,8 @@ class ModuleParser {
       if (s_.integer("a parameter's number") != static_cast<int64_t>(f.nodes.size()))
         s_.error("parameters in order");
       std::string name = s_.quoted();
-      if (std::find(f.parameters.begin(), f.parameters.end(), name) != f.parameters.end())
+      // Values are given to main by name.
+      if (f.name == "main" && std::find(f.parameters.begin(), f.parameters.end(), name) != f.parameters.end())
         s_.error("a new parameter's name", name);
       f.parameters.push_back(std::move(name));
       s_.expect(":");
