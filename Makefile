@@ -7,7 +7,7 @@ NINJA = ninja -C $(BUILD) $(if $(JOBS),-j$(JOBS))
 CMAKE_FLAGS = -G Ninja -DPython_EXECUTABLE=$(abspath $(PYTHON)) -DTAUTO_PYTHON=ON
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check build setup models conformance fuzz long bench-interpreter golden expect format lint clean
+.PHONY: help demo test check build setup models conformance bench fuzz long bench-interpreter golden expect format lint clean
 
 help:  ## print this list
 	@sed -n 's/^\([a-z-]*\):.*##/\1/p' $(MAKEFILE_LIST) | awk '{n=$$1; $$1=""; printf "  make %-18s%s\n", n, $$0}'
@@ -34,6 +34,10 @@ models: build  ## every public network against ONNX Runtime, node by node
 
 conformance: build  ## the 1,914 test cases of the onnx package
 	$(PYTHON) scripts/conformance.py $(ARGS)
+
+bench: build  ## our speed beside ONNX Runtime's and OpenVINO's, answers compared first
+	@scripts/setup.sh models bench
+	$(PYTHON) bench/bench.py --build $(BUILD) $(ARGS)
 
 fuzz: setup  ## mutated models against the importer, under ASan and UBSan
 	@cmake -S . -B build-asan $(CMAKE_FLAGS) -DCMAKE_BUILD_TYPE=Debug -DTAUTO_SANITIZE=address,undefined -DTAUTO_PYTHON=OFF

@@ -3,7 +3,7 @@
 # in .venv with the packages pinned in requirements.txt. Does nothing, quickly, where all is there already.
 # As root on Debian it installs; otherwise it says what is missing and stops.
 #
-#   scripts/setup.sh [GROUP...]     GROUP: models, long (see debian-packages.txt)
+#   scripts/setup.sh [GROUP...]     GROUP: models, long (see debian-packages.txt); bench: the rivals in .venv-bench
 #   TAUTO_PACKAGES=present          the packages come from elsewhere (not Debian): do not look for them
 #   TAUTO_PYTHON3=/path/to/python3   the interpreter to make .venv with (3.11 or newer, with its headers)
 set -euo pipefail
@@ -65,11 +65,16 @@ find_python() {
   stop "no python3 >= 3.11 with venv and headers found; set TAUTO_PYTHON3 to one"
 }
 
-if ! .venv/bin/python -c '' 2>/dev/null || ! cmp -s requirements.txt .venv/installed.txt; then
+make_environment() {  # FOLDER REQUIREMENTS
+  if "$1/bin/python" -c '' 2>/dev/null && cmp -s "$2" "$1/installed.txt"; then return; fi
+  local python
   python=$(find_python)
-  say "making .venv with $python"
-  rm -rf .venv
-  "$python" -m venv .venv
-  .venv/bin/python -m pip --quiet --disable-pip-version-check install --requirement requirements.txt
-  cp requirements.txt .venv/installed.txt
-fi
+  say "making $1 with $python"
+  rm -rf "$1"
+  "$python" -m venv "$1"
+  "$1/bin/python" -m pip --quiet --disable-pip-version-check install --requirement "$2"
+  cp "$2" "$1/installed.txt"
+}
+
+make_environment .venv requirements.txt
+case " $* " in *" bench "*) make_environment .venv-bench bench/requirements.txt ;; esac
