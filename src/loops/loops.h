@@ -5,18 +5,22 @@
 // lanes, reductions spelled out over accumulators. A schedule turns the first into the second; every step in
 // between is a program that `evaluate` runs.
 //
-//   kernel  = "kernel" name "(" (buffer),* ")" stmt
-//   buffer  = name ":" element "[" dim,* "]" [layout]                x: f32[N, 64, H, W]
-//   stmt    = buffer "[" expr,* "]" "=" expr                         store
-//           | kind "for" var "in" expr ".." expr stmt                kind: "" | "unrolled" | "lanes" |
-//           "parallel" | "{" stmt* "}" | "if" expr stmt | "let" var "=" expr stmt | "allocate" ["registers"]
-//           buffer stmt
-//   expr    = literal ":" element | var | "<" dim ">"                 1.0:f32   y   <2*N + 1>
+//   kernel  = "kernel" name ["<" symbol,* ">"] "(" buffer,* ")" ["from" "source",*] stmt
+//   buffer  = name ":" element "[" dim,* "]" [layout] ["finite"]      x: f32[N, 64, H, W]
+//   layout  = "layout(" ("i" dim ["/" divisor] ["%" modulus] ":" stride),* "; offset" n "; elements" n ")"
+//   stmt    = buffer "[" expr,* "]" "=" expr                          store
+//           | kind "for" var "in" expr ".." expr ["step" n] stmt      kind: "" | "unrolled" | "lanes" |
+//           "parallel" | "{" stmt* "}" | "if" expr stmt | "let" var "=" expr stmt
+//           | "allocate" ["registers"] buffer stmt
+//   expr    = integer | literal ":" element | "true" | "false"        8   1.0:f32   0x7fc00001:f32
+//           | var | "<" dim ">"                                       y   <2*N + 1>
+//           | expr ("+" | "-" | "*") expr | "(" expr ")"              of index integers
 //           | buffer "[" expr,* "]"                                   load
 //           | function "(" expr,* ")"                                 add(a, b): TAUTO_LOOP_FUNCTIONS
 //           | "convert" "<" element ">" "(" expr ")" | "bits" "<" element ">" "(" expr ")"
-//           | order function "(" var "<" dim,* ["if" expr] ":" expr,* ")"
-//                                                                    blocks fma(c < 64, k < 3 : x[…], w[…])
+//           | order function "(" (var "<" dim),* ":" expr,* ["if" expr] ")"
+//                                                                     blocks fma(c < 64, k < 3 : x[…], w[…])
+//           | "%" n ["=" expr]     a shared expression, written out where it first stands in its statement
 //
 // Meaning. Index expressions (type i64: variables, sizes, their arithmetic) are mathematical integers; they
 // stay far from overflow by construction. Floats and element integers are those of docs/semantics.md: each
@@ -153,7 +157,7 @@ struct Literal {
   uint64_t bits = 0;  // of the type, zero-extended
 };
 struct Variable {
-  std::string name;  // unique within a kernel
+  std::string name;  // unique among those in scope
 };
 struct Size {
   Dim dim;  // no literal
