@@ -123,7 +123,7 @@ class ExprPrinter {
       own = Product;
       s = cat(text(x, Product), "*", text(y, Primary));
     }
-    return level > own ? cat("(", s, ")") : s;
+    return !s.empty() && level > own ? cat("(", s, ")") : s;
   }
 
   std::unordered_map<const ExprNode*, Use> uses_;

@@ -27,8 +27,7 @@ TEST(LoopsText, PrintsAsItReads) {
 )");
   round_trip(R"(kernel scalars(a: bf16[], b: u8[4], p: bool[4], out: f32[4])
   allocate registers acc: f32[2, 4]
-  allocate t: i64[4]
-  {
+  allocate t: i64[4] {
     unrolled for i in 0 .. 4
       acc[0, i] = -1.5e-07:f32
     let base = convert<f32>(a[]) {
