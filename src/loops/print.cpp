@@ -248,7 +248,7 @@ std::string literal_text(ElementType type, uint64_t bits) {
   double v = std::bit_cast<double>(bits);
   if (type == f32) v = std::bit_cast<float>(static_cast<uint32_t>(bits));
   if (type.bits == 16) v = static_cast<double>(half_value(type, static_cast<uint16_t>(bits)));
-  if (v != v && bits != number(type, v).as<Literal>()->bits) {
+  if (v != v && bits != number(type, std::numeric_limits<double>::quiet_NaN()).as<Literal>()->bits) {
     std::string hex;
     for (int i = 0; i < type.bits; i += 4) hex += "0123456789abcdef"[bits >> (type.bits - 4 - i) & 15];
     return cat("0x", hex, ":", type);
