@@ -5,21 +5,26 @@
 // instructions: programs that were generated from the same loops for W = 4, 8, 16, 32, 64 give the same bits.
 //
 //   program = "program" name "lanes" W ["scratch" bytes] "{" line* "}"
-//   line    = [reg "="] op ["." type] [":" memory] operand,*            v3 = fma.f32 v1, v2, v3
-//   operand = reg | integer | address | "?" mask                        v1 = load.f32:f16 [s1 + 4*s2 + 16] ?
-//   m0 reg     = "s" n (scalar: 64-bit integer) | "v" n (vector of W lanes) | "m" n (mask of W bits) type =
-//   "i32" | "i64" | "f32" | "f64"                             of the lanes memory  = element type in memory
-//   load.i32:u8 zero-extends bytes address = "[" s ["+" scale "*" s] ["+" bytes] "]"                   scale
-//   1, 2, 4, 8
+//   line    = [reg "="] op ["." type] [":" memory] operand,* ["?" mask]
+//                                        v3 = fma.f32 v1, v2, v3    v1 = load.f32:f16 [s1 + 4*s2 + 16] ? m0
+//   operand = reg | integer | address | word   word: what an integer stands for (less, even, bf16)
+//   reg     = "s" n (scalar: 64-bit integer) | "v" n (vector of W lanes) | "m" n (mask of W bits)
+//   type    = "i32" | "i64" | "f32" | "f64"    of the lanes
+//   memory  = element type in memory           load.i32:u8 zero-extends bytes
+//   address = "[" s ["+" scale "*" s] ["+" bytes] "]"    scale 1, 2, 4, 8; bytes: 32 bits, signed
 //
 // Registers may be assigned more than once (accumulators, pointers); a vector register keeps the lane type of
-// its first definition. Control is structured: loop … end, if … [else …] end. A kernel is called as
+// its first definition. Control is structured: loop … end, if … [else …] end. A loop's variable and its bound
+// are not assigned in the body; after the loop the variable has no value. A kernel is called as
 // void(const uint64_t* arguments); `arg` reads them: addresses of buffers, then sizes, as the caller of
 // `generate` laid them out; by convention the last two are the bounds of the parallel loop. No instruction is
-// approximate; each rounds once, nearest even; none traps; denormals are kept.
+// approximate; each rounds once, nearest even; none traps; denormals are kept. Which NaN an operation gives
+// is not defined (it follows the order of operands an encoder chooses; `evaluate` gives the canonical one);
+// moves, bit operations, selections, loads and stores without conversion keep all bits.
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -54,9 +59,9 @@ struct Address {
   friend bool operator==(const Address&, const Address&) = default;
 };
 
-// X(name, text, result, operands): result and operands as letters: s scalar, v vector, m mask, w vector of
-// another lane type than the instruction's (its own is in its register), i immediate, a address, - nothing,
-// ? optional mask.
+// X(name, text, result, operands): result and operands as letters: s scalar, v vector, m mask, w vector whose
+// lane type may be another than the instruction's (its own is in its register), i immediate, a address,
+// - nothing, ? optional mask.
 #define TAUTO_VECTOR_OPS(X)                                                                               \
   /* scalars: two's complement, 64 bits */                                                                \
   X(Imm, "imm", s, "i")                                                                                   \
@@ -103,8 +108,8 @@ struct Address {
   X(MoveV, "movv", v, "v")                                                                                \
   X(Add, "addv", v, "vv")                                                                                 \
   X(Sub, "subv", v, "vv")                                                                                 \
-  X(Mul, "mulv", v, "vv") /* integers wrap */                                                             \
-  X(Div, "divv", v, "vv")                                                                                 \
+  X(Mul, "mulv", v, "vv")        /* integers wrap */                                                      \
+  X(Div, "divv", v, "vv")        /* floats */                                                             \
   X(Sqrt, "sqrt", v, "v")        /* floats */                                                             \
   X(Fma, "fma", v, "vvv")        /* a·b + c, floats */                                                   \
   X(Greater, "greater", v, "vv") /* a > b ? a : b; floats and signed integers */                          \
@@ -125,7 +130,7 @@ struct Address {
                                       (out of range: INT_MIN); I32 -> I64 by sign; I64 -> I32 low bits */ \
   X(Reinterpret, "bits", v, "w")   /* the same bits as another lane type of the same width */             \
   X(Narrow16, "narrow16", v, "vi") /* F32: rounded once to f16 (i = 0) or bf16 (i = 1), kept as F32 */    \
-  X(Down, "down", v, "vi")         /* lane p gets lane p + i; 0 from beyond the last; i a power of two */
+  X(Down, "down", v, "vi")         /* lane p gets lane p + i; 0 from beyond the last; i < W a power of two */
 
 enum class VecOp : uint8_t {
 #define TAUTO_X(name, text, result, operands) name,
@@ -185,8 +190,11 @@ class Assembler {
 };
 
 const char* text_of(VecOp op);
+char result_of(VecOp op);           // s v m -
+const char* operands_of(VecOp op);  // as in TAUTO_VECTOR_OPS
 std::string text_of(const Instr& i);
 std::string text_of(const Program& p);
+// Registers that occur nowhere in the code are not printed and come back as if never made.
 Program parse_program(std::string_view text);  // Error: line, what was expected, what stands there
 
 // The first broken rule (a register read before it is written on some path, a wrong class or lane type, an
@@ -194,7 +202,8 @@ Program parse_program(std::string_view text);  // Error: line, what was expected
 std::string check(const Program& p);
 
 // Runs the program on real memory, lane by lane: what the encoders are compared with.
-// arguments: as the compiled kernel would get them. Error: a rule that only running can break.
+// arguments: as the compiled kernel would get them. The program must pass `check`. Error: a rule that only
+// running can break (a divisor <= 0, a loop variable that overflows).
 void evaluate(const Program& p, const uint64_t* arguments);
 
 }  // namespace tauto::vec
