@@ -1,6 +1,7 @@
 // Tensor storage: one allocation, aligned for the widest vector; strings and Dims are constructed objects.
 #include "graph/tensor.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <new>
@@ -125,9 +126,13 @@ Tensor with_quiet_nan(Tensor t, U exponent, U quiet) {
   const auto odd = [&](U u) {
     return static_cast<U>(u & ~(U{1} << (sizeof(U) * 8 - 1))) > exponent && u != quiet;
   };
-  bool any = false;
-  for (int64_t i = 0; i < t.count(); ++i) any |= odd(p[i]);
-  if (!any) return t;
+  constexpr int64_t kLanes = 32;  // a length that compilers vectorise
+  U any[kLanes] = {};
+  int64_t at = 0;
+  for (; at + kLanes <= t.count(); at += kLanes)
+    for (int64_t j = 0; j < kLanes; ++j) any[j] |= odd(p[at + j]) ? 1 : 0;
+  for (; at < t.count(); ++at) any[0] |= odd(p[at]) ? 1 : 0;
+  if (std::all_of(any, any + kLanes, [](U u) { return u == 0; })) return t;
   Tensor r(t.type(), t.shape());
   for (int64_t i = 0; i < t.count(); ++i) r.data<U>()[i] = odd(p[i]) ? quiet : p[i];
   return r;

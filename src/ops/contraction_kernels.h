@@ -3,7 +3,11 @@
 // touching a bit.
 #pragma once
 
+#include <array>
 #include <cstring>
+#ifdef __FMA__
+#include <immintrin.h>
+#endif
 
 #include "ops/number.h"
 
@@ -15,44 +19,97 @@ inline constexpr int kRows = 4;         // of a full tile
 inline constexpr int kTileVectors = 2;  // of a tile with kRows rows
 inline constexpr int kThinVectors = 4;  // where there are fewer rows
 
+// Lanes: GCC and clang compute with them as with numbers. Only fma has no operator, and written as a loop
+// over lanes GCC 12 keeps the sums of a tile in memory (a third of the speed).
 template <class C>
-inline C multiply_add(C a, C b, C c) {
-  if constexpr (std::is_same_v<C, float>)
-    return __builtin_fmaf(a, b, c);
-  else if constexpr (std::is_same_v<C, double>)
-    return __builtin_fma(a, b, c);
-  else
-    return static_cast<C>(c + a * b);  // wraps
+struct LanesOf {
+  typedef C Type __attribute__((vector_size(32)));
+};
+template <class C>
+using Lanes = typename LanesOf<C>::Type;
+
+inline Lanes<float> multiply_add(float s, Lanes<float> x, Lanes<float> sum) {
+#ifdef __FMA__
+  return _mm256_fmadd_ps(_mm256_set1_ps(s), x, sum);
+#else
+  for (int j = 0; j < kVector<float>; ++j) sum[j] = __builtin_fmaf(s, x[j], sum[j]);
+  return sum;
+#endif
+}
+inline Lanes<float> multiply_add(Lanes<float> a, Lanes<float> x, Lanes<float> sum) {
+#ifdef __FMA__
+  return _mm256_fmadd_ps(a, x, sum);
+#else
+  for (int j = 0; j < kVector<float>; ++j) sum[j] = __builtin_fmaf(a[j], x[j], sum[j]);
+  return sum;
+#endif
+}
+inline Lanes<double> multiply_add(double s, Lanes<double> x, Lanes<double> sum) {
+#ifdef __FMA__
+  return _mm256_fmadd_pd(_mm256_set1_pd(s), x, sum);
+#else
+  for (int j = 0; j < kVector<double>; ++j) sum[j] = __builtin_fma(s, x[j], sum[j]);
+  return sum;
+#endif
+}
+inline Lanes<double> multiply_add(Lanes<double> a, Lanes<double> x, Lanes<double> sum) {
+#ifdef __FMA__
+  return _mm256_fmadd_pd(a, x, sum);
+#else
+  for (int j = 0; j < kVector<double>; ++j) sum[j] = __builtin_fma(a[j], x[j], sum[j]);
+  return sum;
+#endif
+}
+template <class A, class V>  // integers wrap
+V multiply_add(A a, V x, V sum) {
+  return sum + a * x;
+}
+
+template <class C>
+Lanes<C> load(const C* p) {
+  Lanes<C> v;
+  std::memcpy(&v, p, sizeof v);
+  return v;
+}
+template <class C>
+void store(Lanes<C> v, C* p) {
+  std::memcpy(p, &v, sizeof v);
 }
 
 // sums[r][j] += Σ a[t][r] · b[t][j] in one chain from +0. b lies in rows of W lanes, or at b + taps[t].
 template <class C, int R, int W, bool kTaps>
-void tile(const C* a, const C* b, const int64_t* taps, int64_t terms, C* __restrict sums) {
-  C acc[R][W];
-  for (int r = 0; r < R; ++r)
-    for (int j = 0; j < W; ++j) acc[r][j] = 0;
+void tile(const C* a, const C* b, const int64_t* taps, int64_t terms, C* sums) {
+  constexpr int n = kVector<C>, V = W / n;
+  Lanes<C> acc[R][V] = {};
   for (int64_t t = 0; t < terms; ++t, a += R) {
-    const C* v = kTaps ? b + taps[t] : b + t * W;
+    const C* p = kTaps ? b + taps[t] : b + t * W;
+    Lanes<C> x[V];
+#pragma GCC unroll 8
+    for (int v = 0; v < V; ++v) x[v] = load(p + v * n);
 #pragma GCC unroll 4
-    for (int r = 0; r < R; ++r) {
-      const C s = a[r];
-#pragma GCC unroll 32
-      for (int j = 0; j < W; ++j) acc[r][j] = multiply_add(s, v[j], acc[r][j]);
-    }
+    for (int r = 0; r < R; ++r)
+#pragma GCC unroll 8
+      for (int v = 0; v < V; ++v) acc[r][v] = multiply_add(a[r], x[v], acc[r][v]);
   }
+#pragma GCC unroll 4
   for (int r = 0; r < R; ++r)
-    for (int j = 0; j < W; ++j) sums[r * W + j] = sums[r * W + j] + acc[r][j];
+#pragma GCC unroll 8
+    for (int v = 0; v < V; ++v) {
+      C* p = sums + r * W + v * n;
+      store<C>(load(p) + acc[r][v], p);
+    }
 }
 
 // sums[j] += Σ a[t][j] · b[t][j]: outputs that share no operand.
 template <class C, int W>
-void pairs(const C* a, const C* b, int64_t terms, C* __restrict sums) {
-  C acc[W];
-  for (int j = 0; j < W; ++j) acc[j] = 0;
+void pairs(const C* a, const C* b, int64_t terms, C* sums) {
+  constexpr int n = kVector<C>, V = W / n;
+  Lanes<C> acc[V] = {};
   for (int64_t t = 0; t < terms; ++t, a += W, b += W)
-#pragma GCC unroll 32
-    for (int j = 0; j < W; ++j) acc[j] = multiply_add(a[j], b[j], acc[j]);
-  for (int j = 0; j < W; ++j) sums[j] = sums[j] + acc[j];
+#pragma GCC unroll 8
+    for (int v = 0; v < V; ++v) acc[v] = multiply_add(load(a + v * n), load(b + v * n), acc[v]);
+#pragma GCC unroll 8
+  for (int v = 0; v < V; ++v) store<C>(load(sums + v * n) + acc[v], sums + v * n);
 }
 
 template <class C>
@@ -65,14 +122,57 @@ Tile<C> tile_of(int rows) {
   return all[rows - 1];
 }
 
+// Short copies are two moves that may overlap.
 template <class C>
 inline void copy(const C* from, C* to, int64_t n) {
-  std::memcpy(to, from, static_cast<size_t>(n) * sizeof(C));
+  const size_t bytes = static_cast<size_t>(n) * sizeof(C);
+  const auto two = [&](auto move) {
+    decltype(move) last;
+    const char* p = reinterpret_cast<const char*>(from);
+    char* q = reinterpret_cast<char*>(to);
+    std::memcpy(&move, p, sizeof move);
+    std::memcpy(&last, p + bytes - sizeof move, sizeof move);
+    std::memcpy(q, &move, sizeof move);
+    std::memcpy(q + bytes - sizeof move, &last, sizeof move);
+  };
+  if (bytes > 64)
+    std::memcpy(to, from, bytes);
+  else if (bytes >= 32)
+    two(Lanes<uint64_t>{});
+  else if (bytes >= 16)
+    two(std::array<uint64_t, 2>{});
+  else if (bytes >= 8)
+    two(uint64_t{});
+  else if (n > 0)
+    *to = *from;
+}
+
+// to[i] = from[i · step].
+template <class C>
+void copy_steps(const C* from, int64_t step, C* to, int64_t n) {
+  constexpr int64_t v = kVector<C>;
+  int64_t i = 0;
+  if (step == 1) return copy(from, to, n);
+  if (step == 2) {
+    using V = Lanes<C>;
+    for (; i + v < n;
+         i += v) {  // the last element of the second vector may lie outside: leave it to the loop below
+      V a, b;
+      std::memcpy(&a, from + 2 * i, 32);
+      std::memcpy(&b, from + 2 * i + v, 32);
+      if constexpr (v == 8)
+        a = __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14);
+      else
+        a = __builtin_shufflevector(a, b, 0, 2, 4, 6);
+      std::memcpy(to + i, &a, 32);
+    }
+  }
+  for (; i < n; ++i) to[i] = from[i * step];
 }
 
 template <int N, class C>
 void gather_rows_of(const C* from, const int64_t* taps, int64_t terms, C* to, int64_t width) {
-  for (int64_t t = 0; t < terms; ++t) copy(from + taps[t], to + t * width, N);
+  for (int64_t t = 0; t < terms; ++t) std::memcpy(to + t * width, from + taps[t], N * sizeof(C));
 }
 
 // to[t][0 … count) = from[taps[t] …): whole panels with copies of known length.
@@ -86,8 +186,7 @@ void gather_rows(const C* from, const int64_t* taps, int64_t terms, int64_t coun
     case kThinVectors* kVector<C>:
       return gather_rows_of<kThinVectors * kVector<C>>(from, taps, terms, to, width);
     default:
-      for (int64_t t = 0; t < terms; ++t)
-        for (int64_t j = 0; j < count; ++j) to[t * width + j] = from[taps[t] + j];
+      for (int64_t t = 0; t < terms; ++t) copy(from + taps[t], to + t * width, count);
   }
 }
 
@@ -95,7 +194,7 @@ void gather_rows(const C* from, const int64_t* taps, int64_t terms, int64_t coun
 template <class C>
 void transpose(const C* from, int64_t step, C* to, int64_t width, int64_t terms, int64_t lanes) {
   constexpr int64_t n = kVector<C>;
-  typedef C V __attribute__((vector_size(32)));
+  using V = Lanes<C>;
   const auto plain = [&](int64_t t0, int64_t t1, int64_t j0, int64_t j1) {
     for (int64_t t = t0; t < t1; ++t)
       for (int64_t j = j0; j < j1; ++j) to[t * width + j] = from[j * step + t];

@@ -77,7 +77,7 @@ struct ContractionPhase {
 
   // Terms for reading the operands where they lie, or operand `planar` in a plane.
   ContractionTerms terms(const ContractionPlane* plane = nullptr, int planar = -1) const;
-  // The plane for lanes along the free axes of operand i; false if one would not pay.
+  // The plane for lanes along the free axes of operand i; false if there is none.
   bool plane(int i, ContractionPlane& p) const;
   int64_t points(const std::vector<ContractionAxis>& axes) const;
   // Joins neighbours that are one axis in memory.
