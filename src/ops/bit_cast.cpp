@@ -2,6 +2,9 @@
 //
 // NaNs of x are made the one quiet NaN first (docs/semantics.md, "NaN"), so the result is a function of the
 // values. A pattern that is no value of the target becomes one: bool is bits != 0.
+#include <limits>
+
+#include "ops/lowering_tools.h"
 #include "ops/ops.h"
 #include "ops/storage.h"
 #include "ops/term.h"
@@ -49,6 +52,17 @@ void bit_cast_eval(EvalContext& c) {
   c.out = std::move(out);
 }
 
+loops::Expr bit_cast_lower(Lowering& l, const Index& index) {
+  const loops::Expr x = l.at(0, index);
+  const ElementType from = x.type(), to = l.type().element;
+  if (from.is_bool() || to.is_bool()) return converted(x, to);
+  if (!from.is_float()) return loops::bits(x, to);
+  const ElementType pattern{Kind::Unsigned, from.bits};
+  const loops::Expr nan = loops::bits(loops::number(from, std::numeric_limits<double>::quiet_NaN()), pattern);
+  const loops::Expr is_nan = loops::apply(loops::Function::IsNan, {widened(x)});
+  return loops::bits(loops::select(is_nan, nan, loops::bits(x, pattern)), to);
+}
+
 }  // namespace
 
 constinit const Op bit_cast{
@@ -58,6 +72,7 @@ constinit const Op bit_cast{
     .type = bit_cast_type,
     .unranked_type = [](const TypeContext& c) { return Type::unranked(c.attributes.get<ElementType>("to")); },
     .eval = bit_cast_eval,
+    .lower = bit_cast_lower,
 };
 
 }  // namespace tauto::ops

@@ -13,6 +13,7 @@
 //                 bools as 1 and 0
 #include "ops/cast.h"
 #include "ops/elementwise.h"
+#include "ops/lowering_tools.h"
 #include "ops/ops.h"
 
 namespace tauto::ops {
@@ -90,6 +91,11 @@ void cast_eval(EvalContext& c) {
   }
 }
 
+loops::Expr cast_lower(Lowering& l, const Index& index) {
+  // The parameters of f8 do not matter: `lower` refuses these types.
+  return converted(l.at(0, index), l.type().element);
+}
+
 }  // namespace
 
 constinit const Op cast{
@@ -99,6 +105,7 @@ constinit const Op cast{
     .type = cast_type,
     .unranked_type = [](const TypeContext& c) { return Type::unranked(c.attributes.get<ElementType>("to")); },
     .eval = cast_eval,
+    .lower = cast_lower,
 };
 
 }  // namespace tauto::ops

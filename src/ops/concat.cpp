@@ -1,4 +1,5 @@
 // concat(x…){axis}: the inputs one after the other along an axis; their other dims are equal.
+#include "ops/lowering_tools.h"
 #include "ops/movement.h"
 #include "ops/ops.h"
 
@@ -44,6 +45,28 @@ void concat_eval(EvalContext& c) {
   c.out = std::move(out);
 }
 
+loops::Expr concat_lower(Lowering& l, const Index& index) {
+  const auto axis = static_cast<size_t>(normal_axis(l.attributes().get<int64_t>("axis"), l.type().rank()));
+  std::vector<int> parts;  // which have elements
+  std::vector<Dim> starts;
+  Dim end = 0;
+  for (int i = 0; i < l.count(); ++i) {
+    const Dim& n = l.type(i).dims[axis];
+    if (n == Dim(0)) continue;
+    parts.push_back(i), starts.push_back(end);
+    end += n;
+  }
+  if (parts.empty()) return loops::number(l.type().element, 0);  // never asked for
+  loops::Expr r;
+  for (size_t k = parts.size(); k-- > 0;) {
+    Index at = index;
+    at[axis] = index[axis] - loops::Expr(starts[k]);
+    const loops::Expr x = l.at(parts[k], at);
+    r = r.defined() ? loops::select(loops::less(index[axis], starts[k + 1]), x, r) : x;
+  }
+  return r;
+}
+
 }  // namespace
 
 constinit const Op concat{
@@ -52,6 +75,7 @@ constinit const Op concat{
     .min_arity = 1,
     .type = concat_type,
     .eval = concat_eval,
+    .lower = concat_lower,
 };
 
 }  // namespace tauto::ops

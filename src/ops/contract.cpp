@@ -8,6 +8,7 @@
 
 #include "ops/contraction.h"
 #include "ops/elementwise.h"
+#include "ops/lowering_tools.h"
 #include "ops/ops.h"
 #include "ops/storage.h"
 
@@ -173,6 +174,41 @@ void contract_eval(EvalContext& c) {
   }
 }
 
+// The operand's extent along one dim: that of its axis where the type rule demands it.
+const Dim& extent_of(const Access& access, const AxisIndex& x, const Dim& dim) {
+  const bool plain =
+      x.terms.size() == 1 && x.terms[0].coefficient == Dim(1) && x.offset == Dim(0) && x.divisor == 1;
+  return plain ? access.extents[static_cast<size_t>(x.terms[0].axis)] : dim;
+}
+
+loops::Expr contract_lower(Lowering& l, const Index& index) {
+  const Access& access = l.attributes().get<Access>("access");
+  Index point = index;
+  std::vector<loops::Axis> axes;
+  for (size_t i = index.size(); i < access.extents.size(); ++i) {
+    if (access.extents[i] == Dim(1)) {  // ignored when blocks are formed
+      point.push_back(0);
+      continue;
+    }
+    axes.push_back({l.fresh(access.axes[i]), access.extents[i]});
+    point.push_back(loops::variable(axes.back().variable));
+  }
+  if (axes.empty()) axes.push_back({l.fresh("r"), 1});
+  Conditions inside;
+  std::vector<loops::Expr> operands;
+  for (int i = 0; i < 2; ++i) {
+    Index at;
+    const auto& maps = access.operands[static_cast<size_t>(i)];
+    for (size_t d = 0; d < maps.size(); ++d)
+      at.push_back(
+          accessed_index(access, maps[d], point, extent_of(access, maps[d], l.type(i).dims[d]), inside));
+    operands.push_back(tauto::widened(l.at(i, at)));
+  }
+  return converted(loops::reduce(loops::Order::Blocks, loops::Function::Fma, std::move(axes),
+                                 std::move(operands), inside.all()),
+                   l.type().element);
+}
+
 }  // namespace
 
 constinit const Op contract{
@@ -185,6 +221,7 @@ constinit const Op contract{
           return Type::tensor(c.element(0), Dims(a.extents.begin(), a.extents.begin() + a.outputs));
         },
     .eval = contract_eval,
+    .lower = contract_lower,
 };
 
 }  // namespace tauto::ops

@@ -1,8 +1,15 @@
 // expand(x, shape) = x broadcast together with a tensor of that shape (numpy's rule, both ways).
+#include "ops/lowering_tools.h"
 #include "ops/movement.h"
 #include "ops/ops.h"
 
 namespace tauto::ops {
+
+namespace {
+
+loops::Expr expand_lower(Lowering& l, const Index& index) { return l.at(0, broadcast_index(l, 0, index)); }
+
+}  // namespace
 
 constinit const Op expand{
     .name = "expand",
@@ -33,6 +40,7 @@ constinit const Op expand{
           copy_strided(c.tensor(0), 0, broadcast_strides(c.tensor(0), out.shape()), out);
           c.out = std::move(out);
         },
+    .lower = expand_lower,
 };
 
 }  // namespace tauto::ops

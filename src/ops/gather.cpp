@@ -2,6 +2,7 @@
 // indices[i…], …].
 //
 // A negative index counts from the end once; one outside is an Error.
+#include "ops/lowering_tools.h"
 #include "ops/movement.h"
 #include "ops/ops.h"
 
@@ -36,6 +37,16 @@ void gather_eval(EvalContext& c) {
   c.out = std::move(out);
 }
 
+loops::Expr gather_lower(Lowering& l, const Index& index) {
+  const Dims& dims = l.type(0).dims;
+  const auto axis = normal_axis(l.attributes().get<int64_t>("axis"), l.type(0).rank());
+  const auto before = index.begin() + axis, after = before + l.type(1).rank();
+  Index from(index.begin(), before);
+  from.push_back(loaded_index(l, 1, -1, Index(before, after), dims[static_cast<size_t>(axis)]));
+  from.insert(from.end(), after, index.end());
+  return l.at(0, from);
+}
+
 }  // namespace
 
 constinit const Op gather{
@@ -43,6 +54,7 @@ constinit const Op gather{
     .arity = 2,
     .type = gather_type,
     .eval = gather_eval,
+    .lower = gather_lower,
 };
 
 }  // namespace tauto::ops

@@ -1,4 +1,5 @@
 // gather_elements(x, indices){axis}: out[i…] = x[i… with i_axis replaced by indices[i…]], of indices' shape.
+#include "ops/lowering_tools.h"
 #include "ops/movement.h"
 #include "ops/ops.h"
 
@@ -35,6 +36,13 @@ void gather_elements_eval(EvalContext& c) {
   c.out = std::move(out);
 }
 
+loops::Expr gather_elements_lower(Lowering& l, const Index& index) {
+  const auto axis = static_cast<size_t>(normal_axis(l.attributes().get<int64_t>("axis"), l.type(0).rank()));
+  Index from = index;
+  from[axis] = loaded_index(l, 1, -1, index, l.type(0).dims[axis]);
+  return l.at(0, from);
+}
+
 }  // namespace
 
 constinit const Op gather_elements{
@@ -42,6 +50,7 @@ constinit const Op gather_elements{
     .arity = 2,
     .type = gather_elements_type,
     .eval = gather_elements_eval,
+    .lower = gather_elements_lower,
 };
 
 }  // namespace tauto::ops

@@ -3,6 +3,7 @@
 //
 // out[b…, i…, r…] = x[b…, indices[b…, i…, 0], …, indices[b…, i…, k-1], r…]; negative indices count from the
 // end.
+#include "ops/lowering_tools.h"
 #include "ops/movement.h"
 #include "ops/ops.h"
 #include "ops/scatter.h"
@@ -38,6 +39,21 @@ void gather_nd_eval(EvalContext& c) {
   c.out = std::move(out);
 }
 
+loops::Expr gather_nd_lower(Lowering& l, const Index& index) {
+  const auto batch = static_cast<size_t>(l.attributes().get_or<int64_t>("batch_dims", 0));
+  const Dims &dims = l.type(0).dims, &tuples = l.type(1).dims;
+  const auto k = static_cast<size_t>(tuples.back().literal());
+  const auto rest = index.begin() + static_cast<std::ptrdiff_t>(tuples.size()) - 1;
+  Index at(index.begin(), rest), from(index.begin(), index.begin() + static_cast<std::ptrdiff_t>(batch));
+  for (size_t i = 0; i < k; ++i) {
+    at.push_back(static_cast<int64_t>(i));
+    from.push_back(loaded_index(l, 1, static_cast<int>(i), at, dims[batch + i]));
+    at.pop_back();
+  }
+  from.insert(from.end(), rest, index.end());
+  return l.at(0, from);
+}
+
 }  // namespace
 
 constinit const Op gather_nd{
@@ -45,6 +61,7 @@ constinit const Op gather_nd{
     .arity = 2,
     .type = gather_nd_type,
     .eval = gather_nd_eval,
+    .lower = gather_nd_lower,
 };
 
 }  // namespace tauto::ops

@@ -35,6 +35,17 @@ class Lowering {
   virtual std::optional<Dims> value(int input) const = 0;
   virtual std::string fresh(const std::string& stem) = 0;  // a variable's name, unique in the kernel
 
+  // Before the kernel runs, all elements of this integer input are to be in [least, end); `component` is not
+  // -1: all that have this index along the last dim. Where one is not, the node's reference runs instead,
+  // which raises the error in its own words. So the input has to be a buffer, or known.
+  virtual void require_range(int input, int component, const Dim& least, const Dim& end) {
+    (void)component;
+    refuse("an element of input " + std::to_string(input) + " may be outside [" + text_of(least) + ", " +
+           text_of(end) + ")");
+  }
+  // A constant table of the kernel.
+  virtual loops::BufferPtr table(const Tensor&) { refuse("no tables here"); }
+
   const Type& type() const { return node.type; }
   const Attributes& attributes() const { return node.attributes; }
   int count() const { return static_cast<int>(node.inputs.size()); }

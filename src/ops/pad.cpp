@@ -4,6 +4,7 @@
 // all. Modes: "constant" (the scalar `value`), "edge" (the nearest element), "reflect" (mirrored at the
 // first and last element, again and again), "wrap" (periodic). The last three need no value, and an element
 // to take.
+#include "ops/lowering_tools.h"
 #include "ops/movement.h"
 #include "ops/number.h"
 #include "ops/ops.h"
@@ -112,6 +113,48 @@ void pad_eval(EvalContext& c) {
   c.out = std::move(out);
 }
 
+// source_index as an expression; for mode constant `inside` gets the conditions for an element of x.
+loops::Expr source(char mode, const loops::Expr& o, const Dim& extent, const Dim& before, const Dim& after,
+                   Conditions& inside) {
+  if (before == Dim(0) && after == Dim(0)) return o;
+  const Dim lo = num::max(Dim(0), -before), hi = extent - num::max(Dim(0), -after), n = hi - lo;
+  const loops::Expr i = o - loops::Expr(before);
+  const bool below = !at_least(-before, 0), above = !at_least(-after, 0);
+  switch (mode) {
+    case 'c':
+      if (below) inside.require(is_at_most(lo, i));
+      if (above) inside.require(loops::less(i, hi));
+      return i;
+    case 'e': {
+      const loops::Expr first = below ? larger(i, lo) : i;
+      return above ? smaller(first, hi - 1) : first;
+    }
+    case 'w':
+      return loops::floor_mod(i - loops::Expr(lo), n) + loops::Expr(lo);
+    default: {
+      if (n == Dim(1)) return lo;
+      const Dim period = (n - 1) * 2;
+      // A single element has period 0, and 1 does as well.
+      const loops::Expr k = loops::floor_mod(i - loops::Expr(lo), num::max(period, Dim(1)));
+      return smaller(k, loops::Expr(period) - k) + loops::Expr(lo);
+    }
+  }
+}
+
+loops::Expr pad_lower(Lowering& l, const Index& index) {
+  const char mode = l.attributes().get<std::string>("mode")[0];
+  const Dims pads = l.require_value(1);
+  const auto axes = axes_of(l.attributes(), l.type(0).rank(), static_cast<int64_t>(pads.size() / 2));
+  Index from = index;
+  Conditions inside;
+  for (size_t i = 0; i < axes.size(); ++i) {
+    const auto a = static_cast<size_t>(axes[i]);
+    from[a] = source(mode, index[a], l.type(0).dims[a], pads[i], pads[i + axes.size()], inside);
+  }
+  const loops::Expr x = l.at(0, from);
+  return inside.any() ? loops::select(inside.all(), x, l.at(2, {})) : x;
+}
+
 }  // namespace
 
 constinit const Op pad{
@@ -120,6 +163,7 @@ constinit const Op pad{
     .min_arity = 2,
     .type = pad_type,
     .eval = pad_eval,
+    .lower = pad_lower,
 };
 
 }  // namespace tauto::ops

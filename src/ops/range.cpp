@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "ops/compute.h"
+#include "ops/lowering_tools.h"
 #include "ops/movement.h"
 #include "ops/ops.h"
 
@@ -93,6 +94,13 @@ void range_eval(EvalContext& c) {
   });
 }
 
+loops::Expr range_lower(Lowering& l, const Index& index) {
+  if (!l.type().element.is_integer()) l.refuse("a length that is known only at run time");
+  const Dims start = l.require_value(0), delta = l.require_value(2);
+  l.require_value(1);
+  return converted(index[0] * loops::Expr(delta[0]) + loops::Expr(start[0]), l.type().element);
+}
+
 }  // namespace
 
 constinit const Op range{
@@ -101,6 +109,7 @@ constinit const Op range{
     .type = range_type,
     .unranked_type = [](const TypeContext& c) { return Type::tensor(c.element(0), {c.fresh()}); },
     .eval = range_eval,
+    .lower = range_lower,
 };
 
 }  // namespace tauto::ops

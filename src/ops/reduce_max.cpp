@@ -21,6 +21,7 @@ constinit const Op reduce_max{
     .arity = 1,
     .type = reduce_type<kAllTypes>,
     .eval = reduce_eval<Maximum>,
+    .lower = [](Lowering& l, const Index& i) { return lower_reduction(l, i, loops::Function::Max); },
 };
 
 }  // namespace tauto::ops

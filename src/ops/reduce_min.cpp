@@ -21,6 +21,7 @@ constinit const Op reduce_min{
     .arity = 1,
     .type = reduce_type<kAllTypes>,
     .eval = reduce_eval<Minimum>,
+    .lower = [](Lowering& l, const Index& i) { return lower_reduction(l, i, loops::Function::Min); },
 };
 
 }  // namespace tauto::ops

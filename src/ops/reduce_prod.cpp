@@ -49,6 +49,7 @@ constinit const Op reduce_prod{
     .arity = 1,
     .type = reduce_type<kNumbers>,
     .eval = reduce_eval<Product>,
+    .lower = [](Lowering& l, const Index& i) { return lower_reduction(l, i, loops::Function::Mul); },
 };
 
 }  // namespace tauto::ops

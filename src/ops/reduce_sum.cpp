@@ -32,6 +32,7 @@ constinit const Op reduce_sum{
     .arity = 1,
     .type = reduce_type<kNumbers>,
     .eval = reduce_eval<Sum>,
+    .lower = [](Lowering& l, const Index& i) { return lower_reduction(l, i, loops::Function::Add); },
 };
 
 }  // namespace tauto::ops

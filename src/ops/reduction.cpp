@@ -3,22 +3,64 @@
 
 namespace tauto {
 
-std::vector<Run> runs_of(const Shape& shape, std::span<const int64_t> axes) {
-  const size_t rank = shape.size();
-  Shape left = shape;  // extents not reduced yet
-  std::vector<Run> runs;
+std::vector<std::pair<size_t, size_t>> axes_of_runs(size_t rank, std::span<const int64_t> axes) {
+  std::vector<std::pair<size_t, size_t>> runs;
   for (size_t k = axes.size(); k > 0;) {
     const auto last = static_cast<size_t>(axes[--k]);
     size_t first = last;
     const auto cut = [&](size_t before) { return before == 1 || (rank >= 3 && before == 2); };
     while (k > 0 && static_cast<size_t>(axes[k - 1]) + 1 == first && !cut(first)) --first, --k;
+    runs.emplace_back(first, last);
+  }
+  return runs;
+}
+
+std::vector<Run> runs_of(const Shape& shape, std::span<const int64_t> axes) {
+  Shape left = shape;  // extents not reduced yet
+  std::vector<Run> runs;
+  for (const auto& [first, last] : axes_of_runs(shape.size(), axes)) {
     Run r;
     for (size_t d = 0; d < first; ++d) r.outer *= left[d];
     for (size_t d = first; d <= last; ++d) r.n *= left[d], left[d] = 1;
-    for (size_t d = last + 1; d < rank; ++d) r.inner *= left[d];
+    for (size_t d = last + 1; d < shape.size(); ++d) r.inner *= left[d];
     runs.push_back(r);
   }
   return runs;
+}
+
+loops::Expr lower_reduction(Lowering& l, const Index& index, loops::Function f) {
+  const Dims& dims = l.type(0).dims;
+  const Ints& reduced = l.attributes().get<Ints>("axes");
+  const auto runs = axes_of_runs(dims.size(), reduced);
+  const bool keep = l.attributes().flag("keepdims");
+  Index from(dims.size());
+  size_t i = 0;
+  for (size_t d = 0; d < dims.size(); ++d) {
+    const bool gone = std::find(reduced.begin(), reduced.end(), static_cast<int64_t>(d)) != reduced.end();
+    if (!gone)
+      from[d] = index[i++];
+    else if (keep)
+      ++i;
+  }
+  std::vector<std::vector<loops::Axis>> axes;
+  for (const auto& [first, last] : runs) {
+    axes.emplace_back();
+    for (size_t d = first; d <= last; ++d) {
+      // Axes of extent 1 do not move the row-major index; a run of nothing else still adds to the identity.
+      if (dims[d] == Dim(1) && (d < last || !axes.back().empty())) {
+        from[d] = 0;
+        continue;
+      }
+      axes.back().push_back({l.fresh("r"), dims[d]});
+      from[d] = loops::variable(axes.back().back().variable);
+    }
+  }
+  const ElementType e = l.type().element;
+  loops::Expr x = widened(l.at(0, from));
+  if (runs.empty()) return converted(x, e);
+  if (e.is_bool()) x = converted(x, u8);
+  for (std::vector<loops::Axis>& a : axes) x = loops::reduce(loops::Order::Partials, f, std::move(a), {x});
+  return converted(x, e);
 }
 
 // |error| ≤ γₙ Σ|x|, whatever the order (Higham, "Accuracy and Stability of Numerical Algorithms", 2nd ed.,

@@ -18,6 +18,7 @@
 #include <functional>
 
 #include "ops/compute.h"
+#include "ops/lowering_tools.h"
 
 namespace tauto {
 
@@ -28,7 +29,9 @@ inline constexpr int64_t kPieceTerms = 256;
 struct Run {
   int64_t outer = 1, n = 1, inner = 1;
 };
-// In the order in which they are to be done, each seen after those before it.
+// The runs of reduced axes, each from its first to its last axis, in the order in which they are to be done.
+std::vector<std::pair<size_t, size_t>> axes_of_runs(size_t rank, std::span<const int64_t> axes);
+// The same as extents, each seen after those before it.
 std::vector<Run> runs_of(const Shape& shape, std::span<const int64_t> axes);
 
 enum class Identity { Zero, One, Lowest, Highest };
@@ -201,6 +204,9 @@ void reduce_eval(EvalContext& c) {
     }
   });
 }
+
+// The lowering of a reduction by f: one Reduce for each run, the innermost first.
+loops::Expr lower_reduction(Lowering& l, const Index& index, loops::Function f);
 
 // Sums of intervals in every order of the terms, rounded or not. `sum` adds f64 numbers as the operator does.
 using SumOfDoubles = std::function<std::vector<double>(const std::vector<double>&)>;

@@ -3,6 +3,7 @@
 // One entry of `shape` may be -1: the dim that keeps the number of elements. A dim that stays in its place
 // takes no part in finding it, so f32[0, 6] reshapes by [0, 2, -1] to f32[0, 2, 3]. With the attribute
 // copy_zero an entry 0 is the dim of x at the same place; without it 0 is an extent.
+#include "ops/lowering_tools.h"
 #include "ops/movement.h"
 #include "ops/ops.h"
 
@@ -65,6 +66,10 @@ Type reshape_type(const TypeContext& c) {
   return Type::tensor(e, std::move(*shape));
 }
 
+loops::Expr reshape_lower(Lowering& l, const Index& index) {
+  return l.at(0, reshaped_index(l.type(0).dims, l.type().dims, index));
+}
+
 }  // namespace
 
 constinit const Op reshape{
@@ -73,6 +78,7 @@ constinit const Op reshape{
     .traits = kView,
     .type = reshape_type,
     .eval = [](EvalContext& c) { c.out = c.tensor(0).reshaped(static_shape(c.type)); },
+    .lower = reshape_lower,
 };
 
 }  // namespace tauto::ops

@@ -1,5 +1,6 @@
 // reverse_sequence(x, lengths){batch_axis, time_axis}: of batch element b the first lengths[b] steps of the
 // time axis in reverse order; the others stay.
+#include "ops/lowering_tools.h"
 #include "ops/movement.h"
 #include "ops/ops.h"
 
@@ -38,6 +39,19 @@ void reverse_sequence_eval(EvalContext& c) {
   c.out = std::move(out);
 }
 
+loops::Expr reverse_sequence_lower(Lowering& l, const Index& index) {
+  const auto batch =
+      static_cast<size_t>(normal_axis(l.attributes().get<int64_t>("batch_axis"), l.type(0).rank()));
+  const auto time =
+      static_cast<size_t>(normal_axis(l.attributes().get<int64_t>("time_axis"), l.type(0).rank()));
+  const Dim& extent = l.type(0).dims[time];
+  l.require_range(1, -1, 0, extent + 1);
+  const loops::Expr n = converted(l.at(1, {index[batch]}), i64), t = index[time];
+  Index from = index;
+  from[time] = loops::select(loops::less(t, n), n - loops::Expr(1) - t, t);
+  return l.at(0, from);
+}
+
 }  // namespace
 
 constinit const Op reverse_sequence{
@@ -45,6 +59,7 @@ constinit const Op reverse_sequence{
     .arity = 2,
     .type = reverse_sequence_type,
     .eval = reverse_sequence_eval,
+    .lower = reverse_sequence_lower,
 };
 
 }  // namespace tauto::ops

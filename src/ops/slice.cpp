@@ -3,6 +3,7 @@
 //
 // Starts and ends below 0 count from the end; then they are clamped to the axis (Python's rule). A step may
 // be negative, not 0. Default axes: the first ones.
+#include "ops/lowering_tools.h"
 #include "ops/movement.h"
 #include "ops/ops.h"
 
@@ -56,6 +57,23 @@ void slice_eval(EvalContext& c) {
   c.out = std::move(out);
 }
 
+loops::Expr slice_lower(Lowering& l, const Index& index) {
+  const Dims starts = l.require_value(1), ends = l.require_value(2), steps = l.require_value(3);
+  const Dims& dims = l.type(0).dims;
+  const auto axes = axes_of(l.attributes(), l.type(0).rank(), static_cast<int64_t>(starts.size()));
+  Index from = index;
+  for (size_t i = 0; i < axes.size(); ++i) {
+    const auto a = static_cast<size_t>(axes[i]);
+    const auto step = steps[i].as_literal();
+    const auto span = step ? slice_span(dims[a], starts[i], ends[i], *step) : std::nullopt;
+    if (!span) l.refuse(cat("where axis ", axes[i], " starts is known only at run time"));
+    // A step that leaves the axis at once may be any.
+    from[a] =
+        (span->count == Dim(1) ? loops::Expr(0) : index[a] * loops::Expr(*step)) + loops::Expr(span->first);
+  }
+  return l.at(0, from);
+}
+
 }  // namespace
 
 constinit const Op slice{
@@ -64,6 +82,7 @@ constinit const Op slice{
     .traits = kView,
     .type = slice_type,
     .eval = slice_eval,
+    .lower = slice_lower,
 };
 
 }  // namespace tauto::ops

@@ -1,4 +1,5 @@
 // The operators which the IR itself needs: parameter, constant, dims, item.
+#include "ops/lowering_tools.h"
 #include "ops/ops.h"
 
 namespace tauto::ops {
@@ -39,6 +40,12 @@ constinit const Op dims{
                              static_cast<size_t>(t.element_bytes()));
           }
           c.out = std::move(t);
+        },
+    .lower =
+        [](Lowering& l, const Index& index) {
+          const Ints& shape = l.attributes().get<Ints>("shape");
+          return one_of(l.attributes().get<Dims>("values"),
+                        linear_index(Dims(shape.begin(), shape.end()), index), l.type().element);
         },
 };
 

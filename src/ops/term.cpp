@@ -78,6 +78,17 @@ std::optional<uint64_t> term_literal_of(Term t) {
   const Entry& e = table().entries.at(t.id);
   return e.function.empty() ? std::optional(e.bits) : std::nullopt;
 }
+std::string_view term_function(Term t) { return table().entries.at(t.id).function; }
+std::vector<Term> term_arguments(Term t) {
+  std::vector<Term> r;
+  for (uint32_t id : table().entries.at(t.id).arguments) r.push_back(Term{id});
+  return r;
+}
+int64_t term_input_index(Term t) {
+  const Entry& e = table().entries.at(t.id);
+  CHECK(!e.function.empty() && e.function.back() == '[');
+  return static_cast<int64_t>(e.bits);
+}
 std::optional<uint64_t> literal_bits(const Tensor& terms, int64_t i) {
   CHECK(terms.rep() == Rep::Term);
   return term_literal_of(terms.data<Term>()[i]);

@@ -35,8 +35,12 @@ Term term_number(ElementType type, double value);  // value rounded to the type
 Term term_apply(std::string_view function, ElementType type, std::initializer_list<Term> arguments);
 ElementType term_type(Term t);
 std::optional<uint64_t> term_literal_of(Term t);  // the bits, when it is a literal
-std::string text_of(Term t);                      // fma(x[3], w[7], 0)
-size_t term_count();                              // terms made in this scope
+// How t was made: its function ("" for a literal, "x[" for an input called x) and arguments.
+std::string_view term_function(Term t);
+std::vector<Term> term_arguments(Term t);
+int64_t term_input_index(Term t);
+std::string text_of(Term t);  // fma(x[3], w[7], 0)
+size_t term_count();          // terms made in this scope
 
 }  // namespace tauto
 

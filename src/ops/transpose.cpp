@@ -1,8 +1,20 @@
 // transpose(x){perm}: dim i of the result is dim perm[i] of x.
+#include "ops/lowering_tools.h"
 #include "ops/movement.h"
 #include "ops/ops.h"
 
 namespace tauto::ops {
+
+namespace {
+
+loops::Expr transpose_lower(Lowering& l, const Index& index) {
+  const Ints& perm = l.attributes().get<Ints>("perm");
+  Index from(index.size());
+  for (size_t i = 0; i < perm.size(); ++i) from[static_cast<size_t>(perm[i])] = index[i];
+  return l.at(0, from);
+}
+
+}  // namespace
 
 constinit const Op transpose{
     .name = "transpose",
@@ -38,6 +50,7 @@ constinit const Op transpose{
           copy_strided(c.tensor(0), 0, strides, out);
           c.out = std::move(out);
         },
+    .lower = transpose_lower,
 };
 
 }  // namespace tauto::ops

@@ -1,5 +1,6 @@
 // where(c, x, y) = x where c, else y. Broadcasts; x and y of any equal element type.
 #include "ops/elementwise.h"
+#include "ops/lowering_tools.h"
 #include "ops/ops.h"
 #include "ops/storage.h"
 
@@ -48,6 +49,11 @@ void where_eval(EvalContext& c) {
   visit_storage(c.tensor(1), [&](auto s) { choose<bool, decltype(s)>(c); });
 }
 
+loops::Expr where_lower(Lowering& l, const Index& index) {
+  return loops::select(l.at(0, broadcast_index(l, 0, index)), l.at(1, broadcast_index(l, 1, index)),
+                       l.at(2, broadcast_index(l, 2, index)));
+}
+
 }  // namespace
 
 constinit const Op where{
@@ -57,6 +63,7 @@ constinit const Op where{
     .type = where_type,
     .unranked_type = [](const TypeContext& c) { return Type::unranked(c.element(1)); },
     .eval = where_eval,
+    .lower = where_lower,
 };
 
 }  // namespace tauto::ops

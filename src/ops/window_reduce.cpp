@@ -1,5 +1,6 @@
 // window_reduce(x){access, kind}: the maximum, minimum or sum of each window (ops/window.h), from -inf (the
 // least number), +inf (the greatest) or +0. Halves accumulate in f32 and are rounded once; integers wrap.
+#include "ops/lowering_tools.h"
 #include "ops/ops.h"
 #include "ops/reduction.h"
 #include "ops/window.h"
@@ -128,6 +129,31 @@ void window_eval(EvalContext& c) {
   });
 }
 
+loops::Expr window_lower(Lowering& l, const Index& index) {
+  const Access& access = l.attributes().get<Access>("access");
+  const char kind = l.attributes().get<std::string>("kind")[1];
+  const auto f = kind == 'u'   ? loops::Function::Add
+                 : kind == 'a' ? loops::Function::Max
+                               : loops::Function::Min;
+  Index point = index, from;
+  for (size_t axis = index.size(); axis < access.axes.size(); ++axis)
+    point.push_back(loops::variable(l.fresh(access.axes[axis])));
+  std::vector<Conditions> inside(point.size());  // per axis of the window
+  for (size_t d = 0; d < index.size(); ++d) {
+    const AxisIndex& x = access.operands[0][d];
+    const auto slides = static_cast<size_t>(x.terms.back().axis);
+    from.push_back(slides < index.size()
+                       ? index[d]
+                       : accessed_index(access, x, point, l.type(0).dims[d], inside[slides]));
+  }
+  loops::Expr r = widened(l.at(0, from));
+  for (size_t axis = point.size(); axis-- > index.size();)
+    r = loops::reduce(loops::Order::Chain, f,
+                      {{point[axis].as<loops::Variable>()->name, access.extents[axis]}}, {r},
+                      inside[axis].all());
+  return converted(r, l.type().element);
+}
+
 }  // namespace
 
 constinit const Op window_reduce{
@@ -135,6 +161,7 @@ constinit const Op window_reduce{
     .arity = 1,
     .type = window_type,
     .eval = window_eval,
+    .lower = window_lower,
 };
 
 }  // namespace ops

@@ -1,0 +1,68 @@
+// One node as one kernel.
+#include "ops/lower_node.h"
+
+#include <set>
+
+namespace tauto::testing {
+
+NodeLowering::NodeLowering(const Node& n, std::vector<Type> types, std::vector<std::optional<Dims>> values)
+    : Lowering(n), buffers(types.size()), types_(std::move(types)), values_(std::move(values)) {}
+
+loops::Expr NodeLowering::at(int input, const std::vector<loops::Expr>& index) {
+  loops::BufferPtr& b = buffers[static_cast<size_t>(input)];
+  const Type& t = type(input);
+  if (!b) b = loops::make_buffer("x" + std::to_string(input), t.element, t.dims);
+  return loops::load(b, index);
+}
+
+void NodeLowering::require_range(int input, int component, const Dim& least, const Dim& end) {
+  ranges.push_back({input, component, least, end});
+}
+
+loops::BufferPtr NodeLowering::table(const Tensor& t) {
+  for (const auto& [buffer, tensor] : tables)
+    if (tensor == t) return buffer;
+  Dims dims(t.shape().begin(), t.shape().end());
+  tables.emplace_back(loops::make_buffer("table" + std::to_string(tables.size()), t.type(), std::move(dims)),
+                      t);
+  return tables.back().first;
+}
+
+loops::Kernel NodeLowering::kernel() {
+  std::vector<loops::Expr> index;
+  for (int64_t d = 0; d < type().rank(); ++d) index.push_back(loops::variable("i" + std::to_string(d)));
+  loops::Kernel k;
+  k.name = node.op->name;
+  const Dims dims = type().dims;
+  const loops::Expr value = lower(*this, index);
+  const loops::BufferPtr out = loops::make_buffer("y", type().element, dims);
+  k.body = loops::store(out, index, value);
+  for (size_t d = dims.size(); d-- > 0;)
+    k.body = loops::loop(loops::LoopKind::Serial, "i" + std::to_string(d), 0, dims[d], k.body);
+  std::vector<std::string> symbols;
+  const auto mention = [&](const Dims& all) {
+    for (const Dim& d : all) symbols_of(d, symbols);
+  };
+  mention(dims);
+  for (size_t i = 0; i < buffers.size(); ++i) {
+    mention(types_[i].dims);
+    if (values_[i]) mention(*values_[i]);
+    if (buffers[i]) k.buffers.push_back(buffers[i]);
+  }
+  for (const auto& [buffer, tensor] : tables) k.buffers.push_back(buffer);
+  k.buffers.push_back(out);
+  k.symbols = symbols;
+  return k;
+}
+
+NodeLowering lowering_of(const Function& f, const Node& n) {
+  std::vector<Type> types;
+  std::vector<std::optional<Dims>> values;
+  for (Id i : n.inputs) {
+    types.push_back(f.node(i).type);
+    values.push_back(known_value(f.node(i)));
+  }
+  return NodeLowering(n, std::move(types), std::move(values));
+}
+
+}  // namespace tauto::testing
