@@ -1,0 +1,41 @@
+// Vector programs as x64 machine code.
+//
+// Two targets: AVX2 with FMA and F16C (vectors of 16 or 32 bytes, masks as vectors), and AVX-512 F, BW, DQ,
+// VL (16, 32 or 64 bytes, masks in k registers). A program fits a target if W times the bytes of each of its
+// lane types does.
+//
+// The code is position-independent and needs no relocation: load it at a 64-aligned address and call it as
+//   void kernel(const uint64_t* arguments, void* scratch)      (System V)
+// `scratch` is read only if caller_scratch(program) > 0: the caller then brings that many bytes, 64-aligned,
+// of its own for each concurrent call. Up to kStackScratch bytes a kernel takes from its stack. Constants
+// follow the one `ret`. The same program gives the same bytes.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "codegen/vector.h"
+
+namespace tauto::vec {
+
+struct X64Features {
+  bool avx512 = false;  // F, BW, DQ and VL; without it AVX2, FMA, F16C
+};
+
+X64Features x64_features_of_cpu();
+
+constexpr int64_t kStackScratch = 4096;
+int64_t caller_scratch(const Program& program);
+
+struct X64Statistics {
+  int32_t spilled = 0;       // values that found no register
+  int64_t frame = 0;         // bytes of stack besides saved registers
+  int64_t instructions = 0;  // bytes before the constants
+};
+
+// Error: a lane type for which W lanes do not fit the target's registers, or the program breaks a rule of
+// vector.h that encoding meets.
+std::vector<uint8_t> encode(const Program& program, const X64Features& features,
+                            X64Statistics* statistics = nullptr);
+
+}  // namespace tauto::vec

@@ -1,0 +1,320 @@
+// Loads, stores, gathers. What a mask leaves out is never touched: AVX-512 suppresses those faults for all
+// element types, AVX2 (vmaskmov) for 4 and 8 bytes; smaller elements go one by one there.
+#include "codegen/x64/emitter.h"
+#include "support/error.h"
+
+namespace tauto::vec::x64 {
+namespace {
+
+bool is_byte(ElementType m) { return m.bits == 8; }
+bool is_half(ElementType m) { return m == f16; }
+bool is_bfloat(ElementType m) { return m == bf16; }
+
+}  // namespace
+
+// Elements side by side in memory or in the low bytes of a register.
+void Emitter::widen(const Xmm& dest, const Operand_& source) {
+  const ElementType m = in_->memory;
+  if (is_half(m)) return vcvtph2ps(dest, source);
+  if (is_bfloat(m)) {
+    vpmovzxwd(dest, source);
+    const Xmm plain = sized(dest.getIdx(), bytes(Lane::I32));
+    return vpslld(plain, plain, 16);
+  }
+  if (is_byte(m)) return m.is_signed() ? vpmovsxbd(dest, source) : vpmovzxbd(dest, source);
+  return m.is_signed() ? vpmovsxwd(dest, source) : vpmovzxwd(dest, source);
+}
+
+void Emitter::load() {
+  const RegExp e = at(in_->address);
+  const Xmm to = d();
+  const bool small = in_->memory.bits < 32;
+  if (!in_->mask) return small ? widen(to, ptr[e]) : vmovups(to, ptr[e]);
+  if (features_.avx512) {
+    const Xmm masked = to | kmask(in_->mask) | T_z;
+    if (small) return widen(masked, ptr[e]);
+    return in_->memory.bits == 64 ? vmovupd(masked, ptr[e]) : vmovups(masked, ptr[e]);
+  }
+  if (small) return load_small_masked(to, e);
+  const Xmm m = vmask(in_->mask, in_->memory.bits / 8);
+  in_->memory.bits == 64 ? vmaskmovpd(to, m, ptr[e]) : vmaskmovps(to, m, ptr[e]);
+}
+
+void Emitter::load_small_masked(Xmm to, const RegExp& e) {
+  const Reg64 bits = temp_scalar();
+  const Xmm low(to.getIdx());
+  const int size = in_->memory.bits / 8, raw = size * program_.lanes;
+  Xbyak::Label some, done;
+  vmovmskps(bits.cvt32(), vmask(in_->mask, 4));
+  cmp(bits.cvt32(), (1 << program_.lanes) - 1);
+  jne(some, T_SHORT);
+  if (raw == 16)
+    vmovdqu(low, ptr[e]);
+  else if (raw == 8)
+    vmovq(low, qword[e]);
+  else
+    vmovd(low, dword[e]);
+  jmp(done, T_NEAR);
+  L(some);
+  zero(low);
+  for (int p = 0; p < program_.lanes; p++) {
+    Xbyak::Label next;
+    bt(bits.cvt32(), static_cast<uint8_t>(p));
+    jnc(next, T_SHORT);
+    if (size == 1)
+      vpinsrb(low, low, byte[e + p], static_cast<uint8_t>(p));
+    else
+      vpinsrw(low, low, word[e + 2 * p], static_cast<uint8_t>(p));
+    L(next);
+  }
+  L(done);
+  widen(to, low);
+}
+
+void Emitter::broadcast() {
+  const RegExp e = at(in_->address);
+  const Xmm to = d(), low(to.getIdx());
+  const ElementType m = in_->memory;
+  switch (m.bits) {
+    case 64:
+      return vbroadcastsd(Xbyak::Ymm(to.getIdx(), to.getKind(), to.getBit()), ptr[e]);
+    case 32:
+      return vbroadcastss(to, ptr[e]);
+    case 16:
+      if (is_bfloat(m)) {
+        vpbroadcastw(to, ptr[e]);
+        return vpslld(to, to, 16);
+      }
+      vpbroadcastw(sized(low.getIdx(), bytes(Lane::I32) / 2 < 16 ? 16 : bytes(Lane::I32) / 2), ptr[e]);
+      return widen(to, sized(low.getIdx(), bytes(Lane::I32) / 2 < 16 ? 16 : bytes(Lane::I32) / 2));
+    default:
+      vpbroadcastb(low, ptr[e]);
+      return widen(to, low);
+  }
+}
+
+void Emitter::gather() {
+  const ElementType m = in_->memory;
+  if (m.bits < 32) return gather_small();
+  const Reg indices = in_->operand[0];
+  RegExp base = scalar(in_->address.base);
+  int64_t offset = in_->address.offset;
+  if (in_->address.index || offset != static_cast<int32_t>(offset)) {
+    const Reg64 t = temp_scalar();
+    lea(t, ptr[at(in_->address)]);
+    base = t;
+    offset = 0;
+  }
+  const Xmm to = early_result(), w = vector(indices);
+  const auto from = ptr[base + w * (m.bits / 8) + static_cast<int32_t>(offset)];
+  const bool wide_index = bytes_of(lane_of(indices)) == 8, wide = m.bits == 64;
+  zero(to);
+  if (features_.avx512) {
+    const Opmask k = temp_mask();
+    if (in_->mask)
+      kmovw(k, kmask(in_->mask));
+    else
+      kxnorw(k, k, k);
+    const Xmm masked = to | k;
+    if (wide) return wide_index ? vgatherqpd(masked, from) : vgatherdpd(masked, from);
+    return wide_index ? vgatherqps(masked, from) : vgatherdps(masked, from);
+  }
+  const Xmm t = temp_vector(bytes(in_->result));
+  if (in_->mask)
+    move(t, vmask(in_->mask, m.bits / 8));
+  else
+    ones(t);
+  if (wide) return wide_index ? vgatherqpd(to, from, t) : vgatherdpd(to, from, t);
+  return wide_index ? vgatherqps(to, from, t) : vgatherdps(to, from, t);
+}
+
+// Elements of 1 and 2 bytes: a gather would read 4. Through memory, one by one.
+void Emitter::gather_small() {
+  const int size = in_->memory.bits / 8;
+  const Reg indices = in_->operand[0];
+  const bool wide_index = bytes_of(lane_of(indices)) == 8;
+  const Reg64 base = temp_scalar(), t = temp_scalar();
+  lea(base, ptr[at(in_->address)]);
+  vmovups(ptr[work(0)], vector(indices));
+  std::optional<Reg64> bits;
+  const Xmm to = d(), low(to.getIdx());
+  if (in_->mask) {
+    bits = temp_scalar();
+    if (features_.avx512)
+      kmovw(bits->cvt32(), kmask(in_->mask));
+    else
+      vmovmskps(bits->cvt32(), vmask(in_->mask, 4));
+    const Xmm all(low);
+    zero(all);
+    for (int at = 64; at < 64 + size * program_.lanes; at += 16) vmovups(ptr[work(at)], all);
+  }
+  for (int p = 0; p < program_.lanes; p++) {
+    Xbyak::Label next;
+    if (bits) {
+      bt(bits->cvt32(), static_cast<uint8_t>(p));
+      jnc(next, T_NEAR);
+    }
+    if (wide_index)
+      mov(t, qword[work(8 * p)]);
+    else
+      movsxd(t, dword[work(4 * p)]);
+    if (size == 1) {
+      movzx(t.cvt32(), byte[base + t]);
+      mov(byte[work(64 + p)], Xbyak::Reg8(t.getIdx(), t.getIdx() >= 4 && t.getIdx() < 8));
+    } else {
+      movzx(t.cvt32(), word[base + t * 2]);
+      mov(word[work(64 + 2 * p)], Xbyak::Reg16(t.getIdx()));
+    }
+    if (bits) L(next);
+  }
+  widen(to, ptr[work(64)]);
+}
+
+void Emitter::quiet(Xmm t, Xmm x) {
+  constexpr uint32_t kNan = 0x7fc00000;
+  if (features_.avx512) {
+    const Opmask k = temp_mask();
+    vcmpps(k, x, x, 3);
+    move(t, x);
+    vbroadcastss(t | k, one_of(kNan, 4));
+  } else {
+    vcmpps(t, x, x, 3);
+    vblendvps(t, x, lanes_of(kNan, 4, x.getBit() / 8), t);
+  }
+}
+
+void Emitter::round_bfloat(Xmm t, Xmm x) {
+  constexpr uint32_t kNan = 0x7fc00000;
+  const int width = x.getBit() / 8;
+  vpsrld(t, x, 16);
+  if (features_.avx512) {
+    const Opmask k = temp_mask();
+    vpandd(t, t, lanes_of(1, 4, width));
+    vpaddd(t, t, lanes_of(0x7fff, 4, width));
+    vpaddd(t, t, x);
+    vcmpps(k, x, x, 3);
+    vpbroadcastd(t | k, one_of(kNan, 4));
+  } else {
+    const Xmm nan = temp_vector(width);
+    vpand(t, t, lanes_of(1, 4, width));
+    vpaddd(t, t, lanes_of(0x7fff, 4, width));
+    vpaddd(t, t, x);
+    vcmpps(nan, x, x, 3);
+    vblendvps(t, t, lanes_of(kNan, 4, width), nan);
+  }
+}
+
+void Emitter::pack(Xmm t, int bits, bool upper) {
+  uint8_t pick[32];
+  const int size = bits / 8, shift = upper ? 4 - size : 0;
+  for (int i = 0; i < 32; i++) {
+    const int element = i % 16 / size, part = i % size;
+    pick[i] = element < 4 ? static_cast<uint8_t>(4 * element + shift + part) : 0x80;
+  }
+  const int width = t.getBit() / 8;
+  vpshufb(t, t, ptr[rip + constant(pick, static_cast<size_t>(width))]);
+  if (width == 16) return;
+  const Xmm high = temp_vector(16), low(t.getIdx());
+  vextracti128(high, Xbyak::Ymm(t.getIdx()), 1);
+  size == 1 ? vpunpckldq(low, low, high) : vpunpcklqdq(low, low, high);
+}
+
+void Emitter::store() {
+  const RegExp e = at(in_->address);
+  const Reg value = in_->operand[0];
+  if (in_->memory.bits < 32) return store_small(value, e);
+  const Xmm x = vector(value);
+  if (!in_->mask) return vmovups(ptr[e], x);
+  if (features_.avx512) {
+    const auto masked = ptr[e] | kmask(in_->mask);
+    return in_->memory.bits == 64 ? vmovupd(masked, x) : vmovups(masked, x);
+  }
+  const Xmm m = vmask(in_->mask, in_->memory.bits / 8);
+  in_->memory.bits == 64 ? vmaskmovpd(ptr[e], m, x) : vmaskmovps(ptr[e], m, x);
+}
+
+void Emitter::store_small(Reg value, const RegExp& e) {
+  const ElementType m = in_->memory;
+  const Xmm x = vector(value);
+  const int size = m.bits / 8, raw = size * program_.lanes;
+  if (features_.avx512) {
+    const auto to = in_->mask ? ptr[e] | kmask(in_->mask) : ptr[e];
+    if (m.bits == 8) return vpmovdb(to, x);
+    if (!m.is_float()) return vpmovdw(to, x);
+    const Xmm t = temp_vector(bytes(value));
+    if (is_half(m)) {
+      quiet(t, x);
+      return vcvtps2ph(to, t, 0);
+    }
+    round_bfloat(t, x);
+    vpsrld(t, t, 16);
+    return vpmovdw(to, t);
+  }
+  const Xmm t = temp_vector(bytes(value)), low(t.getIdx());
+  if (is_half(m)) {
+    quiet(t, x);
+    vcvtps2ph(low, t, 0);
+  } else if (is_bfloat(m)) {
+    round_bfloat(t, x);
+    pack(t, 16, true);
+  } else {
+    move(t, x);
+    pack(t, m.bits, false);
+  }
+  Xbyak::Label some, done;
+  std::optional<Reg64> bits;
+  if (in_->mask) {
+    bits = temp_scalar();
+    vmovmskps(bits->cvt32(), vmask(in_->mask, 4));
+    cmp(bits->cvt32(), (1 << program_.lanes) - 1);
+    jne(some, T_SHORT);
+  }
+  if (raw == 16)
+    vmovdqu(ptr[e], low);
+  else if (raw == 8)
+    vmovq(qword[e], low);
+  else
+    vmovd(dword[e], low);
+  if (!bits) return;
+  jmp(done, T_NEAR);
+  L(some);
+  for (int p = 0; p < program_.lanes; p++) {
+    Xbyak::Label next;
+    bt(bits->cvt32(), static_cast<uint8_t>(p));
+    jnc(next, T_SHORT);
+    if (size == 1)
+      vpextrb(byte[e + p], low, static_cast<uint8_t>(p));
+    else
+      vpextrw(word[e + 2 * p], low, static_cast<uint8_t>(p));
+    L(next);
+  }
+  L(done);
+}
+
+void Emitter::store_one() {
+  const RegExp e = at(in_->address);
+  const ElementType m = in_->memory;
+  const Xmm x(vector(in_->operand[0]).getIdx());
+  switch (m.bits) {
+    case 64:
+      return m.is_float() ? vmovsd(qword[e], x) : vmovq(qword[e], x);
+    case 32:
+      return m.is_float() ? vmovss(dword[e], x) : vmovd(dword[e], x);
+    case 8:
+      return vpextrb(byte[e], x, 0);
+    default:
+      break;
+  }
+  if (!m.is_float()) return vpextrw(word[e], x, 0);
+  const Xmm t = temp_vector(16);
+  if (is_half(m)) {
+    quiet(t, x);
+    vcvtps2ph(t, t, 0);
+    vpextrw(word[e], t, 0);
+  } else {
+    round_bfloat(t, x);
+    vpextrw(word[e], t, 1);
+  }
+}
+
+}  // namespace tauto::vec::x64
