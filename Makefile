@@ -40,8 +40,8 @@ bench: build  ## our speed beside ONNX Runtime's and OpenVINO's, answers compare
 	$(PYTHON) bench/bench.py --build $(BUILD) $(ARGS)
 
 fuzz: setup  ## mutated models against the importer, under ASan and UBSan
-	@cmake -S . -B build-asan $(CMAKE_FLAGS) -DCMAKE_BUILD_TYPE=Debug -DTAUTO_SANITIZE=address,undefined -DTAUTO_PYTHON=OFF
-	ninja -C build-asan $(if $(JOBS),-j$(JOBS))
+	@cmake -S . -B build-asan $(CMAKE_FLAGS) -DTAUTO_OPTIMIZE="-O1 -g1" -DTAUTO_SANITIZE=address,undefined -DTAUTO_PYTHON=OFF >/dev/null
+	@ninja -C build-asan $(if $(JOBS),-j$(JOBS)) fuzzers
 	$(PYTHON) scripts/fuzz.py --build build-asan $(ARGS)
 
 long: build  ## exhaustive tests, and the same bits from a second compiler

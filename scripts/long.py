@@ -1,55 +1,138 @@
 #!/usr/bin/env python3
-"""The long tests: exhaustive ones (tests/**/*_long.cpp), the goldens of all stored cases, and the quick C++ tests and
-the goldens once more from a second compiler (clang, -O1): who compiled us must not change a bit.
+"""The long tests, an hour or two of one core:
 
-Ends with `long: N passed, M failed, K skipped`.
+  functions   every elementary function against its bound (tests/**/*_long.cpp): all 2^32 inputs in f32, samples
+              against MPFR in f64
+  goldens     the hashes of the outputs of all stored cases (tests/golden)
+  clang       a second compiler, at -O1, builds all of it: the quick C++ tests, the file tests and the goldens must hold
+              there too; who compiled us must not change a bit
+
+A run that was ended goes on where it was: parts of functions and networks that were done are kept in the build folders
+(functions_long.state, long.state) and not done again while the bits of the function or of the module stay the same.
+Shows progress where stderr is a terminal. Ends with `long: N passed, M failed, K skipped`.
 """
 
 import argparse
+import glob
+import hashlib
 import os
 import subprocess
 import sys
+import tempfile
 
+import file_tests
+import golden
 import test as quick
 
 ROOT = quick.ROOT
+SECTIONS = ("functions", "goldens", "clang")
 
 
-def build_with_clang(folder):
-    configure = ["cmake", "-S", ROOT, "-B", folder, "-G", "Ninja", "-DCMAKE_CXX_COMPILER=clang++",
-                 "-DTAUTO_OPTIMIZE=-O1", "-DTAUTO_PYTHON=ON", f"-DPython_EXECUTABLE={sys.executable}"]
-    subprocess.run(configure, check=True, stdout=subprocess.DEVNULL)
-    subprocess.run(["ninja", "-C", folder], check=True)
+def run_functions(tally, program, threads, gtest_filter):
+    """The long C++ tests in one process, a line for each function; stderr is its own (it shows progress)."""
+    with tempfile.TemporaryDirectory() as folder:
+        xml = os.path.join(folder, "long.xml")
+        process = subprocess.Popen([program, f"--gtest_output=xml:{xml}", f"--gtest_filter={gtest_filter}"], cwd=ROOT,
+                                   env=dict(os.environ, TAUTO_THREADS=str(threads)), stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.PIPE, text=True)
+        last = "no test"
+        for line in process.stdout:
+            if line.startswith("[ RUN"):
+                last = line.strip()
+            elif " ulp at " in line:
+                print(line.rstrip(), flush=True)
+        code, failed = process.wait(), tally.failed
+        if os.path.exists(xml):
+            quick.add_xml(tally, xml)
+        if not os.path.exists(xml) or (code != 0 and tally.failed == failed):
+            tally.add(os.path.basename(program), f"ended with {code} in {last}")
+
+
+def module_hash(build):
+    """Of the Python module of a build: all that decides the bits of a golden."""
+    digest = hashlib.sha256()
+    for path in sorted(glob.glob(os.path.join(build, "python", "tauto", "*.so"))):
+        with open(path, "rb") as file:
+            digest.update(file.read())
+    return digest.hexdigest()[:16]
 
 
 def run_goldens(tally, build):
-    """All stored cases, computed by the module in build; one check."""
-    run = subprocess.run([sys.executable, os.path.join(ROOT, "scripts", "golden.py")], capture_output=True, text=True,
-                         env=dict(os.environ, TAUTO_BUILD=os.path.abspath(build)), stdin=subprocess.DEVNULL)
-    output = (run.stdout + run.stderr).strip()
-    print(f"{os.path.basename(build)}: {output.splitlines()[-1] if output else 'golden: no answer'}")
-    tally.add(f"goldens of {build}", output if run.returncode else "")
+    """The stored cases with the module of a build, family by family; one check each."""
+    name, state = os.path.basename(build), os.path.join(build, "long.state")
+    code = module_hash(build)
+    before = set()
+    if os.path.exists(state):
+        with open(state, encoding="utf-8") as file:
+            before = set(file.read().splitlines())
+    stored = glob.glob(golden.path_of("*"))
+    families = sorted({os.path.basename(path).removesuffix(".sha256").split("_")[0] for path in stored})
+    for i, family in enumerate(families):
+        key = f"golden {family} {code} {golden_hash(family)}"
+        if key in before:
+            tally.add(key)
+            continue
+        if sys.stderr.isatty():
+            print(f"\r{name}: golden {i + 1} of {len(families)}, {family}\x1b[K", end="", file=sys.stderr, flush=True)
+        run = subprocess.run([sys.executable, os.path.join(ROOT, "scripts", "golden.py"), "--only", family, "--jobs", "1"],
+                             env=dict(os.environ, TAUTO_BUILD=build, PYTHONPATH=os.path.join(build, "python")),
+                             capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        output = (run.stdout + run.stderr).strip()
+        if run.returncode:
+            tally.add(f"goldens of {family}, {name}", output)
+        elif "golden: 0 same" in output:
+            tally.skip("goldens", f"{family} is not on this machine")
+        else:
+            tally.add(key)
+            with open(state, "a", encoding="utf-8") as file:
+                file.write(key + "\n")
+    if sys.stderr.isatty():
+        print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+    print(f"{name}: goldens of {len(families)} families of networks", flush=True)
+
+
+def golden_hash(family):
+    """Of the hashes stored for a family."""
+    digest = hashlib.sha256()
+    for path in sorted(glob.glob(golden.path_of(family + "*"))):
+        with open(path, "rb") as file:
+            digest.update(file.read())
+    return digest.hexdigest()[:16]
+
+
+def build_with_clang(folder, jobs):
+    configure = ["cmake", "-S", ROOT, "-B", folder, "-G", "Ninja", "-DCMAKE_CXX_COMPILER=clang++",
+                 "-DTAUTO_OPTIMIZE=-O1", "-DTAUTO_PYTHON=ON", f"-DPython_EXECUTABLE={sys.executable}"]
+    subprocess.run(configure, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(["ninja", "-C", folder, f"-j{jobs}", "--quiet"], check=True)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", default=os.path.join(ROOT, "build"), help="the build folder")
     parser.add_argument("--clang-build", default=os.path.join(ROOT, "build-clang"), help="the second compiler's")
-    parser.add_argument("--only", choices=["exhaustive", "clang"], help="one of the two parts")
-    parser.add_argument("--filter", default="*", help="GoogleTest filter for both")
+    parser.add_argument("--only", choices=SECTIONS, help="one of the three sections")
+    parser.add_argument("--filter", default="*", help="GoogleTest filter")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="threads, compilations")
     args = parser.parse_args()
 
     quick.SUITE_TIMEOUT = 24 * 3600
     tally = quick.Tally()
-    program = os.path.join(os.path.abspath(args.build), "tauto_long")
-    if args.only != "clang":
-        if os.path.exists(program):
-            quick.run_cpp(tally, program, os.cpu_count() or 1, args.filter)
-        run_goldens(tally, args.build)
-    if args.only != "exhaustive":
-        build_with_clang(args.clang_build)
-        quick.run_cpp(tally, os.path.join(os.path.abspath(args.clang_build), "tauto_tests"), 2, args.filter)
-        run_goldens(tally, args.clang_build)
+    build, clang_build = os.path.abspath(args.build), os.path.abspath(args.clang_build)
+    sections = [args.only] if args.only else SECTIONS
+    try:
+        if "functions" in sections:
+            run_functions(tally, os.path.join(build, "tauto_long"), args.jobs, args.filter)
+        if "goldens" in sections:
+            run_goldens(tally, build)
+        if "clang" in sections:
+            build_with_clang(clang_build, args.jobs)
+            quick.run_cpp(tally, os.path.join(clang_build, "tauto_tests"), args.jobs, args.filter)
+            quick.run_files(tally, clang_build)
+            run_goldens(tally, clang_build)
+    except KeyboardInterrupt:
+        print("long: interrupted; the next run goes on from here")
+        return 130
     for reason, count in sorted(tally.skipped.items()):
         print(f"skipped {count:4}  {reason}")
     print(f"long: {tally.summary()}", flush=True)

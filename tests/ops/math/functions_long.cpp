@@ -76,6 +76,7 @@ uint64_t hash_of(const std::vector<F>& y) {
 // The errors of f32 results y, given the C library's values and our f64 tree's; -1 where these do not decide.
 void errors(const float* y, const double* library, const double* tree, double bound, double* e) {
   const double limit = bound - 0x1p-10;
+  const double above = 0x1.ffffffp127 * (1 + 0x1p-40);  // what certainly rounds to infinity
   for (size_t i = 0; i < kChunk; ++i) {
     const double r = library[i];
     const double value = y[i];
@@ -84,7 +85,8 @@ void errors(const float* y, const double* library, const double* tree, double bo
     const double error = std::abs(value - r) / ulp;
     const bool same_sign = (std::bit_cast<int64_t>(r) ^ std::bit_cast<int64_t>(value)) >= 0;
     const bool trusted = std::abs(r - tree[i]) <= std::abs(r) * 0x1p-44;
-    e[i] = (trusted & (error < limit) & same_sign) ? error : -1.0;
+    const bool overflow = std::isinf(value) & (std::abs(r) > above);
+    e[i] = !(trusted & same_sign) ? -1.0 : overflow ? 0.0 : error < limit ? error : -1.0;
   }
 }
 
