@@ -105,6 +105,7 @@ struct Neighbours {
     const auto room = [&](int i) -> const Room& { return rooms[static_cast<size_t>(i)]; };
     std::sort(by_first.begin(), by_first.end(), [&](int a, int b) { return room(a).first < room(b).first; });
     std::vector<std::pair<int, int>> meetings;
+    meetings.reserve(8 * members.size());
     begin.assign(rooms.size() + 1, 0);
     for (int i : by_first) {
       std::erase_if(active, [&](int a) { return room(a).last < room(i).first; });
