@@ -1,3 +1,4 @@
+// Lives of values, the scan that seats them, and the slots of those that found no seat.
 #include "codegen/allocate_registers.h"
 
 #include <algorithm>

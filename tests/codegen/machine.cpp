@@ -1,3 +1,4 @@
+// Mappings of memory: code that can run, data that must not be left.
 #include "codegen/machine.h"
 
 #include <sys/mman.h>

@@ -1,3 +1,4 @@
+// Machine code as text: one pass to decode and collect the targets of jumps, one to print.
 #include "codegen/x64/disassemble.h"
 
 #include <Zydis/Zydis.h>

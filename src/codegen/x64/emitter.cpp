@@ -1,3 +1,4 @@
+// How the encoder names registers: real ones, or made-up ones in a rehearsal; memory operands; constants.
 #include "codegen/x64/emitter.h"
 
 #include <algorithm>

@@ -1,3 +1,5 @@
+// Encoding from top to bottom: what each instruction demands, where everything lives, then the bytes: the
+// prologue, one instruction after the other with the reloads around it, the epilogue, the constants.
 #include "codegen/x64/encode.h"
 
 #include <algorithm>

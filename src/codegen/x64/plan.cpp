@@ -1,3 +1,5 @@
+// Folding loads, broadcasts, constants and sign changes into the instruction that uses them. Nothing here
+// changes a bit of a result.
 #include "codegen/x64/plan.h"
 
 #include <algorithm>
