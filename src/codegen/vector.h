@@ -123,7 +123,7 @@ struct Address {
   X(Sar, "sar", v, "vi") /* 0 <= i < bits; Shr logical */                                                 \
   X(ShlV, "shlv", v, "vv")                                                                                \
   X(ShrV, "shrv", v, "vv")                                                                                \
-  X(SarV, "sarv", v, "vv")   /* count >= bits: 0, or -1 */                                                \
+  X(SarV, "sarv", v, "vv")   /* count (unsigned) >= bits: 0, or the sign */                               \
   X(Round, "round", v, "vi") /* i: Rounding; to an integer of the same float type */                      \
   X(Select, "select", v, "mvv")                                                                           \
   X(Convert, "convert", v, "w")    /* F32 <-> F64; I32, I64 -> F32, F64; F32, F64 -> I32, I64 truncating  \
