@@ -32,16 +32,6 @@ int64_t BoundAccess::reduction_terms() const {
   return n;
 }
 
-int64_t block_steps(std::span<const int64_t> reduction_extents) {
-  size_t outermost = 0;
-  while (outermost < reduction_extents.size() && reduction_extents[outermost] == 1) ++outermost;
-  int64_t inner = 1;
-  for (size_t i = outermost + 1; i < reduction_extents.size(); ++i) inner *= reduction_extents[i];
-  int64_t steps = 1;
-  while (steps * 2 * inner <= kBlockTerms) steps *= 2;
-  return steps;
-}
-
 namespace {
 
 // One output after the other, one term after the other: for numbers that are no machine numbers, and where

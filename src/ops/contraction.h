@@ -2,6 +2,7 @@
 // added from +0 left to right (docs/semantics.md, "Contraction").
 #pragma once
 
+#include "loops/reduction_order.h"
 #include "ops/number.h"
 
 namespace tauto {
@@ -21,12 +22,6 @@ struct BoundAccess {
   Shape output_shape() const { return Shape(extents.begin(), extents.begin() + outputs); }
   int64_t reduction_terms() const;
 };
-
-// How the ordered reduction axes are cut: axes of extent 1 are ignored; a block is `steps` values of the
-// outermost remaining axis, the largest power of two with steps × inner extents ≤ 144, at least 1 (144 = 16
-// channels of a 3×3 window; why not more: docs/semantics.md, "The spike").
-inline constexpr int64_t kBlockTerms = 144;
-int64_t block_steps(std::span<const int64_t> reduction_extents);
 
 // out = Σ a·b over row-major operands in compute form: C = float, double, int32_t, int64_t, IInterval, Term.
 template <class C>

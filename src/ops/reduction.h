@@ -17,13 +17,11 @@
 #include <algorithm>
 #include <functional>
 
+#include "loops/reduction_order.h"
 #include "ops/compute.h"
 #include "ops/lowering_tools.h"
 
 namespace tauto {
-
-inline constexpr int64_t kPartialSums = 16;
-inline constexpr int64_t kPieceTerms = 256;
 
 // A tensor seen as [outer, n, inner] whose middle is reduced.
 struct Run {
