@@ -76,6 +76,19 @@ void store(Lanes<C> v, C* p) {
   std::memcpy(p, &v, sizeof v);
 }
 
+// Half a vector from p, half from q.
+template <class C>
+Lanes<C> halves(const C* p, const C* q) {
+  typedef C Half __attribute__((vector_size(16)));
+  Half a, b;
+  std::memcpy(&a, p, sizeof a);
+  std::memcpy(&b, q, sizeof b);
+  if constexpr (kVector<C> == 8)
+    return __builtin_shufflevector(a, b, 0, 1, 2, 3, 4, 5, 6, 7);
+  else
+    return __builtin_shufflevector(a, b, 0, 1, 2, 3);
+}
+
 // sums[r][j] += Σ a[t][r] · b[t][j] in one chain from +0. b lies in rows of W lanes, or at b + taps[t].
 template <class C, int R, int W, bool kTaps>
 void tile(const C* a, const C* b, const int64_t* taps, int64_t terms, C* sums) {
@@ -190,63 +203,35 @@ void gather_rows(const C* from, const int64_t* taps, int64_t terms, int64_t coun
   }
 }
 
-// to[t][j] = from[j · step + t], eight by eight in registers where it can.
+// to[t][j] = from[j · step + t], by squares in registers where it can: a vector's halves hold n / 2 terms of
+// lane j and of lane j + n / 2, so that all that is left to do stays within halves.
 template <class C>
 void transpose(const C* from, int64_t step, C* to, int64_t width, int64_t terms, int64_t lanes) {
-  constexpr int64_t n = kVector<C>;
-  using V = Lanes<C>;
-  const auto plain = [&](int64_t t0, int64_t t1, int64_t j0, int64_t j1) {
-    for (int64_t t = t0; t < t1; ++t)
-      for (int64_t j = j0; j < j1; ++j) to[t * width + j] = from[j * step + t];
-  };
-  const int64_t full = lanes / n * n, whole = terms / n * n;
+  constexpr int64_t n = kVector<C>, h = n / 2;
+  const int64_t full = lanes / n * n, whole = terms / h * h;
   for (int64_t j = 0; j < full; j += n)
-    for (int64_t t = 0; t < whole; t += n) {
+    for (int64_t t = 0; t < whole; t += h) {
       const C* p = from + j * step + t;
       C* q = to + t * width + j;
+      Lanes<C> r[h];
+#pragma GCC unroll 4
+      for (int64_t i = 0; i < h; ++i) r[i] = halves(p + i * step, p + (i + h) * step);
       if constexpr (n == 8) {
-        V r[8], s[8];
-#pragma GCC unroll 8
-        for (int i = 0; i < 8; ++i) std::memcpy(&r[i], p + i * step, 32);
-#pragma GCC unroll 8
-        for (int i = 0; i < 8; i += 2) {
-          s[i] = __builtin_shufflevector(r[i], r[i + 1], 0, 8, 1, 9, 4, 12, 5, 13);
-          s[i + 1] = __builtin_shufflevector(r[i], r[i + 1], 2, 10, 3, 11, 6, 14, 7, 15);
-        }
-#pragma GCC unroll 8
-        for (int i = 0; i < 8; i += 4) {
-          r[i] = __builtin_shufflevector(s[i], s[i + 2], 0, 1, 8, 9, 4, 5, 12, 13);
-          r[i + 1] = __builtin_shufflevector(s[i], s[i + 2], 2, 3, 10, 11, 6, 7, 14, 15);
-          r[i + 2] = __builtin_shufflevector(s[i + 1], s[i + 3], 0, 1, 8, 9, 4, 5, 12, 13);
-          r[i + 3] = __builtin_shufflevector(s[i + 1], s[i + 3], 2, 3, 10, 11, 6, 7, 14, 15);
-        }
-#pragma GCC unroll 8
-        for (int i = 0; i < 4; ++i) {
-          s[i] = __builtin_shufflevector(r[i], r[i + 4], 0, 1, 2, 3, 8, 9, 10, 11);
-          s[i + 4] = __builtin_shufflevector(r[i], r[i + 4], 4, 5, 6, 7, 12, 13, 14, 15);
-        }
-#pragma GCC unroll 8
-        for (int i = 0; i < 8; ++i) std::memcpy(q + i * width, &s[i], 32);
+        const auto a = __builtin_shufflevector(r[0], r[1], 0, 8, 1, 9, 4, 12, 5, 13),
+                   b = __builtin_shufflevector(r[0], r[1], 2, 10, 3, 11, 6, 14, 7, 15),
+                   c = __builtin_shufflevector(r[2], r[3], 0, 8, 1, 9, 4, 12, 5, 13),
+                   d = __builtin_shufflevector(r[2], r[3], 2, 10, 3, 11, 6, 14, 7, 15);
+        store<C>(__builtin_shufflevector(a, c, 0, 1, 8, 9, 4, 5, 12, 13), q);
+        store<C>(__builtin_shufflevector(a, c, 2, 3, 10, 11, 6, 7, 14, 15), q + width);
+        store<C>(__builtin_shufflevector(b, d, 0, 1, 8, 9, 4, 5, 12, 13), q + 2 * width);
+        store<C>(__builtin_shufflevector(b, d, 2, 3, 10, 11, 6, 7, 14, 15), q + 3 * width);
       } else {
-        V r[4], s[4];
-#pragma GCC unroll 4
-        for (int i = 0; i < 4; ++i) std::memcpy(&r[i], p + i * step, 32);
-#pragma GCC unroll 4
-        for (int i = 0; i < 4; i += 2) {
-          s[i] = __builtin_shufflevector(r[i], r[i + 1], 0, 4, 2, 6);
-          s[i + 1] = __builtin_shufflevector(r[i], r[i + 1], 1, 5, 3, 7);
-        }
-#pragma GCC unroll 4
-        for (int i = 0; i < 2; ++i) {
-          r[i] = __builtin_shufflevector(s[i], s[i + 2], 0, 1, 4, 5);
-          r[i + 2] = __builtin_shufflevector(s[i], s[i + 2], 2, 3, 6, 7);
-        }
-#pragma GCC unroll 4
-        for (int i = 0; i < 4; ++i) std::memcpy(q + i * width, &r[i], 32);
+        store<C>(__builtin_shufflevector(r[0], r[1], 0, 4, 2, 6), q);
+        store<C>(__builtin_shufflevector(r[0], r[1], 1, 5, 3, 7), q + width);
       }
     }
-  plain(whole, terms, 0, full);
-  plain(0, terms, full, lanes);
+  for (int64_t t = 0; t < terms; ++t)
+    for (int64_t j = t < whole ? full : 0; j < lanes; ++j) to[t * width + j] = from[j * step + t];
 }
 
 }  // namespace tauto::contraction
