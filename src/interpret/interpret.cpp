@@ -10,6 +10,82 @@ namespace {
 
 constexpr int kMaxDepth = 200;  // of nested calls
 
+// An error that already says where.
+struct Located : Error {
+  using Error::Error;
+};
+
+std::string where(const Module& m, const Function& f, Id id) {
+  const Sources& s = f.provenance[static_cast<size_t>(id)];
+  if (s.empty()) return cat("function @", f.name, ", %", id);
+  return cat("node \"", m.sources[static_cast<size_t>(*s.begin())], "\"");
+}
+
+Value evaluate(const Module& m, const Function& f, const Node& n, const std::vector<Value>& in, Env& env,
+               const InterpretOptions& options, const FunctionCall& call) {
+  if (n.op == &ops::constant) return to_rep(n.attributes.get<Tensor>("value"), options.rep);
+  std::vector<Type> types;
+  for (size_t i = 0; i < in.size(); ++i)
+    // The value of a sequence or optional does not tell its type: it may be empty.
+    types.push_back(in[i].is_tensor() || in[i].tag == Value::Tag::Tuple
+                        ? type_of(in[i])
+                        : substitute(f.node(n.inputs[i]).type, env));
+  const bool symbolic = n.attributes.has_symbols();
+  Attributes bound;
+  if (symbolic) bound = substitute(n.attributes, env);
+  const Attributes& attributes = symbolic ? bound : n.attributes;
+
+  struct RunTime final : FreshSymbols {
+    int64_t n = 0;
+    Dim fresh() override { return Dim::symbol(cat("?run", n++)); }
+  } symbols;
+  TypeContext c(*n.op, attributes, types, symbols);
+  c.set_value_source([&](int i) -> std::optional<Dims> {
+    const Value& v = in[static_cast<size_t>(i)];
+    if (!v.is_tensor() || !(v.tensor.type().is_integer() || v.tensor.type().is_bool())) return std::nullopt;
+    if (v.tensor.count() > kShapeArithmeticElements || v.tensor.type() == u64) return std::nullopt;
+    EvalContext reader(*n.op, attributes, in, types[static_cast<size_t>(i)], options.rep);
+    const auto ints = reader.ints(i);
+    return Dims(ints.begin(), ints.end());
+  });
+  c.function_type = [&](const std::string& name) { return substitute(function_type(m.function(name)), env); };
+  Type type;
+  try {
+    type = n.op->type(c);
+  } catch (const Unranked&) {
+    type = n.type;  // parts of a sequence, whose types are not alike
+  }
+  EvalContext e(*n.op, attributes, in, type, options.rep);
+  e.cancelled = options.cancelled;
+  e.call = call;
+  e.poll();
+  if (!n.op->eval) fail(n.op->name, " has no reference");
+  n.op->eval(e);
+  if (n.op == &ops::dims) e.out = to_rep(e.out, options.rep);
+  if (std::string why = unify(n.type, type_of(e.out), env); !why.empty()) fail(n.op->name, ": result: ", why);
+  return std::move(e.out);
+}
+
+}  // namespace
+
+Value evaluate_node(const Module& m, const Function& f, Id id, std::vector<Value> in, Env& env,
+                    const InterpretOptions& options, const FunctionCall& call) {
+  const Node& n = f.node(id);
+  try {
+    return evaluate(m, f, n, in, env, options, call);
+  } catch (const Cancelled&) {
+    throw;
+  } catch (const Unknown&) {
+    fail(where(m, f, id), ": ", n.op->name, " has no value here: a steering input is not decided");
+  } catch (const Located&) {
+    throw;
+  } catch (const Error& e) {
+    throw Located(where(m, f, id) + ": " + e.what());
+  }
+}
+
+namespace {
+
 class Evaluation {
  public:
   Evaluation(const Module& m, const InterpretOptions& options) : m_(m), options_(options) {}
@@ -28,17 +104,12 @@ class Evaluation {
     const std::vector<Id> last = last_uses(f);
     for (size_t i = f.parameters.size(); i < f.nodes.size(); ++i) {
       const Node& n = f.nodes[i];
-      try {
-        values[i] = step(f, n, values, env, depth);
-      } catch (const Cancelled&) {
-        throw;
-      } catch (const Unknown&) {
-        fail(where(f, i), ": ", n.op->name, " has no value here: a steering input is not decided");
-      } catch (const Located&) {
-        throw;
-      } catch (const Error& e) {
-        throw Located(where(f, i) + ": " + e.what());
-      }
+      std::vector<Value> in;
+      for (Id id : n.inputs) in.push_back(values[static_cast<size_t>(id)]);
+      values[i] = evaluate_node(m_, f, static_cast<Id>(i), std::move(in), env, options_,
+                                [&](const std::string& name, std::vector<Value> arguments) {
+                                  return run(m_.function(name), std::move(arguments), env, depth + 1);
+                                });
       if (options_.watch) options_.watch(f, static_cast<Id>(i), values[i]);
       for (Id in : n.inputs)
         if (last[static_cast<size_t>(in)] == static_cast<Id>(i)) values[static_cast<size_t>(in)] = Value();
@@ -50,11 +121,6 @@ class Evaluation {
   }
 
  private:
-  // An error that already says where.
-  struct Located : Error {
-    using Error::Error;
-  };
-
   static constexpr Id kKeep = INT32_MAX;
 
   static std::vector<Id> last_uses(const Function& f) {
@@ -63,64 +129,6 @@ class Evaluation {
       for (Id in : f.nodes[i].inputs) last[static_cast<size_t>(in)] = static_cast<Id>(i);
     for (Id r : f.results) last[static_cast<size_t>(r)] = kKeep;
     return last;
-  }
-
-  std::string where(const Function& f, size_t i) const {
-    const Sources& s = f.provenance[i];
-    if (s.empty()) return cat("function @", f.name, ", %", i);
-    return cat("node \"", m_.sources[static_cast<size_t>(*s.begin())], "\"");
-  }
-
-  Value step(const Function& f, const Node& n, const std::vector<Value>& values, Env& env, int depth) {
-    if (n.op == &ops::constant) return to_rep(n.attributes.get<Tensor>("value"), options_.rep);
-    std::vector<Value> in;
-    std::vector<Type> types;
-    for (Id id : n.inputs) {
-      in.push_back(values[static_cast<size_t>(id)]);
-      // The value of a sequence or optional does not tell its type: it may be empty.
-      types.push_back(in.back().is_tensor() || in.back().tag == Value::Tag::Tuple
-                          ? type_of(in.back())
-                          : substitute(f.node(id).type, env));
-    }
-    const bool symbolic = n.attributes.has_symbols();
-    Attributes bound;
-    if (symbolic) bound = substitute(n.attributes, env);
-    const Attributes& attributes = symbolic ? bound : n.attributes;
-
-    struct RunTime final : FreshSymbols {
-      int64_t n = 0;
-      Dim fresh() override { return Dim::symbol(cat("?run", n++)); }
-    } symbols;
-    TypeContext c(*n.op, attributes, types, symbols);
-    c.set_value_source([&](int i) -> std::optional<Dims> {
-      const Value& v = in[static_cast<size_t>(i)];
-      if (!v.is_tensor() || !(v.tensor.type().is_integer() || v.tensor.type().is_bool())) return std::nullopt;
-      if (v.tensor.count() > kShapeArithmeticElements || v.tensor.type() == u64) return std::nullopt;
-      EvalContext reader(*n.op, attributes, in, types[static_cast<size_t>(i)], options_.rep);
-      const auto ints = reader.ints(i);
-      return Dims(ints.begin(), ints.end());
-    });
-    c.function_type = [&](const std::string& name) {
-      return substitute(function_type(m_.function(name)), env);
-    };
-    Type type;
-    try {
-      type = n.op->type(c);
-    } catch (const Unranked&) {
-      type = n.type;  // parts of a sequence, whose types are not alike
-    }
-    EvalContext e(*n.op, attributes, in, type, options_.rep);
-    e.cancelled = options_.cancelled;
-    e.call = [&](const std::string& name, std::vector<Value> arguments) {
-      return run(m_.function(name), std::move(arguments), env, depth + 1);
-    };
-    e.poll();
-    if (!n.op->eval) fail(n.op->name, " has no reference");
-    n.op->eval(e);
-    if (n.op == &ops::dims) e.out = to_rep(e.out, options_.rep);
-    if (std::string why = unify(n.type, type_of(e.out), env); !why.empty())
-      fail(n.op->name, ": result: ", why);
-    return std::move(e.out);
   }
 
   const Module& m_;
@@ -209,7 +217,7 @@ Value to_rep(const Value& v, Rep rep) {
   return r;
 }
 
-static void canonicalise(Value& v) {
+void canonicalise(Value& v) {
   if (v.is_tensor()) v.tensor = canonical_nan(std::move(v.tensor));
   for (Value& p : v.parts) canonicalise(p);
 }

@@ -26,6 +26,15 @@ struct InterpretOptions {
 std::vector<Value> interpret(const Module& m, std::vector<Value> inputs,
                              const InterpretOptions& options = {});
 
+// One node's reference on the values of its inputs, as interpret runs it: type rule on the actual shapes
+// first; env gets what the result's shape binds. Errors name the node. `call` runs a function of the module.
+using FunctionCall = std::function<std::vector<Value>(const std::string&, std::vector<Value>)>;
+Value evaluate_node(const Module& m, const Function& f, Id id, std::vector<Value> inputs, Env& env,
+                    const InterpretOptions& options, const FunctionCall& call);
+
+// Every NaN the one canonical NaN, as in results.
+void canonicalise(Value& v);
+
 // A value converted to another number: points for intervals, exact f64 for Ideal.
 Value to_rep(const Value& v, Rep rep);
 
