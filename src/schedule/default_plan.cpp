@@ -1,0 +1,192 @@
+// The closed-form choice of a plan.
+//
+// A contraction's tile is the one that needs the fewest cycles for all tiles of the output, counting per step
+// of the reduction R·V fused multiply-adds (two a cycle), R + V loads (two a cycle) and the latency of the
+// chains (four cycles); the last, smaller tiles count as what they are.
+#include <algorithm>
+#include <set>
+
+#include "loops/affine.h"
+#include "schedule/schedule.h"
+#include "schedule/spell_out.h"
+#include "support/error.h"
+
+namespace tauto {
+
+using loops::Axis;
+using loops::Expr;
+using loops::Reduce;
+
+namespace {
+
+struct Access {
+  Expr index;
+  std::optional<loops::Affine> affine;
+  Dim stride(const std::string& v) const { return affine ? affine->coefficient(v) : Dim(2); }
+  bool reads(const std::string& v) const { return SpellOut::mentions(index, v); }
+};
+
+struct Survey {
+  loops::Ranges ranges;
+  std::vector<Access> loads;
+  std::vector<const Reduce*> reductions;
+  const Reduce* contraction = nullptr;
+  int nodes = 0;
+  std::set<const loops::ExprNode*> seen;
+
+  void walk(const Expr& e) {
+    if (!e.defined() || !seen.insert(e.get()).second) return;
+    ++nodes;
+    const auto all = [&](const std::vector<Expr>& v) {
+      for (const Expr& x : v) walk(x);
+    };
+    if (const auto* l = e.as<loops::Load>()) loads.push_back({l->index[0], affine_of(l->index[0], ranges)});
+    if (const auto* a = e.as<loops::Apply>()) all(a->arguments);
+    if (const auto* c = e.as<loops::Convert>()) walk(c->from);
+    if (const auto* b = e.as<loops::Bits>()) walk(b->from);
+    if (const auto* r = e.as<Reduce>()) {
+      reductions.push_back(r);
+      if (r->order == loops::Order::Blocks) contraction = r;
+      all(r->operands);
+      walk(r->guard);
+    }
+  }
+};
+
+int64_t size_or(const Dim& d, int64_t unknown) { return d.as_literal().value_or(unknown); }
+
+double cycles(int64_t rows, int64_t vectors) {
+  const auto r = static_cast<double>(rows), v = static_cast<double>(vectors);
+  return std::max({r * v / 2, (r + v) / 2, 4.0});
+}
+
+// Of all tiles along one axis of n: how many there are of which size.
+std::vector<std::pair<int64_t, int64_t>> pieces(int64_t n, int64_t size) {
+  std::vector<std::pair<int64_t, int64_t>> r;
+  if (n / size) r.emplace_back(size, n / size);
+  if (n % size) r.emplace_back(n % size, 1);
+  return r;
+}
+
+}  // namespace
+
+Plan default_plan(const Nest& n, const Target& t) {
+  Plan p;
+  Survey s;
+  for (const Axis& a : n.axes) s.ranges[a.variable] = loops::below(a.extent);
+  s.walk(n.store.value);
+  const auto store = affine_of(n.store.index[0], s.ranges);
+  const Axis* lanes = nullptr;
+  for (const Axis& a : n.axes)
+    if (store && store->coefficient(a.variable) == Dim(1)) lanes = &a;
+  // A reduction along what lies side by side wants the lanes for itself.
+  const auto wants_lanes = [&](const Reduce* r) {
+    if (r->order == loops::Order::Blocks || r->axes.empty() || size_or(r->axes.back().extent, 64) < 8)
+      return false;
+    const std::string& k = r->axes.back().variable;
+    return std::any_of(s.loads.begin(), s.loads.end(), [&](const Access& a) {
+      return a.reads(k) && a.reads(lanes->variable) && a.stride(k) == Dim(1) &&
+             a.stride(lanes->variable) != Dim(1);
+    });
+  };
+  if (lanes && std::any_of(s.reductions.begin(), s.reductions.end(), wants_lanes)) lanes = nullptr;
+  const Axis* rows = nullptr;
+  if (lanes) {
+    p.lanes = lanes->variable;
+    const int64_t width = size_or(lanes->extent, 1024);
+    const int64_t vectors = (width + t.lanes - 1) / t.lanes;
+    if (s.contraction) {
+      int64_t best_count = 0;
+      for (const Axis& a : n.axes) {
+        if (&a == lanes) continue;
+        bool shares = true;
+        for (const Access& l : s.loads)
+          if (l.reads(lanes->variable) && l.reads(a.variable) &&
+              std::any_of(s.contraction->axes.begin(), s.contraction->axes.end(),
+                          [&](const Axis& k) { return l.reads(k.variable); }))
+            shares = false;
+        const int64_t count = size_or(a.extent, 256);
+        if (shares && count > best_count) rows = &a, best_count = count;
+      }
+      double best = 0;
+      for (int64_t v = 1; v <= 4; ++v)
+        for (int64_t r = 1; r <= 28; ++r) {
+          if (r > 1 && !rows) break;
+          if (r * v + v + 1 > t.registers - (t.registers < 32 ? 0 : 1)) break;
+          double total = 0;
+          for (const auto& [rr, rn] : pieces(rows ? best_count : 1, r))
+            for (const auto& [vv, vn] : pieces(vectors, v))
+              total += cycles(rr, vv) * static_cast<double>(rn) * static_cast<double>(vn);
+          if (best == 0 || total < best)
+            best = total, p.vectors = static_cast<int>(v), p.row_count = static_cast<int>(r);
+        }
+      if (p.row_count == 1) rows = nullptr;
+      if (rows) p.rows = rows->variable;
+    } else {
+      const int64_t most = s.reductions.empty() ? (s.nodes > 60 ? 2 : 4) : 1;
+      p.vectors = static_cast<int>(std::clamp<int64_t>(vectors, 1, most));
+    }
+  }
+  // Threads: the outermost axis that gives enough pieces, or whichever gives the most.
+  int64_t most = 1;
+  for (const Axis& a : n.axes) {
+    int64_t count = size_or(a.extent, 64);
+    if (&a == lanes) count = (count + t.lanes * p.vectors - 1) / (t.lanes * p.vectors);
+    if (&a == rows) count = (count + p.row_count - 1) / p.row_count;
+    if (count > most) most = count, p.parallel = a.variable;
+    if (most >= 8) break;
+  }
+  return p;
+}
+
+std::string text_of(const Plan& p) {
+  std::string s;
+  if (!p.lanes.empty()) s += cat("lanes ", p.lanes, " ", p.vectors, "\n");
+  if (!p.rows.empty()) s += cat("rows ", p.rows, " ", p.row_count, "\n");
+  if (!p.parallel.empty()) s += cat("parallel ", p.parallel, "\n");
+  return s;
+}
+
+Plan parse_plan(std::string_view text) {
+  Plan p;
+  int line = 0;
+  while (!text.empty()) {
+    ++line;
+    const size_t end = text.find('\n');
+    std::string_view l = text.substr(0, end);
+    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+    l = l.substr(0, l.find('#'));
+    std::vector<std::string> words;
+    for (size_t i = 0; i < l.size();) {
+      while (i < l.size() && l[i] == ' ') ++i;
+      size_t j = i;
+      while (j < l.size() && l[j] != ' ') ++j;
+      if (j > i) words.emplace_back(l.substr(i, j - i));
+      i = j;
+    }
+    if (words.empty()) continue;
+    const auto number = [&](const std::string& w) {
+      int v = 0;
+      for (char c : w) {
+        if (c < '0' || c > '9' || v > 1000)
+          fail("schedule: line ", line, ": required a small number, got \"", w, "\"");
+        v = v * 10 + (c - '0');
+      }
+      if (v < 1) fail("schedule: line ", line, ": required at least 1, got \"", w, "\"");
+      return v;
+    };
+    if (words[0] == "lanes" && words.size() == 3)
+      p.lanes = words[1], p.vectors = number(words[2]);
+    else if (words[0] == "rows" && words.size() == 3)
+      p.rows = words[1], p.row_count = number(words[2]);
+    else if (words[0] == "parallel" && words.size() == 2)
+      p.parallel = words[1];
+    else
+      fail("schedule: line ", line,
+           ": required \"lanes AXIS VECTORS\", \"rows AXIS COUNT\" or \"parallel AXIS\", got \"",
+           std::string(l), "\"");
+  }
+  return p;
+}
+
+}  // namespace tauto

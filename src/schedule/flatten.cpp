@@ -1,0 +1,198 @@
+// One flat index per access; axes that no access tells apart are one axis.
+#include <algorithm>
+#include <functional>
+#include <set>
+
+#include "loops/affine.h"
+#include "schedule/schedule.h"
+#include "support/error.h"
+
+namespace tauto {
+
+using loops::Affine;
+using loops::Axis;
+using loops::Expr;
+using loops::Ranges;
+
+namespace {
+
+struct Flattener {
+  std::map<const loops::Buffer*, loops::BufferPtr> flat;
+  Ranges ranges;
+
+  loops::BufferPtr of(const loops::BufferPtr& b) {
+    loops::BufferPtr& f = flat[b.get()];
+    if (!f) {
+      loops::Buffer copy = *b;
+      copy.dims = {b->layout.elements};
+      copy.layout = loops::row_major(copy.dims);
+      f = std::make_shared<const loops::Buffer>(copy);
+    }
+    return f;
+  }
+
+  Expr offset(const loops::Buffer& b, const std::vector<Expr>& index) const {
+    Expr sum = loops::size(b.layout.offset);
+    for (const loops::Layout::Part& p : b.layout.parts) {
+      Expr i = index[static_cast<size_t>(p.dim)];
+      if (p.divisor != 1) i = floor_div(i, Expr(p.divisor));
+      if (p.modulus != 0) i = floor_mod(i, Expr(p.modulus));
+      sum = sum + i * loops::size(p.stride);
+    }
+    return tidy(sum);
+  }
+
+  Expr tidy(const Expr& e) const {
+    const std::optional<Affine> a = affine_of(e, ranges);
+    return a ? expr_of(*a) : e;
+  }
+};
+
+void collect_axes(const Expr& e, Ranges& ranges, std::set<const loops::ExprNode*>& seen) {
+  if (!e.defined() || !seen.insert(e.get()).second) return;
+  const auto all = [&](const std::vector<Expr>& v) {
+    for (const Expr& x : v) collect_axes(x, ranges, seen);
+  };
+  if (const auto* l = e.as<loops::Load>()) all(l->index);
+  if (const auto* a = e.as<loops::Apply>()) all(a->arguments);
+  if (const auto* c = e.as<loops::Convert>()) collect_axes(c->from, ranges, seen);
+  if (const auto* b = e.as<loops::Bits>()) collect_axes(b->from, ranges, seen);
+  if (const auto* r = e.as<loops::Reduce>()) {
+    for (const Axis& x : r->axes) ranges[x.variable] = loops::below(x.extent);
+    all(r->operands);
+    collect_axes(r->guard, ranges, seen);
+  }
+}
+
+// Every place where a variable of an index is used: flat indices, and other uses (conditions, values).
+struct Uses {
+  std::vector<Affine> indices;
+  std::set<std::string> elsewhere;  // variables with another use, or in an index that is not affine
+};
+
+void variables_of(const Expr& e, std::set<std::string>& out) {
+  if (!e.defined()) return;
+  if (const auto* v = e.as<loops::Variable>()) out.insert(v->name);
+  if (const auto* l = e.as<loops::Load>())
+    for (const Expr& x : l->index) variables_of(x, out);
+  if (const auto* a = e.as<loops::Apply>())
+    for (const Expr& x : a->arguments) variables_of(x, out);
+  if (const auto* c = e.as<loops::Convert>()) variables_of(c->from, out);
+  if (const auto* b = e.as<loops::Bits>()) variables_of(b->from, out);
+}
+
+void collect_uses(const Expr& e, const Ranges& ranges, Uses& u, std::set<const loops::ExprNode*>& seen) {
+  if (!e.defined() || !seen.insert(e.get()).second) return;
+  if (const auto* v = e.as<loops::Variable>()) u.elsewhere.insert(v->name);
+  if (const auto* l = e.as<loops::Load>())
+    for (const Expr& x : l->index) {
+      if (const auto a = affine_of(x, ranges))
+        u.indices.push_back(*a);
+      else
+        variables_of(x, u.elsewhere);
+    }
+  const auto all = [&](const std::vector<Expr>& v) {
+    for (const Expr& x : v) collect_uses(x, ranges, u, seen);
+  };
+  if (const auto* a = e.as<loops::Apply>()) all(a->arguments);
+  if (const auto* c = e.as<loops::Convert>()) collect_uses(c->from, ranges, u, seen);
+  if (const auto* b = e.as<loops::Bits>()) collect_uses(b->from, ranges, u, seen);
+  if (const auto* r = e.as<loops::Reduce>()) {
+    all(r->operands);
+    collect_uses(r->guard, ranges, u, seen);
+  }
+}
+
+bool joinable(const Axis& outer, const Axis& inner, const Uses& u) {
+  if (u.elsewhere.count(outer.variable) || u.elsewhere.count(inner.variable)) return false;
+  return std::all_of(u.indices.begin(), u.indices.end(), [&](const Affine& a) {
+    return a.coefficient(outer.variable) == a.coefficient(inner.variable) * inner.extent;
+  });
+}
+
+// Joins adjacent axes of one list; `drop` gets the variables that are 0 from now on.
+std::vector<Axis> join_axes(std::vector<Axis> axes, const Uses& u, std::vector<std::string>& drop) {
+  std::vector<Axis> r;
+  for (Axis& x : axes) {
+    if (x.extent == Dim(1)) {
+      drop.push_back(x.variable);
+    } else if (!r.empty() && joinable(r.back(), x, u)) {
+      drop.push_back(r.back().variable);
+      r.back() = {x.variable, r.back().extent * x.extent};
+    } else {
+      r.push_back(std::move(x));
+    }
+  }
+  return r;
+}
+
+Expr without(Expr e, const std::vector<std::string>& dropped) {
+  for (const std::string& v : dropped) e = substitute(e, v, Expr(int64_t{0}));
+  return e;
+}
+
+}  // namespace
+
+Nest flatten(const loops::Kernel& k) {
+  Nest n;
+  n.kernel = k;
+  Flattener f;
+  loops::Stmt s = k.body;
+  while (const auto* l = s->as<loops::For>()) {
+    const auto extent = affine_of(l->to);
+    CHECK(extent && extent->is_constant() && literal_index(l->from) == 0, "a nest starts at 0");
+    n.axes.push_back({l->variable, extent->constant});
+    f.ranges[l->variable] = loops::below(extent->constant);
+    s = l->body;
+  }
+  const auto* store = s->as<loops::Store>();
+  CHECK(store, "a nest holds one store");
+  std::set<const loops::ExprNode*> seen;
+  collect_axes(store->value, f.ranges, seen);
+
+  n.store.value = rewrite(store->value, [&](const Expr& e) -> Expr {
+    const auto* l = e.as<loops::Load>();
+    return l ? loops::load(f.of(l->buffer), {f.offset(*l->buffer, l->index)}) : Expr();
+  });
+  n.store.index = {f.offset(*store->buffer, store->index)};
+  n.store.buffer = f.of(store->buffer);
+  for (loops::BufferPtr& b : n.kernel.buffers) b = f.of(b);
+
+  // Output axes, then the axes of each reduction whose order of terms is that of one merged index.
+  Uses u;
+  seen.clear();
+  collect_uses(n.store.value, f.ranges, u, seen);
+  if (const auto a = affine_of(n.store.index[0], f.ranges))
+    u.indices.push_back(*a);
+  else
+    variables_of(n.store.index[0], u.elsewhere);
+  std::vector<std::string> dropped;
+  n.axes = join_axes(std::move(n.axes), u, dropped);
+  n.store.value = rewrite(n.store.value, [&](const Expr& e) -> Expr {
+    const auto* r = e.as<loops::Reduce>();
+    if (!r || r->order == loops::Order::Blocks) return {};
+    std::vector<std::string> gone;
+    std::vector<Axis> axes = join_axes(r->axes, u, gone);
+    if (gone.empty()) return {};
+    if (axes.empty()) axes.push_back(r->axes.back());  // one term still is one term
+    std::erase_if(gone, [&](const std::string& v) {
+      return std::any_of(axes.begin(), axes.end(), [&](const Axis& x) { return x.variable == v; });
+    });
+    std::vector<Expr> operands;
+    for (const Expr& x : r->operands) operands.push_back(without(x, gone));
+    return loops::reduce(r->order, r->function, axes, operands,
+                         r->guard.defined() ? without(r->guard, gone) : Expr());
+  });
+  n.store.value = without(n.store.value, dropped);
+  n.store.index[0] = without(n.store.index[0], dropped);
+  for (const Axis& x : n.axes) f.ranges[x.variable] = loops::below(x.extent);
+  const auto tidy = [&](const Expr& e) -> Expr {
+    const auto* l = e.as<loops::Load>();
+    return l ? loops::load(l->buffer, {f.tidy(l->index[0])}) : Expr();
+  };
+  n.store.value = rewrite(n.store.value, tidy);
+  n.store.index[0] = f.tidy(n.store.index[0]);
+  return n;
+}
+
+}  // namespace tauto

@@ -1,0 +1,431 @@
+// Carrying a plan out: loops over tiles, reductions spelled out over accumulators in the order that the
+// semantics gives (docs/semantics.md "Contraction", "Reductions").
+#include "schedule/schedule.h"
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "loops/affine.h"
+#include "schedule/spell_out.h"
+#include "support/error.h"
+
+namespace tauto {
+
+using loops::Axis;
+using loops::BufferPtr;
+using loops::Expr;
+using loops::Function;
+using loops::LoopKind;
+using loops::Order;
+using loops::Scope;
+using loops::Stmt;
+
+namespace {
+
+class Scheduler {
+ public:
+  Scheduler(const Nest& n, const Plan& p, const Target& t) : n_(n), p_(p), t_(t) {
+    for (const Axis& a : n.axes) ranges_[a.variable] = loops::below(a.extent);
+  }
+
+  loops::Kernel run() {
+    const Expr* contraction = find_contraction(n_.store.value);
+    const Axis* lanes = axis(p_.lanes);
+    const Axis* rows = axis(p_.rows);
+    if (!p_.lanes.empty() && !lanes) throw NotScheduled{"no axis " + p_.lanes};
+    if (!p_.rows.empty() && (!rows || rows == lanes)) throw NotScheduled{"no axis for rows: " + p_.rows};
+    if (rows && !contraction) throw NotScheduled{"rows are for contractions"};
+    std::vector<const Axis*> outer;
+    const Axis* parallel = axis(p_.parallel);
+    if (parallel && parallel != lanes && parallel != rows) outer.push_back(parallel);
+    for (const Axis& a : n_.axes)
+      if (&a != lanes && &a != rows && &a != parallel) outer.push_back(&a);
+
+    std::function<Stmt()> innermost = [&]() -> Stmt { return inner(contraction, lanes, rows); };
+    std::function<Stmt(size_t)> build = [&](size_t i) -> Stmt {
+      if (i == outer.size()) return innermost();
+      const LoopKind kind = outer[i] == parallel ? LoopKind::Parallel : LoopKind::Serial;
+      return loops::loop(kind, outer[i]->variable, Expr(int64_t{0}), loops::size(outer[i]->extent),
+                         build(i + 1));
+    };
+    Stmt body;
+    if (parallel && (parallel == lanes || parallel == rows)) {
+      parallel_tile_ = parallel;
+      body = inner_with_outer(contraction, lanes, rows, outer);
+    } else {
+      body = build(0);
+    }
+    for (auto b = scratch_.rbegin(); b != scratch_.rend(); ++b) body = loops::allocate(*b, body);
+    loops::Kernel k = n_.kernel;
+    k.body = body;
+    return k;
+  }
+
+ private:
+  const Axis* axis(const std::string& name) const {
+    for (const Axis& a : n_.axes)
+      if (!name.empty() && a.variable == name) return &a;
+    return nullptr;
+  }
+
+  std::string fresh(const std::string& stem) { return stem + "_" + std::to_string(++names_); }
+
+  const Expr* find_contraction(const Expr& e) {
+    std::set<const loops::ExprNode*> seen;
+    const Expr* found = nullptr;
+    std::function<void(const Expr&)> walk = [&](const Expr& x) {
+      if (!x.defined() || !seen.insert(x.get()).second) return;
+      if (const auto* r = x.as<loops::Reduce>()) {
+        if (r->order != Order::Blocks) return;
+        if (found) throw NotScheduled{"two contractions in one kernel"};
+        found = &x;
+        return;
+      }
+      if (const auto* a = x.as<loops::Apply>())
+        for (const Expr& y : a->arguments) walk(y);
+      if (const auto* c = x.as<loops::Convert>()) walk(c->from);
+      if (const auto* b = x.as<loops::Bits>()) walk(b->from);
+    };
+    walk(e);
+    return found;
+  }
+
+  // for tile in 0..extent: body(start, count), count <= size; the rest of a literal extent is one smaller
+  // tile, of a symbolic one single steps.
+  Stmt tiles(const Axis& a, int64_t size, LoopKind kind, const std::function<Stmt(Expr, int64_t)>& body) {
+    const Dim n = a.extent;
+    const std::string v = fresh(a.variable);
+    const Expr start = loops::variable(v);
+    if (const auto literal = n.as_literal()) {
+      const int64_t whole = *literal / size * size, rest = *literal - whole;
+      if (kind == LoopKind::Parallel) {
+        if (whole == 0)
+          return loops::loop(kind, v, Expr(int64_t{0}), Expr(int64_t{1}), body(Expr(int64_t{0}), rest));
+        if (rest == 0) return loops::loop(kind, v, Expr(int64_t{0}), Expr(whole), body(start, size), size);
+        return loops::loop(
+            kind, v, Expr(int64_t{0}), Expr(*literal),
+            loops::block({loops::guard(less(start, Expr(whole)), body(start, size)),
+                          loops::guard(less(Expr(whole - 1), start), body(Expr(whole), rest))}),
+            size);
+      }
+      std::vector<Stmt> s;
+      if (whole == size)
+        s.push_back(body(Expr(int64_t{0}), size));
+      else if (whole)
+        s.push_back(loops::loop(kind, v, Expr(int64_t{0}), Expr(whole), body(start, size), size));
+      if (rest) s.push_back(body(Expr(whole), rest));
+      return loops::block(s);
+    }
+    if (size == 1) return loops::loop(kind, v, Expr(int64_t{0}), loops::size(n), body(start, 1));
+    const Dim whole = floor_div(n, Dim(size)) * Dim(size);
+    const std::string w = fresh(a.variable);
+    const Expr single = loops::variable(w);
+    if (kind == LoopKind::Parallel)
+      return loops::loop(kind, v, Expr(int64_t{0}), loops::size(n),
+                         loops::block({loops::guard(less(start, loops::size(whole)), body(start, size)),
+                                       loops::guard(less(loops::size(whole - 1), start),
+                                                    loops::loop(LoopKind::Serial, w, start, loops::size(n),
+                                                                body(single, 1)))}),
+                         size);
+    return loops::block(
+        {loops::loop(kind, v, Expr(int64_t{0}), loops::size(whole), body(start, size), size),
+         loops::loop(LoopKind::Serial, w, loops::size(whole), loops::size(n), body(single, 1))});
+  }
+
+  // The same over lanes: body(start, vectors, last) where `last` is the end of the axis if the last vector is
+  // masked, else undefined.
+  Stmt lane_tiles(const Axis& a, LoopKind kind, const std::function<Stmt(Expr, int, Expr)>& body) {
+    const int64_t w = t_.lanes, tile = w * p_.vectors;
+    const Dim n = a.extent;
+    const Expr end = loops::size(n);
+    const std::string v = fresh(a.variable);
+    const Expr start = loops::variable(v);
+    const auto tail = [&](const Expr& from, const Dim& first) -> Stmt {  // the vectors from `first` on
+      if (const auto literal = n.as_literal()) {
+        const int64_t rest = *literal - first.literal();
+        const int count = static_cast<int>((rest + w - 1) / w);
+        return body(from, count, rest % w ? end : Expr());
+      }
+      const std::string u = fresh(a.variable);
+      return loops::loop(LoopKind::Serial, u, from, end, body(loops::variable(u), 1, end), w);
+    };
+    const Dim whole = floor_div(n, Dim(tile)) * Dim(tile);
+    const bool exact = whole == n;
+    if (kind == LoopKind::Parallel) {
+      if (exact) return loops::loop(kind, v, Expr(int64_t{0}), end, body(start, p_.vectors, {}), tile);
+      if (whole == Dim(0))
+        return loops::loop(kind, v, Expr(int64_t{0}), Expr(int64_t{1}), tail(Expr(int64_t{0}), 0));
+      return loops::loop(
+          kind, v, Expr(int64_t{0}), end,
+          loops::block({loops::guard(less(start, loops::size(whole)), body(start, p_.vectors, {})),
+                        loops::guard(less(loops::size(whole - 1), start), tail(loops::size(whole), whole))}),
+          tile);
+    }
+    std::vector<Stmt> s;
+    if (whole == Dim(tile))
+      s.push_back(body(Expr(int64_t{0}), p_.vectors, {}));
+    else if (whole != Dim(0))
+      s.push_back(
+          loops::loop(kind, v, Expr(int64_t{0}), loops::size(whole), body(start, p_.vectors, {}), tile));
+    if (!exact) s.push_back(tail(loops::size(whole), whole));
+    return loops::block(s);
+  }
+
+  Stmt inner(const Expr* contraction, const Axis* lanes, const Axis* rows) {
+    return inner_with_outer(contraction, lanes, rows, {});
+  }
+
+  // The tile loops; a parallel one is outermost, `outer` loops go inside it.
+  Stmt inner_with_outer(const Expr* contraction, const Axis* lanes, const Axis* rows,
+                        const std::vector<const Axis*>& outer) {
+    const auto kind = [&](const Axis* a) {
+      return a == parallel_tile_ ? LoopKind::Parallel : LoopKind::Serial;
+    };
+    const auto wrapped = [&](const std::function<Stmt()>& f) {
+      Stmt s = f();
+      for (auto a = outer.rbegin(); a != outer.rend(); ++a)
+        s = loops::loop(LoopKind::Serial, (*a)->variable, Expr(int64_t{0}), loops::size((*a)->extent), s);
+      return s;
+    };
+    if (rows && !lanes) throw NotScheduled{"rows without lanes"};
+    if (!lanes) return wrapped([&] { return single(); });
+    if (!rows)
+      return lane_tiles(*lanes, kind(lanes), [&](Expr start, int vectors, Expr end) {
+        return wrapped([&] { return tile(contraction, *lanes, start, vectors, end, nullptr, {}, 1); });
+      });
+    if (parallel_tile_ == rows)
+      return tiles(*rows, p_.row_count, kind(rows), [&](Expr row, int64_t count) {
+        return wrapped([&] {
+          return lane_tiles(*lanes, LoopKind::Serial, [&](Expr start, int vectors, Expr end) {
+            return tile(contraction, *lanes, start, vectors, end, rows, row, count);
+          });
+        });
+      });
+    return lane_tiles(*lanes, kind(lanes), [&](Expr start, int vectors, Expr end) {
+      return wrapped([&] {
+        return tiles(*rows, p_.row_count, LoopKind::Serial, [&](Expr row, int64_t count) {
+          return tile(contraction, *lanes, start, vectors, end, rows, row, count);
+        });
+      });
+    });
+  }
+
+  // One element at a time; reductions over their own axes.
+  Stmt single() {
+    SpellOut spell(
+        ranges_, t_, [this](const std::string& s) { return fresh(s); }, scratch_);
+    const Expr value = spell.all(n_.store.value);
+    std::vector<Stmt> s = spell.statements;
+    s.push_back(loops::store(n_.store.buffer, n_.store.index, value));
+    return spell.allocated(loops::block(s));
+  }
+
+  // rows × vectors of lanes, all of them unrolled.
+  Stmt tile(const Expr* contraction, const Axis& lanes, const Expr& start, int vectors, const Expr& end,
+            const Axis* rows, const Expr& row, int64_t count) {
+    const int64_t w = t_.lanes;
+    // f(r, v) is a statement over the axes' own variables, for row r and vector v of the tile.
+    const auto each = [&](const std::function<Stmt(const Expr&, const Expr&, const Expr&)>& f) -> Stmt {
+      const std::string r = fresh("r"), v = fresh("v"), l = fresh(lanes.variable);
+      const Expr from = start + loops::variable(v) * Expr(w);
+      const auto lane_loop = [&](bool masked) {
+        const Expr to = from + Expr(w);
+        const Expr r_index = loops::variable(r);
+        Stmt s = f(r_index, loops::variable(v), loops::variable(l));
+        s = substitute(s, lanes.variable, loops::variable(l));
+        s = loops::loop(LoopKind::Lanes, l, from, masked ? apply(Function::Min, {to, end}) : to, s);
+        if (rows) s = substitute(s, rows->variable, row + r_index);
+        return s;
+      };
+      std::vector<Stmt> parts;
+      const int full = end.defined() ? vectors - 1 : vectors;
+      if (full)
+        parts.push_back(
+            loops::loop(LoopKind::Unrolled, v, Expr(int64_t{0}), Expr(int64_t{full}), lane_loop(false)));
+      if (end.defined())
+        parts.push_back(
+            loops::loop(LoopKind::Unrolled, v, Expr(int64_t{full}), Expr(int64_t{vectors}), lane_loop(true)));
+      return loops::loop(LoopKind::Unrolled, r, Expr(int64_t{0}), Expr(count), loops::block(parts));
+    };
+    if (!contraction) {
+      // What does not depend on the lanes is computed before them, the rest inside, vector by vector.
+      SpellOut before(
+          ranges_, t_, [this](const std::string& s) { return fresh(s); }, scratch_);
+      const Expr value = before.without(n_.store.value, lanes.variable);
+      const Stmt body = each([&](const Expr&, const Expr&, const Expr&) {
+        SpellOut inside(
+            ranges_, t_, [this](const std::string& s) { return fresh(s); }, scratch_, lanes.variable);
+        const Expr v = inside.all(value);
+        std::vector<Stmt> s = inside.statements;
+        s.push_back(loops::store(n_.store.buffer, n_.store.index, v));
+        return inside.allocated(loops::block(s));
+      });
+      std::vector<Stmt> s = before.statements;
+      s.push_back(body);
+      return before.allocated(loops::block(s));
+    }
+    return contracted(*contraction, lanes, start, vectors, count, each);
+  }
+
+  using Each = std::function<Stmt(const std::function<Stmt(const Expr&, const Expr&, const Expr&)>&)>;
+
+  Stmt contracted(const Expr& contraction, const Axis& lanes, const Expr& start, int vectors, int64_t count,
+                  const Each& each) {
+    const auto& r = *contraction.as<loops::Reduce>();
+    const ElementType type = contraction.type();
+    const ElementType in = type.is_integer() && type.bits < 32 ? i32 : type;  // wrapping at the end is enough
+    const int64_t width = t_.lanes * vectors;
+    const auto tile_buffer = [&](const char* name, Scope scope) {
+      return loops::make_buffer(fresh(name), in, {Dim(count), Dim(width)}, scope);
+    };
+    const BufferPtr part = tile_buffer("part", Scope::Registers);
+    const auto at = [&](const BufferPtr& b, const Expr& row, const Expr& lane) {
+      return loops::load(b, {row, lane - start});
+    };
+    const auto put = [&](const BufferPtr& b, const Expr& row, const Expr& lane, Expr v) {
+      return loops::store(b, {row, lane - start}, std::move(v));
+    };
+    const Expr zero = loops::number(in, 0);
+    const Stmt clear =
+        each([&](const Expr& row, const Expr&, const Expr& lane) { return put(part, row, lane, zero); });
+
+    // The innermost statement. A condition on the lanes masks what is loaded, or the sum; any other is a
+    // branch.
+    std::vector<Expr> on_lanes, on_rest;
+    conjuncts(r.guard, lanes.variable, on_lanes, on_rest);
+    const auto chain = [&](const Expr& row, const Expr&, const Expr& lane) {
+      Expr a = in == type ? r.operands[0] : convert(r.operands[0], in);
+      Expr b = in == type ? r.operands[1] : convert(r.operands[1], in);
+      Expr condition;
+      for (const Expr& c : on_lanes) condition = condition.defined() ? both(condition, c) : c;
+      const bool a_varies = mentions(a, lanes.variable), b_varies = mentions(b, lanes.variable);
+      bool mask_sum = false;
+      if (condition.defined()) {
+        // A term left out is fma(0, other, sum) where the other is finite.
+        mask_sum = !(in.is_integer() || (a_varies != b_varies && is_finite(a_varies ? b : a)));
+        if (a_varies) a = select(condition, a, loops::number(in, 0));
+        if (b_varies) b = select(condition, b, loops::number(in, 0));
+      }
+      const Expr old = at(part, row, lane);
+      Expr sum = apply(Function::Fma, {a, b, old});
+      if (mask_sum) sum = select(condition, sum, old);
+      return put(part, row, lane, sum);
+    };
+    Stmt innermost = each(chain);
+    const auto& row_axis = axis(p_.rows);
+    bool rows_in_branch = false;
+    for (const Expr& c : on_rest) rows_in_branch |= row_axis && mentions(c, row_axis->variable);
+    if (rows_in_branch)  // the branch differs between the rows of a tile
+      innermost = each([&](const Expr& row, const Expr& v, const Expr& lane) {
+        Stmt s = chain(row, v, lane);
+        for (const Expr& c : on_rest) s = loops::guard(c, s);
+        return s;
+      });
+    else
+      for (const Expr& c : on_rest) innermost = loops::guard(c, innermost);
+
+    std::vector<Axis> axes;
+    for (const Axis& a : r.axes) {
+      if (a.extent == Dim(1))
+        innermost = substitute(innermost, a.variable, Expr(int64_t{0}));
+      else
+        axes.push_back(a);
+    }
+    const auto finish = [&](const Expr& sum) -> Stmt {
+      const Expr result = in == type ? sum : convert(sum, type);
+      const Expr value = replace(n_.store.value, contraction, result);
+      return each([&](const Expr& row, const Expr&, const Expr& lane) {
+        const Expr v = substitute(substitute(value, kRow, row), kLane, lane - start);
+        return loops::store(n_.store.buffer, n_.store.index, v);
+      });
+    };
+    const auto sum_of = [&](const BufferPtr& b) {
+      return loops::load(b, {loops::variable(kRow), loops::variable(kLane)});
+    };
+    const auto plus_zero = [&](const Expr& e) { return in.is_integer() ? e : loops::number(in, 0) + e; };
+    if (axes.empty())
+      return loops::allocate(part, loops::block({clear, innermost, finish(plus_zero(sum_of(part)))}));
+
+    Dim inner_terms = 1;
+    for (size_t i = 1; i < axes.size(); ++i) inner_terms = inner_terms * axes[i].extent;
+    if (!inner_terms.is_literal()) throw NotScheduled{"a window whose size is known only at run time"};
+    if (!axes[0].extent.is_literal() && inner_terms.literal() > kBlockTerms)
+      throw NotScheduled{"blocks of an outermost axis that may have one step"};
+    const int64_t steps = block_steps(inner_terms.literal());
+    for (size_t i = axes.size(); i-- > 1;) {
+      const bool unroll = axes[i].extent.is_literal() && axes[i].extent.literal() <= 7 &&
+                          i + 1 == axes.size() && axes[i].extent.literal() * count * vectors <= 128;
+      innermost = loops::loop(unroll ? LoopKind::Unrolled : LoopKind::Serial, axes[i].variable,
+                              Expr(int64_t{0}), loops::size(axes[i].extent), innermost);
+    }
+    const Axis& k = axes[0];
+    const auto literal = k.extent.as_literal();
+    if (literal && *literal <= steps) {
+      const Stmt all =
+          loops::loop(LoopKind::Serial, k.variable, Expr(int64_t{0}), loops::size(k.extent), innermost);
+      return loops::allocate(part, loops::block({clear, all, finish(plus_zero(sum_of(part)))}));
+    }
+    if (in.is_integer()) {  // any order
+      const Stmt all =
+          loops::loop(LoopKind::Serial, k.variable, Expr(int64_t{0}), loops::size(k.extent), innermost);
+      return loops::allocate(part, loops::block({clear, all, finish(sum_of(part))}));
+    }
+    const BufferPtr sum = tile_buffer("sum", Scope::Scratch);
+    const std::string kb = fresh("kb");
+    const Expr block = loops::variable(kb);
+    const Expr block_end = apply(Function::Min, {block + Expr(steps), loops::size(k.extent)});
+    const Stmt add = each([&](const Expr& row, const Expr&, const Expr& lane) {
+      return put(sum, row, lane, at(sum, row, lane) + at(part, row, lane));
+    });
+    const Stmt start_sum =
+        each([&](const Expr& row, const Expr&, const Expr& lane) { return put(sum, row, lane, zero); });
+    const Stmt blocks = loops::loop(
+        LoopKind::Serial, kb, Expr(int64_t{0}), loops::size(k.extent),
+        loops::block({clear, loops::loop(LoopKind::Serial, k.variable, block, block_end, innermost), add}),
+        steps);
+    return loops::allocate(sum,
+                           loops::allocate(part, loops::block({start_sum, blocks, finish(sum_of(sum))})));
+  }
+
+  void conjuncts(const Expr& e, const std::string& lanes, std::vector<Expr>& on_lanes,
+                 std::vector<Expr>& on_rest) {
+    if (!e.defined()) return;
+    if (const auto* a = e.as<loops::Apply>(); a && a->function == Function::And) {
+      conjuncts(a->arguments[0], lanes, on_lanes, on_rest);
+      conjuncts(a->arguments[1], lanes, on_lanes, on_rest);
+      return;
+    }
+    loops::Ranges ranges = ranges_;
+    (mentions(e, lanes) ? on_lanes : on_rest).push_back(e);
+  }
+
+  static bool mentions(const Expr& e, const std::string& variable) { return SpellOut::mentions(e, variable); }
+
+  static bool is_finite(const Expr& e) {
+    if (const auto* l = e.as<loops::Load>()) return l->buffer->finite;
+    if (const auto* c = e.as<loops::Convert>()) return c->from.type().is_integer() && e.type().bits >= 32;
+    return false;
+  }
+
+  static Expr replace(const Expr& in, const Expr& what, const Expr& by) {
+    return rewrite(in, [&](const Expr& e) { return e.get() == what.get() ? by : Expr(); });
+  }
+
+  static constexpr const char* kRow = "$row";
+  static constexpr const char* kLane = "$lane";
+
+  const Nest& n_;
+  const Plan& p_;
+  const Target& t_;
+  loops::Ranges ranges_;
+  std::vector<BufferPtr> scratch_;
+  const Axis* parallel_tile_ = nullptr;
+  int names_ = 0;
+};
+
+}  // namespace
+
+loops::Kernel schedule(const Nest& n, const Plan& p, const Target& t) { return Scheduler(n, p, t).run(); }
+
+}  // namespace tauto

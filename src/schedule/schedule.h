@@ -1,0 +1,50 @@
+// The default schedule: a tensor expression → loops over register tiles and lanes.
+//
+// A schedule is a Plan, plain data: which output axis lies over the lanes, how many vectors and rows a
+// register tile has, what is parallel. `default_plan` chooses it in closed form from the shapes and the
+// machine; `schedule` carries a plan out or says why it cannot. The order of terms is given by the semantics
+// and is the same for every plan.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "loops/loops.h"
+
+namespace tauto {
+
+struct Target {
+  int lanes = 16;      // of the widest vector for this kernel
+  int registers = 32;  // vector registers
+};
+
+struct Plan {
+  std::string lanes;  // output axis over the lanes; "" = none
+  int vectors = 1;    // of lanes, side by side
+  std::string rows;   // output axis of a contraction whose tile shares the loads of the lanes; "" = none
+  int row_count = 1;
+  std::string parallel;  // output axis cut into pieces for threads; "" = none
+  friend bool operator==(const Plan&, const Plan&) = default;
+};
+
+std::string text_of(const Plan& p);  // one line each: "lanes x 2\nrows o 6\nparallel n\n"
+Plan parse_plan(std::string_view text);
+
+// A kernel as lowering gives it (loops over output axes around one store) with loads and stores by one flat
+// index each, axes of extent 1 gone and adjacent axes joined where no index tells them apart.
+struct Nest {
+  loops::Kernel kernel;  // its body is not used
+  std::vector<loops::Axis> axes;
+  loops::Store store;
+};
+Nest flatten(const loops::Kernel& k);
+
+Plan default_plan(const Nest& n, const Target& t);
+
+// Thrown by `schedule` for a plan that cannot be carried out.
+struct NotScheduled {
+  std::string reason;
+};
+loops::Kernel schedule(const Nest& n, const Plan& p, const Target& t);
+
+}  // namespace tauto

@@ -1,0 +1,421 @@
+// Chains, partial results and blocks as loops, see spell_out.h.
+#include "schedule/spell_out.h"
+
+#include <limits>
+#include <map>
+#include <set>
+
+#include "support/error.h"
+
+namespace tauto {
+
+using loops::Axis;
+using loops::BufferPtr;
+using loops::Expr;
+using loops::Function;
+using loops::LoopKind;
+using loops::Order;
+using loops::Reduce;
+using loops::Scope;
+using loops::Stmt;
+
+namespace {
+
+Expr identity_of(Function f, ElementType t) {
+  switch (f) {
+    case Function::Add:
+      return loops::number(t, 0);
+    case Function::Mul:
+      return loops::number(t, 1);
+    case Function::Max:
+    case Function::Min: {
+      const bool lowest = f == Function::Max;
+      if (t.is_float())
+        return loops::number(
+            t, lowest ? -std::numeric_limits<double>::infinity() : std::numeric_limits<double>::infinity());
+      if (t.is_bool()) return loops::truth(!lowest);
+      const uint64_t bits = lowest ? static_cast<uint64_t>(t.min_value()) : t.max_value();
+      return loops::literal(t, t.bits == 64 ? bits : bits & ((uint64_t{1} << t.bits) - 1));
+    }
+    default:
+      throw NotScheduled{std::string("a reduction by ") + loops::text_of(f)};
+  }
+}
+
+Stmt serial(const std::string& v, Expr from, Expr to, Stmt body, int64_t step = 1) {
+  return loops::loop(LoopKind::Serial, v, std::move(from), std::move(to), std::move(body), step);
+}
+Stmt unrolled(const std::string& v, int64_t from, int64_t to, Stmt body) {
+  return loops::loop(LoopKind::Unrolled, v, Expr(from), Expr(to), std::move(body));
+}
+
+}  // namespace
+
+bool SpellOut::mentions(const Expr& e, const std::string& variable) {
+  std::set<const loops::ExprNode*> seen;
+  std::function<bool(const Expr&)> walk = [&](const Expr& x) -> bool {
+    if (!x.defined() || !seen.insert(x.get()).second) return false;
+    if (const auto* v = x.as<loops::Variable>()) return v->name == variable;
+    const auto any = [&](const std::vector<Expr>& all) {
+      for (const Expr& y : all)
+        if (walk(y)) return true;
+      return false;
+    };
+    if (const auto* l = x.as<loops::Load>()) return any(l->index);
+    if (const auto* a = x.as<loops::Apply>()) return any(a->arguments);
+    if (const auto* c = x.as<loops::Convert>()) return walk(c->from);
+    if (const auto* b = x.as<loops::Bits>()) return walk(b->from);
+    if (const auto* r = x.as<Reduce>()) return any(r->operands) || walk(r->guard);
+    return false;
+  };
+  return !variable.empty() && walk(e);
+}
+
+Expr SpellOut::all(const Expr& e) { return walk(e, ""); }
+Expr SpellOut::without(const Expr& e, const std::string& variable) { return walk(e, variable); }
+
+Stmt SpellOut::allocated(Stmt s) const {
+  for (auto b = allocations_.rbegin(); b != allocations_.rend(); ++b) s = loops::allocate(*b, s);
+  return s;
+}
+
+// From the outside in: what is inside a reduction belongs into its loops.
+Expr SpellOut::walk(const Expr& e, const std::string& skip) {
+  std::map<const loops::ExprNode*, Expr> done;
+  std::function<Expr(const Expr&)> go = [&](const Expr& x) -> Expr {
+    if (const auto at = done.find(x.get()); at != done.end()) return at->second;
+    Expr r = x;
+    const auto each = [&](const std::vector<Expr>& from) {
+      std::vector<Expr> to;
+      for (const Expr& y : from) to.push_back(go(y));
+      return to;
+    };
+    if (const auto* reduction = x.as<Reduce>()) {
+      if (!mentions(x, skip)) r = spell(*reduction, x.type());
+    } else if (const auto* l = x.as<loops::Load>()) {
+      r = loops::load(l->buffer, each(l->index));
+    } else if (const auto* a = x.as<loops::Apply>()) {
+      r = loops::apply(a->function, each(a->arguments));
+    } else if (const auto* c = x.as<loops::Convert>()) {
+      r = convert(go(c->from), x.type());
+    } else if (const auto* b = x.as<loops::Bits>()) {
+      r = bits(go(b->from), x.type());
+    }
+    done[x.get()] = r;
+    return r;
+  };
+  return go(e);
+}
+
+BufferPtr SpellOut::buffer(const std::string& stem, ElementType type, int64_t count, Scope scope) {
+  const BufferPtr b = loops::make_buffer(fresh_(stem), type, {Dim(count)}, scope);
+  (scope == Scope::Scratch ? scratch_ : allocations_).push_back(b);
+  return b;
+}
+
+bool SpellOut::lies_over_lanes(const Expr& e, const std::string& variable) const {
+  if (e.as<Reduce>()) return !mentions(e, variable);
+  if (const auto* l = e.as<loops::Load>()) {
+    if (!mentions(e, variable)) return true;
+    if (l->index.size() != 1) return false;
+    const auto a = affine_of(l->index[0], ranges_);
+    return a && a->coefficient(variable) == Dim(1);
+  }
+  const auto every = [&](const std::vector<Expr>& all) {
+    for (const Expr& x : all)
+      if (!lies_over_lanes(x, variable)) return false;
+    return true;
+  };
+  if (const auto* a = e.as<loops::Apply>()) return every(a->arguments);
+  if (const auto* c = e.as<loops::Convert>()) return lies_over_lanes(c->from, variable);
+  if (const auto* b = e.as<loops::Bits>()) return lies_over_lanes(b->from, variable);
+  return true;
+}
+
+Expr SpellOut::spell(const Reduce& r, ElementType type) {
+  if (guard_.defined()) {
+    Reduce guarded = r;
+    guarded.guard = r.guard.defined() ? both(guard_, r.guard) : guard_;
+    SpellOut inside(ranges_, target_, fresh_, scratch_, lanes_);
+    const Expr e = inside.spell(guarded, type);
+    statements.insert(statements.end(), inside.statements.begin(), inside.statements.end());
+    allocations_.insert(allocations_.end(), inside.allocations_.begin(), inside.allocations_.end());
+    return e;
+  }
+  switch (r.order) {
+    case Order::Chain:
+      return chain(r, type);
+    case Order::Partials:
+      if (lanes_.empty() && r.axes.size() == 1 && !r.guard.defined() &&
+          lies_over_lanes(r.operands[0], r.axes[0].variable) &&
+          !(r.axes[0].extent.is_literal() && r.axes[0].extent.literal() < 8))
+        return across(r, type);
+      return partials(r, type);
+    case Order::Blocks:
+      return blocks(r, type);
+  }
+  throw NotScheduled{"a reduction in no known order"};
+}
+
+Stmt SpellOut::accumulate(const Reduce& r, const BufferPtr& to, const Expr& at) {
+  const bool per_lane = r.guard.defined() && mentions(r.guard, lanes_);
+  SpellOut inner(ranges_, target_, fresh_, scratch_, lanes_, per_lane ? r.guard : Expr());
+  const Expr old = loops::load(to, {at});
+  std::vector<Expr> arguments;
+  for (const Expr& x : r.operands) arguments.push_back(inner.all(x));
+  arguments.insert(r.function == Function::Fma ? arguments.end() : arguments.begin(), old);
+  Expr next = apply(r.function, arguments);
+  if (per_lane) next = select(r.guard, next, old);
+  std::vector<Stmt> body = inner.statements;
+  body.push_back(loops::store(to, {at}, next));
+  const Stmt s = inner.allocated(loops::block(body));
+  return r.guard.defined() && !per_lane ? loops::guard(r.guard, s) : s;
+}
+
+// A contraction without a tile of its own: one chain per block, one element at a time.
+Expr SpellOut::blocks(const Reduce& r, ElementType type) {
+  std::vector<Axis> axes;
+  for (const Axis& a : r.axes)
+    if (a.extent != Dim(1)) axes.push_back(a);
+  Dim inner_terms = 1;
+  for (size_t i = 1; i < axes.size(); ++i) inner_terms = inner_terms * axes[i].extent;
+  if (!inner_terms.is_literal()) throw NotScheduled{"a window whose size is known only at run time"};
+  if (!axes.empty() && !axes[0].extent.is_literal() && inner_terms.literal() > kBlockTerms)
+    throw NotScheduled{"blocks of an outermost axis that may have one step"};
+  const BufferPtr part = buffer("part", type, 1, Scope::Registers),
+                  sum = buffer("sum", type, 1, Scope::Registers);
+  const Expr zero = loops::number(type, 0), first = Expr(int64_t{0});
+  Stmt s = accumulate(r, part, first);
+  for (const Axis& x : r.axes)
+    if (x.extent == Dim(1)) s = substitute(s, x.variable, first);
+  for (size_t i = axes.size(); i-- > 1;) s = serial(axes[i].variable, first, loops::size(axes[i].extent), s);
+  const Stmt clear = loops::store(part, {first}, zero);
+  const Stmt add = loops::store(sum, {first}, loops::load(sum, {first}) + loops::load(part, {first}));
+  statements.push_back(loops::store(sum, {first}, zero));
+  if (axes.empty()) {
+    statements.push_back(loops::block({clear, s, add}));
+  } else {
+    const int64_t steps = block_steps(inner_terms.literal());
+    const std::string kb = fresh_("kb");
+    const Expr from = loops::variable(kb), end = loops::size(axes[0].extent);
+    const Expr to = apply(Function::Min, {from + Expr(steps), end});
+    statements.push_back(
+        serial(kb, first, end, loops::block({clear, serial(axes[0].variable, from, to, s), add}), steps));
+  }
+  return loops::load(sum, {first});
+}
+
+// acc = f(acc, term), one after the other.
+Expr SpellOut::chain(const Reduce& r, ElementType type) {
+  const BufferPtr acc = buffer("acc", type, 1, Scope::Registers);
+  const Expr first = Expr(int64_t{0});
+  Stmt s = accumulate(r, acc, first);
+  const bool simple = s->as<loops::Store>() || s->as<loops::If>();
+  int64_t terms = 1;
+  for (auto a = r.axes.rbegin(); a != r.axes.rend(); ++a) {
+    const auto n = a->extent.as_literal();
+    const bool unroll = n && *n * terms <= 16 && simple;
+    if (n) terms *= *n;
+    s = loops::loop(unroll ? LoopKind::Unrolled : LoopKind::Serial, a->variable, first,
+                    loops::size(a->extent), s);
+    if (!unroll) terms = 1 << 20;
+  }
+  statements.push_back(loops::store(acc, {first}, identity_of(r.function, type)));
+  statements.push_back(s);
+  return loops::load(acc, {first});
+}
+
+// One accumulator per partial result.
+Expr SpellOut::partials(const Reduce& r, ElementType type) {
+  Dim n = 1;
+  for (const Axis& a : r.axes) n = n * a.extent;
+  const Expr id = identity_of(r.function, type);
+  const auto f = [&](const Expr& a, const Expr& b) { return apply(r.function, {a, b}); };
+  // The statement t[p] = f(t[p], term i).
+  const auto term = [&](const BufferPtr& t, const Expr& p, const Expr& i) -> Stmt {
+    Stmt s = accumulate(r, t, p);
+    Expr rest = i;
+    for (size_t k = r.axes.size(); k-- > 0;) {
+      const Axis& a = r.axes[k];
+      const Expr index = k == 0 ? rest : floor_mod(rest, loops::size(a.extent));
+      s = substitute(s, a.variable, index);
+      if (k) rest = floor_div(rest, loops::size(a.extent));
+    }
+    return s;
+  };
+  const auto each = [&](int64_t count, const std::function<Stmt(const Expr&)>& body) {
+    const std::string p = fresh_("p");
+    return unrolled(p, 0, count, body(loops::variable(p)));
+  };
+  const auto clear = [&](const BufferPtr& b, int64_t count) {
+    return each(count, [&](const Expr& p) { return loops::store(b, {p}, id); });
+  };
+  const auto fold = [&](const BufferPtr& b, int64_t count) {
+    for (int64_t half = kPartials / 2; half > 0; half /= 2)
+      for (int64_t p = 0; p < half && p + half < count; ++p)
+        statements.push_back(
+            loops::store(b, {Expr(p)}, f(loops::load(b, {Expr(p)}), loops::load(b, {Expr(p + half)}))));
+    return loops::load(b, {Expr(int64_t{0})});
+  };
+  const auto literal = n.as_literal();
+  const int64_t count = literal ? std::min(*literal, kPartials) : kPartials;
+  if (literal && *literal == 0) return id;
+  const BufferPtr t = buffer("t", type, count, Scope::Registers);
+  const auto piece = [&](const Expr& from, int64_t terms) {  // a literal number of them
+    std::vector<Stmt> s{clear(t, count)};
+    const int64_t whole = terms / kPartials * kPartials;
+    if (whole) {
+      const std::string i = fresh_("i");
+      s.push_back(serial(i, from, from + Expr(whole),
+                         each(kPartials, [&](const Expr& p) { return term(t, p, loops::variable(i) + p); }),
+                         kPartials));
+    }
+    if (terms > whole)
+      s.push_back(each(terms - whole, [&](const Expr& p) { return term(t, p, from + Expr(whole) + p); }));
+    return loops::block(s);
+  };
+  if (literal && *literal <= kPieceTerms) {
+    statements.push_back(piece(Expr(int64_t{0}), *literal));
+    return fold(t, count);
+  }
+  const BufferPtr s = buffer("s", type, count, Scope::Registers);
+  const auto collect = [&] {
+    return each(count, [&](const Expr& p) {
+      return loops::store(s, {p}, f(loops::load(s, {p}), loops::load(t, {p})));
+    });
+  };
+  statements.push_back(clear(s, count));
+  const std::string from = fresh_("piece");
+  const Expr start = loops::variable(from);
+  if (literal) {
+    const int64_t whole = *literal / kPieceTerms * kPieceTerms;
+    statements.push_back(serial(from, Expr(int64_t{0}), Expr(whole),
+                                loops::block({piece(start, kPieceTerms), collect()}), kPieceTerms));
+    if (*literal > whole) {
+      statements.push_back(piece(Expr(whole), *literal - whole));
+      const int64_t last = std::min(*literal - whole, kPartials);
+      statements.push_back(each(last, [&](const Expr& p) {
+        return loops::store(s, {p}, f(loops::load(s, {p}), loops::load(t, {p})));
+      }));
+    }
+    return fold(s, count);
+  }
+  const Expr end = apply(Function::Min, {start + Expr(kPieceTerms), loops::size(n)});
+  const Expr whole = start + floor_div(end - start, Expr(kPartials)) * Expr(kPartials);
+  const std::string i = fresh_("i"), w = fresh_("whole"), e = fresh_("end");
+  const Expr we = loops::variable(w), ee = loops::variable(e);
+  const Stmt body = loops::block(
+      {clear(t, count),
+       serial(i, start, we,
+              each(kPartials, [&](const Expr& p) { return term(t, p, loops::variable(i) + p); }), kPartials),
+       each(kPartials, [&](const Expr& p) { return loops::guard(less(we + p, ee), term(t, p, we + p)); }),
+       collect()});
+  statements.push_back(serial(from, Expr(int64_t{0}), loops::size(n),
+                              loops::let(e, end, loops::let(w, whole, body)), kPieceTerms));
+  return fold(s, count);
+}
+
+// The 16 partial results side by side in lanes.
+Expr SpellOut::across(const Reduce& r, ElementType type) {
+  const Expr& operand = r.operands[0];
+  const Axis& axis = r.axes[0];
+  const Dim n = axis.extent;
+  const Expr id = identity_of(r.function, type);
+  const int64_t w = std::min<int64_t>(target_.lanes, kPartials);
+  const auto f = [&](const Expr& a, const Expr& b) { return apply(r.function, {a, b}); };
+  // body(l, p) for lanes l = from … from + count, p = l - from.
+  const auto lanes = [&](const Expr& from, int64_t count, const Expr& end,
+                         const std::function<Stmt(const Expr&, const Expr&)>& body) {
+    std::vector<Stmt> s;
+    for (int64_t u = 0; u < count; u += w) {
+      const std::string l = fresh_("l");
+      const Expr first = from + Expr(u);
+      Expr last = from + Expr(std::min(u + w, count));
+      if (end.defined()) last = apply(Function::Min, {last, end});
+      s.push_back(
+          loops::loop(LoopKind::Lanes, l, first, last, body(loops::variable(l), loops::variable(l) - from)));
+    }
+    return loops::block(s);
+  };
+  const BufferPtr t = buffer("t", type, kPartials, Scope::Registers);
+  SpellOut before(ranges_, target_, fresh_, scratch_);  // reductions inside that the lanes share
+  const Expr shared = before.without(operand, axis.variable);
+  const auto term = [&](const Expr& l, const Expr& p) {
+    return loops::store(t, {p}, f(loops::load(t, {p}), substitute(shared, axis.variable, l)));
+  };
+  statements.insert(statements.end(), before.statements.begin(), before.statements.end());
+  allocations_.insert(allocations_.end(), before.allocations_.begin(), before.allocations_.end());
+  const auto clear = [&](const BufferPtr& b) {
+    return lanes(Expr(int64_t{0}), kPartials, {},
+                 [&](const Expr&, const Expr& p) { return loops::store(b, {p}, id); });
+  };
+  const auto piece = [&](const Expr& from, const Expr& end, std::optional<int64_t> terms) {
+    std::vector<Stmt> s{clear(t)};
+    const std::string i = fresh_("i");
+    if (terms) {
+      const int64_t whole = *terms / kPartials * kPartials;
+      if (whole)
+        s.push_back(
+            serial(i, from, from + Expr(whole), lanes(loops::variable(i), kPartials, {}, term), kPartials));
+      if (*terms > whole) s.push_back(lanes(from + Expr(whole), *terms - whole, {}, term));
+    } else {
+      const std::string v = fresh_("whole");
+      const Expr whole = loops::variable(v);
+      s.push_back(loops::let(
+          v, from + floor_div(end - from, Expr(kPartials)) * Expr(kPartials),
+          loops::block({serial(i, from, whole, lanes(loops::variable(i), kPartials, {}, term), kPartials),
+                        lanes(whole, kPartials, end, term)})));
+    }
+    return loops::block(s);
+  };
+  const BufferPtr memory = buffer("m", type, kPartials, Scope::Scratch);
+  const auto fold = [&](const BufferPtr& b) {
+    statements.push_back(lanes(Expr(int64_t{0}), kPartials, {}, [&](const Expr&, const Expr& p) {
+      return loops::store(memory, {p}, loops::load(b, {p}));
+    }));
+    for (int64_t half = kPartials / 2; half > 0; half /= 2)
+      statements.push_back(lanes(Expr(int64_t{0}), half, {}, [&](const Expr&, const Expr& p) {
+        return loops::store(memory, {p}, f(loops::load(memory, {p}), loops::load(memory, {p + Expr(half)})));
+      }));
+    return loops::load(memory, {Expr(int64_t{0})});
+  };
+  const auto keep = [&](Expr e) {  // the memory is used again by the next reduction
+    const BufferPtr b = buffer("r", type, 1, Scope::Registers);
+    statements.push_back(loops::store(b, {Expr(int64_t{0})}, std::move(e)));
+    return loops::load(b, {Expr(int64_t{0})});
+  };
+  const auto literal = n.as_literal();
+  if (literal && *literal <= kPieceTerms) {
+    statements.push_back(piece(Expr(int64_t{0}), {}, *literal));
+    return keep(fold(t));
+  }
+  const BufferPtr s = buffer("s", type, kPartials, Scope::Registers);
+  const auto collect = [&] {
+    return lanes(Expr(int64_t{0}), kPartials, {}, [&](const Expr&, const Expr& p) {
+      return loops::store(s, {p}, f(loops::load(s, {p}), loops::load(t, {p})));
+    });
+  };
+  statements.push_back(clear(s));
+  const std::string from = fresh_("piece");
+  const Expr start = loops::variable(from);
+  if (literal) {
+    const int64_t whole = *literal / kPieceTerms * kPieceTerms;
+    statements.push_back(serial(from, Expr(int64_t{0}), Expr(whole),
+                                loops::block({piece(start, {}, kPieceTerms), collect()}), kPieceTerms));
+    if (*literal > whole) {
+      statements.push_back(piece(Expr(whole), {}, *literal - whole));
+      statements.push_back(collect());
+    }
+  } else {
+    const std::string e = fresh_("end");
+    const Expr end = loops::variable(e);
+    statements.push_back(
+        serial(from, Expr(int64_t{0}), loops::size(n),
+               loops::let(e, apply(Function::Min, {start + Expr(kPieceTerms), loops::size(n)}),
+                          loops::block({piece(start, end, std::nullopt), collect()})),
+               kPieceTerms));
+  }
+  return keep(fold(s));
+}
+
+}  // namespace tauto
