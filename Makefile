@@ -7,7 +7,7 @@ NINJA = ninja -C $(BUILD) $(if $(JOBS),-j$(JOBS))
 CMAKE_FLAGS = -G Ninja -DPython_EXECUTABLE=$(abspath $(PYTHON)) -DTAUTO_PYTHON=ON
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check build setup models conformance bench fuzz long bench-interpreter golden expect format lint clean
+.PHONY: help demo test check build setup models law conformance bench fuzz long bench-interpreter golden expect format lint clean
 
 help:  ## print this list
 	@sed -n 's/^\([a-z-]*\):.*##/\1/p' $(MAKEFILE_LIST) | awk '{n=$$1; $$1=""; printf "  make %-18s%s\n", n, $$0}'
@@ -31,6 +31,10 @@ setup:  ## Debian packages and .venv, where they are missing
 models: build  ## every public network against ONNX Runtime, node by node
 	@scripts/setup.sh models
 	$(PYTHON) scripts/models.py $(ARGS)
+
+law: build  ## machine code == interpreter, bit for bit, on every instruction set
+	@scripts/setup.sh models
+	$(PYTHON) scripts/law.py $(ARGS)
 
 conformance: build  ## the 1,914 test cases of the onnx package
 	$(PYTHON) scripts/conformance.py $(ARGS)

@@ -64,7 +64,7 @@ class Interrupts {
   std::chrono::steady_clock::time_point next_ = std::chrono::steady_clock::now();
 };
 
-nb::list evaluate(const LoadedModel& model, RunInputs inputs, Rep rep) {
+nb::list evaluate(const LoadedModel& model, RunInputs inputs, Rep rep, bool interpret, int threads) {
   // Held until the results are wrapped: an input that is passed through is copied, not shared.
   const std::vector<Value> held = inputs.values;
   std::vector<Value> results;
@@ -75,7 +75,14 @@ nb::list evaluate(const LoadedModel& model, RunInputs inputs, Rep rep) {
     InterpretOptions options;
     options.rep = rep;
     options.cancelled = &cancelled;
-    results = model.run(std::move(inputs), options);
+    if (interpret || rep != Rep::Exact) {
+      results = model.run(std::move(inputs), options);
+    } else {
+      ExecuteOptions execute;
+      execute.threads = threads;
+      execute.cancelled = &cancelled;
+      results = model.execute(std::move(inputs), execute);
+    }
   } catch (const Cancelled&) {
     throw nb::python_error();
   }
@@ -115,9 +122,30 @@ RunInputs inputs_of(const LoadedModel& m, nb::handle given) {
 }
 
 nb::object call(const LoadedModel& m, const nb::args& arguments) {
-  nb::list results = evaluate(m, in_order(m, arguments), Rep::Exact);
+  nb::list results = evaluate(m, in_order(m, arguments), Rep::Exact, false, 1);
   if (results.size() == 1) return results[0];
   return results;
+}
+
+nb::list groups_of(const LoadedModel& m, const RunInputs& inputs) {
+  nb::list list;
+  const std::shared_ptr<const Executable> e = m.executable(inputs);
+  for (const auto& [name, f] : e->functions())
+    for (const CompiledGroup& g : f.groups) {
+      nb::list nodes, sources;
+      for (Id id : g.group.nodes) nodes.append(f.function->node(id).op->name);
+      for (const std::string& s : g.group.kernel.sources) sources.append(s);
+      nb::dict d;
+      d["function"] = name;
+      d["kind"] = g.group.kind == Group::Kind::Kernel ? "kernel"
+                  : g.group.kind == Group::Kind::View ? "view"
+                                                      : "reference";
+      d["nodes"] = nodes;
+      d["sources"] = sources;
+      d["reason"] = g.group.reason;
+      list.append(d);
+    }
+  return list;
 }
 
 std::string repr(const LoadedModel& m) {
@@ -148,6 +176,14 @@ NB_MODULE(_tauto, m) {
   nb::exception<Error>(m, "Error", PyExc_ValueError);
   nb::exception<InternalError>(m, "InternalError", PyExc_RuntimeError);
   m.attr("semantics_version") = kSemanticsVersion;
+  m.def(
+      "isas",
+      [] {
+        std::vector<std::string> list{isa_name(Isa::Avx2)};
+        if (this_cpu().features.avx512) list.emplace_back(isa_name(Isa::Avx512));
+        return list;
+      },
+      "The instruction sets that machine code can be made for here; TAUTO_ISA chooses one.");
 
   nb::class_<Slot>(m, "Slot", "One input or output of a model.")
       .def_ro("name", &Slot::name)
@@ -176,23 +212,31 @@ NB_MODULE(_tauto, m) {
            "Runs the model on arrays in the order of `inputs`. Returns the one output, or a list.")
       .def(
           "run",
-          [](const LoadedModel& m, nb::handle inputs) {
-            return evaluate(m, inputs_of(m, inputs), Rep::Exact);
+          [](const LoadedModel& m, nb::handle inputs, bool interpret, int threads) {
+            return evaluate(m, inputs_of(m, inputs), Rep::Exact, interpret, threads);
           },
-          "inputs"_a,
+          "inputs"_a, nb::kw_only(), "interpret"_a = false, "threads"_a = 1,
           "Runs the model on {name: array}, or a list of arrays in the order of `inputs`. Returns the "
           "outputs in the order of `outputs`. Arrays are not "
-          "converted: another dtype or shape than declared is an Error.")
+          "converted: another dtype or shape than declared is an Error. Machine code and the interpreter "
+          "(`interpret=True`) return the same bits, on any number of threads.")
+      .def(
+          "groups",
+          [](const LoadedModel& m, nb::handle inputs) { return groups_of(m, inputs_of(m, inputs)); },
+          "inputs"_a,
+          "What the compiled model for these inputs is made of: for each group of nodes its kind (kernel, "
+          "view "
+          "or reference), its operators, the source nodes' names, and why it is no kernel.")
       .def(
           "ideal",
           [](const LoadedModel& m, nb::handle inputs) {
-            return evaluate(m, inputs_of(m, inputs), Rep::Ideal);
+            return evaluate(m, inputs_of(m, inputs), Rep::Ideal, true, 1);
           },
           "inputs"_a, "As `run`, computed in float64 without rounding to the model's types in between.")
       .def(
           "interval",
           [](const LoadedModel& m, nb::handle inputs) {
-            return evaluate(m, inputs_of(m, inputs), Rep::Interval);
+            return evaluate(m, inputs_of(m, inputs), Rep::Interval, true, 1);
           },
           "inputs"_a,
           "As `run`: for each output a pair (lo, hi) of arrays, float64 or for integers and bools int64, "

@@ -34,8 +34,16 @@ struct RunOptions {
   std::string out;
   std::string rep = "exact";
   bool as_pb = false, print = false;
+  bool interpret = false;
+  int threads = 1;
 };
 int run(const RunOptions& options);
+
+struct CompileOptions {
+  std::string model;
+  std::string emit = "kernels";  // kernels, loops, schedule, vector, asm
+};
+int compile(const CompileOptions& options);
 
 // Writes to stdout; Error if that fails (a full disk).
 void put(const std::string& text);

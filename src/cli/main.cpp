@@ -96,12 +96,23 @@ int dispatch(int argc, char** argv) {
                    "exact (the default), ideal (float64, unrounded) or interval (bounds)")
       ->check(CLI::IsMember({"exact", "ideal", "interval"}));
   run_command->add_flag("--print", run_options.print, "print the elements of the outputs");
+  run_command->add_flag("--interpret", run_options.interpret, "run the interpreter instead of machine code");
+  run_command->add_option("--threads", run_options.threads, "threads of machine code (1)")
+      ->check(CLI::Range(1, 1024));
   run_command->footer(kRunExamples);
+
+  CompileOptions compile_options;
+  CLI::App* compile_command = app.add_subcommand("compile", "Compile a model and print what it becomes");
+  compile_command->add_option("model", compile_options.model, "an ONNX file or a graph text")->required();
+  compile_command
+      ->add_option("--emit", compile_options.emit, "kernels (the default), loops, schedule, vector or asm")
+      ->check(CLI::IsMember({"kernels", "loops", "schedule", "vector", "asm"}));
 
   const auto is_command = [&](const CLI::App* c) { return c->get_name() == argv[1]; };
   const auto commands = app.get_subcommands([](const CLI::App*) { return true; });
   if (argc > 1 && argv[1][0] != '-' && std::none_of(commands.begin(), commands.end(), is_command)) {
-    std::fputs(cat("tauto: required check, show or run, got \"", argv[1], "\" (see tauto --help)\n").c_str(),
+    std::fputs(cat("tauto: required check, compile, show or run, got \"", argv[1], "\" (see tauto --help)\n")
+                   .c_str(),
                stderr);
     return kExitUsage;
   }
@@ -125,6 +136,7 @@ int dispatch(int argc, char** argv) {
   if (random->count() > 0) run_options.seed = seed;
   if (check_command->parsed()) return check(check_options);
   if (show_command->parsed()) return show(show_options);
+  if (compile_command->parsed()) return compile(compile_options);
   return run(run_options);
 }
 

@@ -89,6 +89,16 @@ std::vector<Value> evaluate(const LoadedModel& m, RunInputs inputs, const RunOpt
   const std::shared_ptr<const Module> module = m.module(inputs);
   const Function* main = &module->main();
   progress.set_total(static_cast<int64_t>(main->nodes.size() - main->parameter_count()));
+  if (!o.interpret && o.rep == "exact") {
+    const std::function<void(int64_t)> step = [&](int64_t nodes) {
+      while (nodes-- > 0) progress.step();
+    };
+    ExecuteOptions options;
+    options.threads = o.threads;
+    options.cancelled = &interruptible.cancelled;
+    options.progress = &step;
+    return m.execute(std::move(inputs), options);
+  }
   InterpretOptions options;
   options.rep = rep_named(o.rep);
   options.cancelled = &interruptible.cancelled;

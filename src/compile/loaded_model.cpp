@@ -59,6 +59,8 @@ struct LoadedModel::Source {
   std::set<std::string> needed;
   std::string reason;  // why they are needed, with file and node
   std::list<std::pair<std::string, std::shared_ptr<const Module>>> kept;  // latest first
+  // By the graph they were made from; latest first.
+  std::list<std::pair<std::shared_ptr<const Module>, std::shared_ptr<const Executable>>> compiled;
 
   void take_types(const Module& m) {
     const Function& f = m.main();
@@ -200,6 +202,24 @@ std::shared_ptr<const Module> LoadedModel::module() const {
   if (source_->all) return source_->all;
   const std::lock_guard lock(source_->mutex);
   fail(source_->reason);
+}
+
+std::shared_ptr<const Executable> LoadedModel::executable(const RunInputs& inputs) const {
+  const std::shared_ptr<const Module> m = module(inputs);
+  const std::lock_guard lock(source_->mutex);
+  auto& compiled = source_->compiled;
+  for (auto i = compiled.begin(); i != compiled.end(); ++i)
+    if (i->first == m) {
+      compiled.splice(compiled.begin(), compiled, i);
+      return compiled.front().second;
+    }
+  compiled.emplace_front(m, compile(m, {}));
+  if (compiled.size() > kKeptModules) compiled.pop_back();
+  return compiled.front().second;
+}
+
+std::vector<Value> LoadedModel::execute(RunInputs inputs, const ExecuteOptions& options) const {
+  return executable(inputs)->run(std::move(inputs.values), options);
 }
 
 std::vector<Value> LoadedModel::run(RunInputs inputs, const InterpretOptions& options) const {

@@ -18,7 +18,7 @@
 #include <utility>
 #include <vector>
 
-#include "interpret/interpret.h"
+#include "compile/executable.h"
 #include "support/file.h"
 
 namespace tauto {
@@ -50,10 +50,15 @@ class LoadedModel {
   RunInputs order(NamedValues named) const;
   RunInputs order(std::vector<Value> in_order) const;
 
+  // By the interpreter.
   std::vector<Value> run(RunInputs inputs, const InterpretOptions& options = {}) const;
+  // By machine code: the same bits.
+  std::vector<Value> execute(RunInputs inputs, const ExecuteOptions& options = {}) const;
 
   // The graph that a run with these inputs evaluates.
   std::shared_ptr<const Module> module(const RunInputs& inputs) const;
+  // What `execute` runs for these inputs; compiled at the first call.
+  std::shared_ptr<const Executable> executable(const RunInputs& inputs) const;
   // The graph for all inputs. Error: there is none, see above.
   std::shared_ptr<const Module> module() const;
 

@@ -1,0 +1,69 @@
+// A compiled model: kernels in machine code, views, and references for what has no code, in order.
+//
+//   auto e = compile(module, {});
+//   std::vector<Value> out = e->run(inputs, {});      the same bits as interpret(*module, inputs)
+//
+// An Executable is immutable; any number of threads may run it at once.
+#pragma once
+
+#include <memory>
+
+#include "codegen/generate.h"
+#include "compile/kernels.h"
+#include "interpret/interpret.h"
+#include "runtime/code_memory.h"
+#include "runtime/thread_pool.h"
+#include "schedule/schedule.h"
+#include "support/cpu.h"
+
+namespace tauto {
+
+struct CompileOptions {
+  Isa isa = native_isa();
+  bool fuse = true;
+};
+
+struct ExecuteOptions {
+  int threads = 1;
+  const std::function<bool()>* cancelled = nullptr;        // asked between kernels; then throws Cancelled
+  const std::function<void(int64_t)>* progress = nullptr;  // told how many of main's nodes are done
+};
+
+// One group with everything that was made of it, kept for `--emit`.
+struct CompiledGroup {
+  Group group;
+  Plan plan;
+  loops::Kernel scheduled;
+  Generated generated;
+  std::vector<uint8_t> bytes;
+  size_t kernel = 0;  // its number in the code memory
+};
+
+struct CompiledFunction {
+  const Function* function = nullptr;
+  std::vector<CompiledGroup> groups;
+  std::vector<std::vector<Id>> dead_after;  // values freed after each group
+};
+
+class Executable {
+ public:
+  std::vector<Value> run(std::vector<Value> inputs, const ExecuteOptions& options) const;
+
+  const Module& module() const { return *module_; }
+  const std::map<std::string, CompiledFunction>& functions() const { return functions_; }
+  const CodeMemory& code() const { return code_; }
+  Isa isa() const { return isa_; }
+
+ private:
+  friend std::shared_ptr<const Executable> compile(std::shared_ptr<const Module> m,
+                                                   const CompileOptions& options);
+  friend class ExecutableRun;
+  std::shared_ptr<const Module> module_;
+  std::map<std::string, CompiledFunction> functions_;
+  CodeMemory code_;
+  Isa isa_ = Isa::Avx2;
+};
+
+std::shared_ptr<const Executable> compile(std::shared_ptr<const Module> m, const CompileOptions& options);
+
+}  // namespace tauto

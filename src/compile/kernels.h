@@ -1,0 +1,53 @@
+// From a function of the graph to kernels: which nodes are computed together, and the tensor expression of
+// each group.
+//
+// A node is described by its own tensor expression, not by its name: it *contracts*, *reduces*, *maps*
+// (computes per element) or *moves* (only reads elsewhere). A node used once may be computed inside its user:
+// maps and moves into maps and reductions, a contraction or reduction into the maps that follow it element by
+// element. What is left are groups, each with one result: a kernel, a view of another value, or a node that
+// runs its reference.
+#pragma once
+
+#include "graph/graph.h"
+#include "loops/loops.h"
+
+namespace tauto {
+
+struct KernelArgument {
+  enum class Kind : uint8_t { Value, Constant, Result } kind = Kind::Value;
+  Id value = -1;    // Value: a node of the function
+  Tensor constant;  // Constant
+};
+
+// The elements first, first + every, … of value's tensor are to be in [least, end) before the kernel runs;
+// else the group's references run instead, and say what is wrong.
+struct RangeCheck {
+  Id value = -1;
+  size_t first = 0, every = 1;
+  Dim least, end;
+};
+
+struct Group {
+  enum class Kind : uint8_t { Kernel, View, Reference } kind = Kind::Reference;
+  Id result = -1;
+  std::vector<Id> nodes;  // in order, the result last
+  std::string reason;     // why no kernel, or why the group is no larger
+  // Kernel:
+  loops::Kernel kernel;  // as a tensor expression
+  std::vector<KernelArgument> arguments;
+  std::vector<RangeCheck> checks;
+  std::vector<Dim> extents;  // of all axes: where one is 0 the references run
+  // View: the elements of this value in the same order, under the result's shape
+  Id source = -1;
+};
+
+struct GroupOptions {
+  bool fuse = true;
+  // Says whether a kernel can be built; its reason if not. Groups that cannot are taken apart.
+  std::function<std::string(const Group&)> accepts;
+};
+
+// In an order of evaluation; parameters and constants have no group.
+std::vector<Group> group_nodes(const Module& m, const Function& f, const GroupOptions& options);
+
+}  // namespace tauto
