@@ -106,6 +106,7 @@ void enclose(EvalContext& c, const BoundAccess& access) {
     const double radius = (reach[i] - core[i]) + (gamma + own) * reach[i] * 1.0001 + tiny;
     o[i] = num::rounded<T>(num::down(centre[i] - radius), num::up(centre[i] + radius));
   }
+  finish_interval(out, 0, out.count());  // f16 and bf16 round once more
   c.out = std::move(out);
 }
 
@@ -129,10 +130,7 @@ void integer_intervals(EvalContext& c, const BoundAccess& access) {
   const ElementType e = c.type.element;
   if (!(e == u64 || e == i64 ? points<int64_t>(c, access) : points<int32_t>(c, access)))
     in_place<IInterval>(c, access, IInterval{0, 0});
-  for (int64_t i = 0; i < c.out.tensor.count(); ++i) {
-    IInterval& x = c.out.tensor.data<IInterval>()[i];
-    x = wrapped(x, e);
-  }
+  finish_interval(c.out.tensor, 0, c.out.tensor.count());
 }
 
 void contract_eval(EvalContext& c) {

@@ -95,8 +95,10 @@ Tensor drawn(ElementType e, const Shape& shape, bool special, std::mt19937_64& r
   for (int64_t i = 0; i < t.count(); ++i) {
     if (e == f32)
       t.data<float>()[i] = random() % 8 ? static_cast<float>(unit(random)) : random() % 2 ? -0.0f : 1e-30f;
-    else
+    else if (e == f64)
       t.data<double>()[i] = unit(random);
+    else
+      t.data<Half>()[i] = Half(static_cast<float>(unit(random)));
   }
   return t;
 }
@@ -212,6 +214,35 @@ TEST(Contraction, AnyMapGivesTheDefinedBits) {
     check(text, shapes[0], shapes[1], random, seed % 3 == 0);
     if (HasFatalFailure()) return;
   }
+}
+
+// Points and wider intervals of integers, points of floats: the exact result lies inside.
+TEST(Contraction, IntervalsHoldTheExactResult) {
+  const std::string text =
+      "over {n: 1, o: 5, y: 9, x: 11 | c: 20, ky: 3, kx: 3} [n, c, y + ky - 1, x + kx - 1] [o, c, ky, kx]";
+  const Attributes attributes{{"access", access(text)}};
+  std::mt19937_64 random(1);
+  for (ElementType e : {f32, f64, f16, i8, u8, i32, u32, i64})
+    for (int64_t width : {0, 2}) {
+      if (e.is_float() && width) continue;
+      SCOPED_TRACE(cat(e, " ", width));
+      Tensor x = drawn(e, {1, 20, 9, 11}, false, random), y = drawn(e, {5, 20, 3, 3}, false, random);
+      Tensor wide = in_rep(x, Rep::Interval);
+      if (e.is_integer())
+        for (int64_t i = 0; i < wide.count(); ++i) wide.data<IInterval>()[i].hi += width;
+      const Tensor exact = evaluate(ops::contract, {x, y}, attributes),
+                   intervals =
+                       evaluate(ops::contract, {wide, in_rep(y, Rep::Interval)}, attributes, Rep::Interval);
+      int64_t outside = 0, points = 0;
+      for (int64_t i = 0; i < exact.count(); ++i) {
+        outside += !encloses(intervals, exact, i);
+        if (e.is_integer()) points += intervals.data<IInterval>()[i].lo == intervals.data<IInterval>()[i].hi;
+      }
+      EXPECT_EQ(outside, 0);
+      if (e.is_integer() && !width) {
+        EXPECT_EQ(points, exact.count());
+      }
+    }
 }
 
 }  // namespace
