@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Mutated models against the importer: structure-aware and byte mutants of every real network at hand.
+"""Mutants of real files against what reads them: ONNX models (import_fuzz), then the text of graphs (text_fuzz).
 
-    fuzz.py [--build build-asan] [--count 100000] [--seed N] [--jobs 2]
+    fuzz.py [--build build-asan] [--count 100000] [--seed N] [--jobs 2] [--only import|text]
 
-Runs import_fuzz of the build in units of 2,000 mutants, each with its own seed. A unit that crashes, hangs or fails is
+Each fuzzer of the build runs in units of 2,000 mutants, each with its own seed. A unit that crashes, hangs or fails is
 reported with its repro, and its mutant is kept in build/fuzz. A run that was ended goes on where it was: units that found
-nothing are remembered in build/fuzz/state for as long as program, models and seed stay the same. Shows progress where
-stderr is a terminal. At least half of the mutants must still be protobuf. Ends with
+nothing are remembered in build/fuzz/state for as long as program, files and seed stay the same. Shows progress where
+stderr is a terminal. At least half of the models must still be protobuf. Prints for texts, then for models
 
     fuzz: N mutants, V % valid, F findings
 """
@@ -21,10 +21,12 @@ import subprocess
 import sys
 import time
 
+import file_tests
+
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 UNIT = 2000
 TIMEOUT = 3600
-COUNTS = ("mutants", "valid protobuf", "imported", "failures")
+COUNTS = ("mutants", "valid", "accepted", "failures")
 
 
 def models():
@@ -34,6 +36,26 @@ def models():
     found += sorted(glob.glob(os.path.join(data, "*", "*.onnx")))
     # The 45 ACAS Xu networks differ in weights only.
     return [m for m in found if "acasxu" not in m or m.endswith("_1_1.onnx")]
+
+
+def texts(folder):
+    """Graphs that the file tests expect to be printed, as files."""
+    os.makedirs(folder, exist_ok=True)
+    with open(os.path.join(ROOT, "src", "graph", "graph.h"), encoding="utf-8") as file:
+        semantics = "semantics " + re.search(r"kSemanticsVersion = (\d+);", file.read())[1]
+    found = set()
+    for path in file_tests.find_files():
+        with open(os.path.join(ROOT, path), encoding="utf-8") as file:
+            cases = file_tests.parse(file.read(), path)
+        found |= {run.expected["EXPECT"] for case in cases for run in case.runs
+                  if run.expected.get("EXPECT", "").startswith(("func ", "module ")) and "EXIT" not in run.expected}
+    paths = []
+    for i, text in enumerate(sorted(t for t in found if "const @" not in t)):
+        paths.append(os.path.join(folder, f"{i}.graph"))
+        with open(paths[-1], "w", encoding="utf-8") as file:
+            text = "module test semantics %v\n\n" + text if text.startswith("func") else text
+            file.write(text.replace("semantics %v", semantics))
+    return paths
 
 
 def unit(program, seed, count, out, paths):
@@ -79,21 +101,8 @@ def bar(part):
     return "#" * int(20 * part) + "-" * (20 - int(20 * part))
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--build", default=os.path.join(ROOT, "build-asan"))
-    parser.add_argument("--count", type=int, default=100000)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--jobs", type=int, default=2)
-    args = parser.parse_args()
-    build = os.path.abspath(args.build)
-    paths = models()
-    if not paths:
-        print("fuzz: required at least one model in ../shared/data or the cache, got none (make models fetches them)")
-        return 1
-    out = os.path.join(build, "fuzz")
-    os.makedirs(out, exist_ok=True)
-    program = os.path.join(build, "import_fuzz")
+def campaign(title, program, paths, args, out):
+    """The counts of all units, for as many mutants as are asked for; prints what is found, and the progress."""
     state = State(os.path.join(out, "state"), key_of(program, paths, args.seed))
     units = [(args.seed * 1000003 + i, min(UNIT, args.count - i * UNIT)) for i in range(-(-args.count // UNIT))]
     total, started = [0] * len(COUNTS), time.monotonic()
@@ -116,17 +125,44 @@ def main():
                 if problem:
                     print(problem, flush=True)
                 if sys.stderr.isatty():
-                    print(f"\rfuzz: [{bar(i / len(units))}] {total[0]} mutants, {total[3]} findings, "
-                          f"{time.monotonic() - started:.0f} s\x1b[K", end="", file=sys.stderr, flush=True)
+                    print(f"\r{title}: [{bar(i / len(units))}] {total[0]} mutants, {total[3]} findings, "
+                          f"{time.monotonic() - started:.0f} s\x1b[K", end="\r" if i < len(units) else "\r\x1b[K",
+                          file=sys.stderr, flush=True)
         except KeyboardInterrupt:
             pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return total
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--build", default=os.path.join(ROOT, "build-asan"))
+    parser.add_argument("--count", type=int, default=100000, help="mutants of each kind")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--only", choices=["text", "import"])
+    args = parser.parse_args()
+    build = os.path.abspath(args.build)
+    out = os.path.join(build, "fuzz")
+    os.makedirs(out, exist_ok=True)
+    status = 0
+    for kind, least_valid in (("text", 0), ("import", 50)):
+        if args.only not in (None, kind):
+            continue
+        paths = models() if kind == "import" else texts(os.path.join(out, "texts"))
+        if not paths:
+            print("fuzz: required at least one model in ../shared/data or the cache, got none (make models fetches them)")
+            return 1
+        try:
+            total = campaign(f"fuzz {kind}", os.path.join(build, f"{kind}_fuzz"), paths, args, out)
+        except KeyboardInterrupt:
             print("\nfuzz: interrupted; the next run goes on from here")
             return 130
-    if sys.stderr.isatty():
-        print(file=sys.stderr)
-    valid = 100 * total[1] / total[0] if total[0] else 0.0
-    print(f"fuzz: {total[0]} mutants, {valid:.1f} % valid, {total[3]} findings")
-    return 1 if total[3] or total[0] < args.count or valid < 50 else 0
+        valid = 100 * total[1] / total[0] if total[0] else 0.0
+        print(f"fuzz{' text' if kind == 'text' else ''}: {total[0]} mutants, {valid:.1f} % valid, {total[3]} findings", flush=True)
+        if total[3] or total[0] < args.count or valid < least_valid:
+            status = 1
+    return status
 
 
 if __name__ == "__main__":

@@ -82,6 +82,8 @@ Type scan_type(Scanner& s, int depth) {
   while (!s.accept("]")) {
     if (!dims.empty()) s.expect(",");
     dims.push_back(dim_of(s, s.balanced_until(",]")));
+    if (dims.back().is_literal() && dims.back().literal() < 0)
+      s.error("a dim of 0 or more", text_of(dims.back()));
   }
   return Type::tensor(*element, std::move(dims));
 }

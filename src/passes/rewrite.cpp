@@ -48,8 +48,7 @@ void Rewrite::record(Id old, Id now, Contract contract) {
 }
 
 Module rewrite(const Module& m, const std::string& pass, const std::function<Id(Rewrite&, Id)>& step) {
-  Module r = m;
-  r.functions.clear();
+  Module r = m;  // where functions call each other in a circle, one is still the old one when it is looked up
   std::set<std::string> seen;
   std::vector<std::string> order;
   for (const auto& [name, f] : m.functions) visit(m, name, seen, order);
@@ -65,6 +64,7 @@ Module rewrite(const Module& m, const std::string& pass, const std::function<Id(
     }
     std::vector<Id> results;
     for (Id id : f.results) results.push_back(w.moved(id));
+    r.functions.erase(name);
     b.finish(std::move(results), f.result_names);
   }
   return r;

@@ -1,21 +1,14 @@
 // Mutates real models and imports what comes out: every mutant must end as a module that verifies, prints and
-// parses back to itself, or as one Error that names the file. A crash, another exception, more than kSeconds
-// or kMegabytes is a failure; the mutant is then written beside the log with a one-line repro.
+// parses back to itself, or as one Error that names the file (campaign.h says what else is a failure).
 //
 //   import_fuzz --seed S --count N [--only K] [--out DIR] model.onnx…
 //
 // Half of the mutants change the model's structure and are written back (valid protobuf by construction); the
 // other half change bytes. Big weights are cut to their first dims before mutating, so that a mutant takes a
 // millisecond.
-#include <sys/resource.h>
-#include <unistd.h>
-
-#include <chrono>
-#include <cstdio>
-#include <cstdlib>
-#include <fstream>
 #include <random>
 
+#include "fuzz/campaign.h"
 #include "graph/text.h"
 #include "interpret/interpret.h"
 #include "onnx/import.h"
@@ -23,19 +16,16 @@
 namespace tauto::onnx {
 namespace {
 
-constexpr double kSeconds = 20;        // under sanitizers, on a busy machine
-constexpr long kMegabytes = 2048;      // of growth over the whole run
 constexpr size_t kWeightBytes = 4096;  // of one initializer
 
 class Mutator {
  public:
   Mutator(const Model& source, uint64_t seed) : model_(source), random_(seed) {}
 
-  // The bytes of one mutant; `valid` says whether they are protobuf by construction.
-  std::string mutant(bool& valid) {
-    valid = random_() % 2 == 0;
+  std::string mutant() {
+    const bool structure = random_() % 2 == 0;
     const int changes = 1 + static_cast<int>(random_() % 4);
-    if (valid) {
+    if (structure) {
       for (int i = 0; i < changes; ++i) change_structure();
       return write_model(model_.proto);
     }
@@ -288,94 +278,33 @@ Model small(Model m) {
   return m;
 }
 
-long resident_megabytes() {
-  rusage u{};
-  getrusage(RUSAGE_SELF, &u);
-  return u.ru_maxrss / 1024;
-}
-
-// "" when the mutant was handled as it should be; sets `imported`.
-std::string judge(const std::string& bytes, bool& parsed, bool& imported) {
+Verdict judge(const std::string& bytes) {
+  Verdict v;
   try {
     const Model m = read_model(own(bytes), "mutant.onnx");
-    parsed = true;
+    v.valid = true;
     const Module module = import_model(m);
-    imported = true;
-    if (std::string why = verify(module); !why.empty()) return "verify: " + why;
+    v.accepted = true;
+    if (std::string why = verify(module); !why.empty()) v.problem = "verify: " + why;
     const ModuleText t = print(module);
-    if (!(parse_module(t.text, t.side) == module)) return "print, parse: another module";
+    if (!(parse_module(t.text, t.side) == module)) v.problem = "print, parse: another module";
   } catch (const NeedsValues&) {
-    imported = true;
-  } catch (const InternalError& e) {
-    return e.what();
+    v.accepted = true;
   } catch (const Error& e) {
-    if (std::string(e.what()).rfind("mutant.onnx: ", 0) != 0 && !imported)
-      return cat("error without the file's name: ", e.what());
-    if (imported) return cat("text form: ", e.what());
-  } catch (const std::exception& e) {
-    return cat("another exception: ", e.what());
+    if (v.accepted)
+      v.problem = cat("text form: ", e.what());
+    else if (std::string(e.what()).rfind("mutant.onnx: ", 0) != 0)
+      v.problem = cat("error without the file's name: ", e.what());
   }
-  return "";
+  return v;
 }
 
 int run(int argc, char** argv) {
-  uint64_t seed = 1, count = 1000, only = UINT64_MAX;
-  std::string out = ".";
-  std::vector<std::string> paths;
-  for (int i = 1; i < argc; ++i) {
-    const std::string a = argv[i];
-    const auto number = [&] { return std::strtoull(argv[++i], nullptr, 10); };
-    if (a == "--seed" && i + 1 < argc)
-      seed = number();
-    else if (a == "--count" && i + 1 < argc)
-      count = number();
-    else if (a == "--only" && i + 1 < argc)
-      only = number();
-    else if (a == "--out" && i + 1 < argc)
-      out = argv[++i];
-    else
-      paths.push_back(a);
-  }
+  const Campaign campaign(argc, argv);
   std::vector<Model> models;
-  for (const std::string& p : paths) models.push_back(small(load_model(p)));
-  if (models.empty()) {
-    std::fprintf(stderr, "import_fuzz: required at least one model\n");
-    return 2;
-  }
-  uint64_t parsed_count = 0, imported_count = 0, failures = 0, done = 0;
-  const long before = resident_megabytes();
-  for (uint64_t k = 0; k < count; ++k) {
-    if (only != UINT64_MAX && k != only) continue;
-    const size_t which = k % models.size();
-    bool is_valid = false, parsed = false, imported = false;
-    const std::string bytes = Mutator(models[which], seed * 0x9e3779b97f4a7c15u + k).mutant(is_valid);
-    const std::string file = cat(out, "/mutant-", seed, "-", k, ".onnx");
-    // Written first and removed after: a crash leaves it behind.
-    std::ofstream(file, std::ios::binary) << bytes;
-    const auto start = std::chrono::steady_clock::now();
-    std::string why = judge(bytes, parsed, imported);
-    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    if (why.empty() && seconds > kSeconds) why = cat("took ", seconds, " seconds");
-    if (why.empty() && resident_megabytes() - before > kMegabytes)
-      why = cat(resident_megabytes(), " MB resident");
-    ++done, parsed_count += parsed, imported_count += imported;
-    if (why.empty()) {
-      unlink(file.c_str());
-      continue;
-    }
-    ++failures;
-    std::printf(
-        "FAILED mutant %llu of %s: %s\n  repro: import_fuzz --seed %llu --count %llu --only %llu %s   (kept: "
-        "%s)\n",
-        static_cast<unsigned long long>(k), paths[which].c_str(), why.c_str(),
-        static_cast<unsigned long long>(seed), static_cast<unsigned long long>(count),
-        static_cast<unsigned long long>(k), "MODELS", file.c_str());
-    std::fflush(stdout);
-  }
-  std::printf("fuzz: %llu mutants, %llu valid protobuf, %llu imported, %llu failures\n",
-              static_cast<unsigned long long>(done), static_cast<unsigned long long>(parsed_count),
-              static_cast<unsigned long long>(imported_count), static_cast<unsigned long long>(failures));
-  return failures ? 1 : 0;
+  for (const std::string& p : campaign.paths) models.push_back(small(load_model(p)));
+  return campaign.run(
+      ".onnx", [&](size_t which, uint64_t seed) { return Mutator(models[which], seed).mutant(); }, judge);
 }
 
 }  // namespace
