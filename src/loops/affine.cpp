@@ -1,6 +1,8 @@
 // Affine forms are built bottom-up; an expression of sizes that grows beyond what Dim holds has none.
 #include "loops/affine.h"
 
+#include <algorithm>
+
 #include "graph/dim_form.h"
 #include "loops/arithmetic.h"
 #include "support/error.h"
@@ -268,8 +270,20 @@ std::optional<Affine> affine_of(const Expr& index, const Ranges& ranges) {
 
 Expr expr_of(const Affine& a) {
   Expr sum = 0;
-  for (const auto& [name, coefficient] : a.terms) sum = sum + variable(name) * Expr(coefficient);
-  return sum + Expr(a.constant);
+  for (const bool added : {true, false})  // what is subtracted comes after what is added
+    for (const auto& [name, coefficient] : a.terms) {
+      const auto v = coefficient.as_literal();
+      if ((!v || *v > 0) != added) continue;
+      if (!added && literal_index(sum) == 0) sum = Expr(a.constant);
+      const Expr term = variable(name) * Expr(added ? coefficient : -coefficient);
+      sum = added ? sum + term : sum - term;
+    }
+  const bool constant_first =
+      !a.terms.empty() && std::all_of(a.terms.begin(), a.terms.end(), [](const auto& t) {
+        const auto v = t.second.as_literal();
+        return v && *v < 0;
+      });
+  return constant_first ? sum : sum + Expr(a.constant);
 }
 
 std::optional<Range> range_of(const Affine& a, const Ranges& ranges) {
