@@ -33,7 +33,8 @@ class Lowering {
   virtual const Type& type(int input) const = 0;
   // Elements of an integer input as far as they are known before run time, flattened; perhaps with symbols.
   virtual std::optional<Dims> value(int input) const = 0;
-  virtual std::string fresh(const std::string& stem) = 0;  // a variable's name, unique in the kernel
+  virtual const Tensor* constant(int) const { return nullptr; }  // an input that is one
+  virtual std::string fresh(const std::string& stem) = 0;        // a variable's name, unique in the kernel
 
   // Before the kernel runs, all elements of this integer input are to be in [least, end); `component` is not
   // -1: all that have this index along the last dim. Where one is not, the node's reference runs instead,

@@ -22,6 +22,7 @@
 // `extrapolation` where p is outside [0, n - 1].
 #include <cmath>
 
+#include "ops/lowering_tools.h"
 #include "ops/movement.h"
 #include "ops/ops.h"
 #include "ops/resampling.h"
@@ -72,22 +73,25 @@ double f64_at(const Tensor& t, int64_t i) {
   return x.lo;
 }
 
-Resampling resampling_of(EvalContext& c, int64_t n, int64_t m) {
-  const Attributes& a = c.attributes;
+Resampling resampling_of(const Attributes& a) {
   Resampling r;
-  r.from = n, r.to = m;
   r.mode = a.get<std::string>("mode")[0];
   r.coordinates = a.get<std::string>("coordinates");
   r.nearest = a.get_or<std::string>("nearest", "floor");
   r.cubic_a = a.get_or<double>("cubic_a", -0.75);
   r.exclude_outside = a.flag("exclude_outside");
   r.antialias = a.flag("antialias");
+  return r;
+}
+
+Resampling resampling_of(EvalContext& c, int64_t n, int64_t m) {
+  Resampling r = resampling_of(c.attributes);
+  r.from = n, r.to = m;
   if (c.count() > 2) r.scale = f64_at(c.tensor(2), 0);
   if (c.count() > 3) r.start = f64_at(c.tensor(3), 0), r.end = f64_at(c.tensor(3), 1);
   if (r.scale && !(*r.scale > 0)) c.refuse(cat("scale: required > 0, got ", *r.scale));
   return r;
 }
-
 template <class C>
 void interpolate(EvalContext& c, const AxisView& v, const std::vector<Taps>& taps) {
   const Tensor& x = c.tensor(0);
@@ -170,6 +174,107 @@ void resize_eval(EvalContext& c) {
   c.out = std::move(out);
 }
 
+// k where every element is repeated k times whatever the extents are, else 0. Then the nearest element of
+// output o is o / k: for places o / k by floor; for (o + 1/2) / k - 1/2, which is never halfway between two
+// elements, by rounding. Quotients of sizes below 2^26 are rounded too little to reach another integer.
+int64_t repetition(const Resampling& r, const Dim& n, const Dim& m) {
+  if (r.mode != 'n') return 0;
+  const bool corner = r.coordinates == "asymmetric" && r.nearest == "floor";
+  const bool centre = r.coordinates == "half_pixel" &&
+                      (r.nearest == "round_prefer_floor" || r.nearest == "round_prefer_ceil");
+  if (!corner && !centre) return 0;
+  for (int64_t k = 1; k <= 16; ++k)
+    if (m == n * k && (!r.scale || *r.scale == static_cast<double>(k))) return k;
+  return 0;
+}
+
+// index[o] where it steps evenly: (o / down) · up + first.
+std::optional<loops::Expr> even_index(const std::vector<Taps>& taps, const loops::Expr& o) {
+  const auto m = static_cast<int64_t>(taps.size());
+  const auto at = [&](int64_t i) { return taps[static_cast<size_t>(i)].index[0]; };
+  int64_t down = 1;
+  while (down < m && at(down) == at(0)) ++down;
+  const int64_t up = down < m ? at(down) - at(0) : 0;
+  for (int64_t i = 0; i < m; ++i)
+    if (at(i) != i / down * up + at(0)) return std::nullopt;
+  return loops::floor_div(o, down) * loops::Expr(up) + loops::Expr(at(0));
+}
+
+// One column of a table with a row per output.
+template <class T, class F>
+loops::Expr tabulated(Lowering& l, const std::vector<Taps>& taps, const loops::Expr& o, F element) {
+  Tensor t(kElementOf<T>, {static_cast<int64_t>(taps.size())});
+  bool same = true;
+  for (size_t i = 0; i < taps.size(); ++i) {
+    t.data<T>()[i] = element(taps[i]);
+    same &= t.data<T>()[i] == t.data<T>()[0];
+  }
+  if (same) return loops::number(t.type(), static_cast<double>(t.data<T>()[0]));
+  return loops::load(l.table(t), {o});
+}
+
+loops::Expr interpolated(Lowering& l, const Index& index, size_t axis, const std::vector<Taps>& taps) {
+  const loops::Expr& o = index[axis];
+  const auto tap = [&](const loops::Expr& j) {
+    Index from = index;
+    from[axis] = j;
+    return widened(l.at(0, from));
+  };
+  const ElementType e = arithmetic_type(l.type().element);
+  const auto weight = [&](size_t k) {
+    const auto of = [k](const Taps& t) { return k < t.weight.size() ? t.weight[k] : 0; };
+    return e == f64 ? tabulated<double>(l, taps, o, of)
+                    : tabulated<float>(l, taps, o, [&](const Taps& t) { return static_cast<float>(of(t)); });
+  };
+  size_t most = 0;
+  for (const Taps& t : taps) most = std::max(most, t.index.size());
+  loops::Expr r;
+  for (size_t k = 0; k < most; ++k) {
+    // Outputs with fewer taps load an element that is there, and leave it out.
+    const loops::Expr x = tap(tabulated<int64_t>(
+        l, taps, o, [k](const Taps& t) { return k < t.index.size() ? t.index[k] : int64_t{0}; }));
+    const loops::Expr w = weight(k);
+    const loops::Expr next = k == 0 ? x * w : loops::apply(loops::Function::Fma, {x, w, r});
+    const loops::Expr taken =
+        tabulated<bool>(l, taps, o, [k](const Taps& t) { return k == 0 || k < t.index.size(); });
+    r = r.defined() ? loops::select(taken, next, r) : next;
+  }
+  const loops::Expr outside = loops::number(e, l.attributes().get_or<double>("extrapolation", 0));
+  if (!r.defined()) return converted(outside, l.type().element);
+  r = loops::select(tabulated<bool>(l, taps, o, [](const Taps& t) { return t.outside; }), outside, r);
+  return converted(r, l.type().element);
+}
+
+loops::Expr resize_lower(Lowering& l, const Index& index) {
+  const auto axis = static_cast<size_t>(normal_axis(l.attributes().get<int64_t>("axis"), l.type().rank()));
+  const Dim &n = l.type(0).dims[axis], &m = l.type().dims[axis];
+  Resampling r = resampling_of(l.attributes());
+  for (int i = 2; i < l.count(); ++i) {
+    const Tensor* t = l.constant(i);
+    if (!t) l.refuse("a scale or a part that is known only at run time");
+    if (i == 2)
+      r.scale = t->data<double>()[0];
+    else
+      r.start = t->data<double>()[0], r.end = t->data<double>()[1];
+  }
+  if (r.scale && !(*r.scale > 0)) l.refuse("a scale that is not positive");
+  Index from = index;
+  if (const int64_t k = repetition(r, n, m)) {
+    from[axis] = loops::floor_div(index[axis], k);
+    return l.at(0, from);
+  }
+  if (!n.is_literal() || !m.is_literal()) l.refuse("extents that are known only at run time");
+  r.from = n.literal(), r.to = m.literal();
+  if (r.from == 0 || r.to == 0) return loops::number(l.type().element, 0);  // never asked for
+  const std::vector<Taps> taps = taps_of(r);
+  if (r.mode != 'n' || r.coordinates == "tf_crop_and_resize") return interpolated(l, index, axis, taps);
+  if (const auto even = even_index(taps, index[axis]))
+    from[axis] = *even;
+  else
+    from[axis] = tabulated<int64_t>(l, taps, index[axis], [](const Taps& t) { return t.index[0]; });
+  return l.at(0, from);
+}
+
 }  // namespace
 
 constinit const Op resize{
@@ -178,6 +283,7 @@ constinit const Op resize{
     .min_arity = 2,
     .type = resize_type,
     .eval = resize_eval,
+    .lower = resize_lower,
 };
 
 }  // namespace tauto::ops

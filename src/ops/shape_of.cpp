@@ -1,15 +1,8 @@
 // shape_of(x) = the dims of x, i64[rank]. For a ranked x it is known before run time, perhaps in symbols.
-#include "ops/lowering_tools.h"
 #include "ops/movement.h"
 #include "ops/ops.h"
 
 namespace tauto::ops {
-
-namespace {
-
-loops::Expr shape_of_lower(Lowering& l, const Index& index) { return one_of(l.type(0).dims, index[0], i64); }
-
-}  // namespace
 
 constinit const Op shape_of{
     .name = "shape_of",
@@ -25,7 +18,6 @@ constinit const Op shape_of{
       if (!c.type(0).ranked) return std::nullopt;
       return c.dims(0);
     },
-    .lower = shape_of_lower,
 };
 
 }  // namespace tauto::ops

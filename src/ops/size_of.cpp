@@ -1,18 +1,8 @@
 // size_of(x) = the number of elements of x, i64[].
-#include "ops/lowering_tools.h"
 #include "ops/movement.h"
 #include "ops/ops.h"
 
 namespace tauto::ops {
-
-namespace {
-
-loops::Expr size_of_lower(Lowering& l, const Index& index) {
-  (void)index;
-  return loops::Expr(product(l.type(0).dims));
-}
-
-}  // namespace
 
 constinit const Op size_of{
     .name = "size_of",
@@ -27,7 +17,6 @@ constinit const Op size_of{
       if (!c.type(0).ranked) return std::nullopt;
       return Dims{product(c.dims(0))};
     },
-    .lower = size_of_lower,
 };
 
 }  // namespace tauto::ops

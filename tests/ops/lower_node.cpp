@@ -6,7 +6,11 @@
 namespace tauto::testing {
 
 NodeLowering::NodeLowering(const Node& n, std::vector<Type> types, std::vector<std::optional<Dims>> values)
-    : Lowering(n), buffers(types.size()), types_(std::move(types)), values_(std::move(values)) {}
+    : Lowering(n),
+      buffers(types.size()),
+      constants(types.size(), nullptr),
+      types_(std::move(types)),
+      values_(std::move(values)) {}
 
 loops::Expr NodeLowering::at(int input, const std::vector<loops::Expr>& index) {
   loops::BufferPtr& b = buffers[static_cast<size_t>(input)];
@@ -44,11 +48,15 @@ loops::Kernel NodeLowering::kernel() {
     for (const Dim& d : all) symbols_of(d, symbols);
   };
   mention(dims);
-  for (size_t i = 0; i < buffers.size(); ++i) {
-    mention(types_[i].dims);
-    if (values_[i]) mention(*values_[i]);
-    if (buffers[i]) k.buffers.push_back(buffers[i]);
-  }
+  for (const Type& t : types_) mention(t.dims);
+  loops::rewrite(value, [&](const loops::Expr& e) {
+    if (const auto* s = e.as<loops::Size>()) symbols_of(s->dim, symbols);
+    if (const auto* r = e.as<loops::Reduce>())
+      for (const loops::Axis& a : r->axes) symbols_of(a.extent, symbols);
+    return loops::Expr();
+  });
+  for (const loops::BufferPtr& b : buffers)
+    if (b) k.buffers.push_back(b);
   for (const auto& [buffer, tensor] : tables) k.buffers.push_back(buffer);
   k.buffers.push_back(out);
   k.symbols = symbols;
@@ -62,7 +70,9 @@ NodeLowering lowering_of(const Function& f, const Node& n) {
     types.push_back(f.node(i).type);
     values.push_back(known_value(f.node(i)));
   }
-  return NodeLowering(n, std::move(types), std::move(values));
+  NodeLowering l(n, std::move(types), std::move(values));
+  for (size_t i = 0; i < n.inputs.size(); ++i) l.constants[i] = constant_value(f.node(n.inputs[i]));
+  return l;
 }
 
 }  // namespace tauto::testing

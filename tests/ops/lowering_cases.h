@@ -1,0 +1,21 @@
+// Random small cases of every operator that has a lowering.
+#pragma once
+
+#include <vector>
+
+#include "ops/run_op.h"
+
+namespace tauto::testing {
+
+struct OpCase {
+  const Op* op = nullptr;
+  std::vector<Tensor> in;
+  Attributes attributes;
+  std::vector<bool> fixed;  // which inputs are constants of the graph
+  std::string text() const;
+};
+
+// Some cases of op; none for operators that cannot be lowered.
+std::vector<OpCase> lowering_cases(const Op& op, uint64_t seed);
+
+}  // namespace tauto::testing
