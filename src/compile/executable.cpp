@@ -2,9 +2,11 @@
 #include "compile/executable.h"
 
 #include <algorithm>
+#include <cstdlib>
+#include <new>
 
 #include "codegen/x64/encode.h"
-#include "runtime/arena.h"
+#include "runtime/memory_plan.h"
 #include "support/float_environment.h"
 
 namespace tauto {
@@ -13,6 +15,7 @@ namespace {
 constexpr int kMaxDepth = 200;           // of nested calls
 constexpr int64_t kPieceWork = 1 << 15;  // element operations that are worth waking a thread for
 constexpr int64_t kPiecesPerThread = 4;
+constexpr size_t kKeptSizes = 8;  // sets of input sizes that a context remembers
 
 // The stages of one kernel, or why it has none.
 std::string build(CompiledGroup& g, Isa isa) {
@@ -35,16 +38,110 @@ std::string build(CompiledGroup& g, Isa isa) {
   }
 }
 
-std::vector<std::vector<Id>> dead_after(const Function& f, const std::vector<CompiledGroup>& groups) {
+// Lifetimes of values, in groups.
+void find_lifetimes(CompiledFunction& c) {
+  const Function& f = *c.function;
+  const size_t count = c.groups.size();
   std::vector<int> last(f.nodes.size(), -1);
-  for (size_t k = 0; k < groups.size(); ++k)
-    for (Id id : groups[k].group.nodes)
-      for (Id in : f.node(id).inputs) last[static_cast<size_t>(in)] = static_cast<int>(k);
-  for (Id r : f.results) last[static_cast<size_t>(r)] = -1;
-  std::vector<std::vector<Id>> dead(groups.size());
+  std::vector<bool> escapes(f.nodes.size(), false);
+  for (size_t k = 0; k < count; ++k)
+    for (Id id : c.groups[k].group.nodes)
+      for (Id in : f.node(id).inputs) {
+        last[static_cast<size_t>(in)] = static_cast<int>(k);
+        if (c.groups[k].group.kind == Group::Kind::Reference) escapes[static_cast<size_t>(in)] = true;
+      }
+  for (Id r : f.results) escapes[static_cast<size_t>(r)] = true, last[static_cast<size_t>(r)] = -1;
+  c.dead_after.assign(count, {});
   for (size_t i = 0; i < last.size(); ++i)
-    if (last[i] >= 0) dead[static_cast<size_t>(last[i])].push_back(static_cast<Id>(i));
-  return dead;
+    if (last[i] >= 0) c.dead_after[static_cast<size_t>(last[i])].push_back(static_cast<Id>(i));
+  for (size_t k = count; k-- > 0;) {
+    const Group& g = c.groups[k].group;
+    if (g.kind != Group::Kind::View) continue;
+    const auto view = static_cast<size_t>(g.result), source = static_cast<size_t>(g.source);
+    escapes[source] = escapes[source] || escapes[view];
+    last[source] = std::max(last[source], last[view]);
+  }
+  for (size_t k = 0; k < count; ++k) {
+    const auto id = static_cast<size_t>(c.groups[k].group.result);
+    c.last_use.push_back(std::max(last[id], static_cast<int>(k)));
+    c.planned.push_back(c.groups[k].group.kind == Group::Kind::Kernel && !escapes[id]);
+  }
+}
+
+// A tensor whose elements are not set.
+Tensor uninitialised(ElementType type, Shape shape) {
+  const auto bytes = static_cast<size_t>(element_count(shape) * type.bytes());
+  void* p = std::aligned_alloc(64, (bytes + 64) / 64 * 64);
+  if (!p) throw std::bad_alloc();
+  std::shared_ptr<const void> owner(p, [](const void* q) { std::free(const_cast<void*>(q)); });
+  return Tensor(type, std::move(shape), std::move(owner), p);
+}
+
+std::optional<Shape> shape_of(const Type& t, const Env& env) {
+  Shape s;
+  for (const Dim& d : t.dims) {
+    const auto v = evaluate(d, env);
+    if (!v || *v < 0) return std::nullopt;
+    s.push_back(*v);
+  }
+  return s;
+}
+
+// A kernel or view for given sizes.
+struct BoundGroup {
+  bool runs = false;  // false: the references have to run (a size of 0, or not known)
+  Shape shape;
+  std::vector<Shape> expected;  // of the value arguments
+  std::vector<uint64_t> sizes;
+  std::vector<std::pair<int64_t, int64_t>> ranges;  // of the checks
+  int64_t from = 0, to = 1, steps = 1, work = 1;
+  int64_t workspace = 0, scratch = 0;  // bytes
+  int64_t offset = -1;                 // in the context's memory
+};
+
+BoundGroup bind(const Function& f, const CompiledGroup& g, const Env& env) {
+  BoundGroup b;
+  if (g.group.kind == Group::Kind::Reference) return b;
+  const ElementType element = f.node(g.group.result).type.element;
+  const auto shape = shape_of(f.node(g.group.result).type, env);
+  if (!shape) return b;
+  b.shape = *shape;
+  if (g.group.kind == Group::Kind::View) {
+    b.runs = true;
+    return b;
+  }
+  for (const Dim& d : g.group.extents) {
+    const auto v = evaluate(d, env);
+    if (!v || *v <= 0) return b;
+    if (b.work < INT64_MAX / 4 / *v) b.work *= *v;
+  }
+  if (element_count(*shape) > kMaxTensorBytes / element.bytes()) return b;
+  for (const RangeCheck& c : g.group.checks) {
+    const auto least = evaluate(c.least, env), end = evaluate(c.end, env);
+    if (!least || !end) return b;
+    b.ranges.emplace_back(*least, *end);
+  }
+  for (const KernelArgument& a : g.group.arguments)
+    if (a.kind == KernelArgument::Kind::Value) {
+      const auto expected = shape_of(f.node(a.value).type, env);
+      if (!expected) return b;
+      b.expected.push_back(*expected);
+    }
+  for (const Dim& d : g.generated.sizes) {
+    const auto v = evaluate(d, env);
+    if (!v) return b;
+    b.sizes.push_back(static_cast<uint64_t>(*v));
+  }
+  const auto from = evaluate(g.generated.parallel_from, env), to = evaluate(g.generated.parallel_to, env);
+  const auto workspace = evaluate(g.generated.workspace, env);
+  if (!from || !to || !workspace) return b;
+  b.from = *from;
+  b.to = *to;
+  b.steps = (b.to - b.from + g.generated.parallel_step - 1) / g.generated.parallel_step;
+  b.workspace = (*workspace + 63) / 64 * 64;
+  b.scratch = vec::caller_scratch(g.generated.program);
+  b.runs = true;
+  return b;
 }
 
 }  // namespace
@@ -76,17 +173,27 @@ std::shared_ptr<const Executable> compile(std::shared_ptr<const Module> m, const
       k.group = std::move(g);
       c.groups.push_back(std::move(k));
     }
-    c.dead_after = dead_after(*function, c.groups);
+    find_lifetimes(c);
     e->functions_[name] = std::move(c);
   }
   e->code_ = std::move(code).seal();
   return e;
 }
 
+// All groups of main for one set of sizes, and where their results lie in the context's memory.
+struct ExecutionContext::Bound {
+  Env env;
+  std::vector<BoundGroup> groups;
+  int64_t bytes = 0;
+};
+ExecutionContext::ExecutionContext() = default;
+ExecutionContext::~ExecutionContext() = default;
+
 // One run of an executable.
 class ExecutableRun {
  public:
-  ExecutableRun(const Executable& e, const ExecuteOptions& o) : e_(e), o_(o) {
+  ExecutableRun(const Executable& e, const ExecuteOptions& o, ExecutionContext& context)
+      : e_(e), o_(o), context_(context) {
     interpret_.cancelled = o.cancelled;
     if (o.threads > 1) pool_ = ThreadPool::shared(o.threads);
     if (pool_) pool_->wake();
@@ -122,23 +229,26 @@ class ExecutableRun {
                           return call(callee, std::move(given), env, depth + 1);
                         });
     };
+    const ExecutionContext::Bound* bound = depth == 0 ? &bind_all(c, env) : nullptr;
+    uint8_t* memory = bound ? context_.memory_.require(static_cast<size_t>(bound->bytes)) : nullptr;
     for (size_t k = 0; k < c.groups.size(); ++k) {
       const CompiledGroup& g = c.groups[k];
       if (o_.cancelled && (*o_.cancelled)()) throw Cancelled();
-      switch (g.group.kind) {
-        case Group::Kind::View:
-          values[static_cast<size_t>(g.group.result)] = viewed(f, g.group, value(g.group.source), env);
-          if (!values[static_cast<size_t>(g.group.result)].tensor.defined()) reference(g.group.result);
-          break;
-        case Group::Kind::Kernel:
-          if (!kernel(f, g, value, values[static_cast<size_t>(g.group.result)], env))
-            for (Id id : g.group.nodes) reference(id);
-          break;
-        case Group::Kind::Reference:
-          if (f.node(g.group.result).op != &ops::dims)
-            for (Id id : g.group.nodes) reference(id);
-          break;
+      Value& result = values[static_cast<size_t>(g.group.result)];
+      // What main's inputs did not decide is bound here, when more is known.
+      BoundGroup late;
+      const BoundGroup* b = bound ? &bound->groups[k] : nullptr;
+      if (!b || (!b->runs && g.group.kind != Group::Kind::Reference)) late = bind(f, g, env), b = &late;
+      bool done = false;
+      if (b->runs && g.group.kind == Group::Kind::View) {
+        const Tensor& source = value(g.group.source).tensor;
+        done = element_count(b->shape) == source.count();
+        if (done) result = source.reshaped(b->shape);
+      } else if (b->runs) {
+        done = kernel(f, g, *b, value, result, memory);
       }
+      if (!done && f.node(g.group.result).op != &ops::dims)
+        for (Id id : g.group.nodes) reference(id);
       for (Id id : c.dead_after[k]) values[static_cast<size_t>(id)] = Value();
       if (o_.progress && depth == 0) (*o_.progress)(static_cast<int64_t>(g.group.nodes.size()));
     }
@@ -148,45 +258,52 @@ class ExecutableRun {
   }
 
  private:
-  static std::optional<Shape> shape_of(const Type& t, const Env& env) {
-    Shape s;
-    for (const Dim& d : t.dims) {
-      const auto v = evaluate(d, env);
-      if (!v || *v < 0) return std::nullopt;
-      s.push_back(*v);
+  const ExecutionContext::Bound& bind_all(const CompiledFunction& c, const Env& env) {
+    auto& kept = context_.bound_;
+    for (auto i = kept.begin(); i != kept.end(); ++i)
+      if (i->env == env) {
+        kept.splice(kept.begin(), kept, i);
+        return kept.front();
+      }
+    ExecutionContext::Bound b;
+    b.env = env;
+    std::vector<BufferNeed> needs;
+    std::vector<size_t> of;
+    for (size_t k = 0; k < c.groups.size(); ++k) {
+      b.groups.push_back(bind(*c.function, c.groups[k], env));
+      if (!b.groups[k].runs || !c.planned[k]) continue;
+      BufferNeed need;
+      need.bytes =
+          element_count(b.groups[k].shape) * c.function->node(c.groups[k].group.result).type.element.bytes();
+      need.first = static_cast<int>(k);
+      need.last = c.last_use[k];
+      needs.push_back(need);
+      of.push_back(k);
     }
-    return s;
+    const MemoryPlan plan = plan_memory(needs);
+    for (size_t i = 0; i < of.size(); ++i) b.groups[of[i]].offset = plan.offsets[i];
+    b.bytes = plan.total;
+    kept.push_front(std::move(b));
+    if (kept.size() > kKeptSizes) kept.pop_back();
+    return kept.front();
   }
 
-  static Value viewed(const Function& f, const Group& g, const Value& source, const Env& env) {
-    const auto shape = shape_of(f.node(g.result).type, env);
-    if (!shape || element_count(*shape) != source.tensor.count()) return Value();
-    return source.tensor.reshaped(*shape);
-  }
-
-  // False where the references have to run: a size of 0, an index out of range, a shape not known.
+  // False where the references have to run: an index is out of range.
   template <class GetValue>
-  bool kernel(const Function& f, const CompiledGroup& g, const GetValue& value, Value& result,
-              const Env& env) {
-    int64_t work = 1;
-    for (const Dim& d : g.group.extents) {
-      const auto v = evaluate(d, env);
-      if (!v || *v <= 0) return false;
-      if (work < INT64_MAX / 4 / *v) work *= *v;
-    }
-    const auto shape = shape_of(f.node(g.group.result).type, env);
-    if (!shape) return false;
-    for (const RangeCheck& c : g.group.checks) {
-      const auto least = evaluate(c.least, env), end = evaluate(c.end, env);
-      if (!least || !end) return false;
+  bool kernel(const Function& f, const CompiledGroup& g, const BoundGroup& b, const GetValue& value,
+              Value& result, uint8_t* memory) {
+    for (size_t i = 0; i < g.group.checks.size(); ++i) {
+      const RangeCheck& c = g.group.checks[i];
       const std::vector<int64_t> v = value(c.value).tensor.as_ints();
-      for (size_t i = c.first; i < v.size(); i += c.every)
-        if (v[i] < *least || v[i] >= *end) return false;
+      for (size_t j = c.first; j < v.size(); j += c.every)
+        if (v[j] < b.ranges[i].first || v[j] >= b.ranges[i].second) return false;
     }
     const ElementType element = f.node(g.group.result).type.element;
-    if (element_count(*shape) > kMaxTensorBytes / element.bytes()) return false;
-    Tensor out(element, *shape);
-    std::vector<uint64_t> arguments;
+    Tensor out = b.offset < 0 ? uninitialised(element, b.shape)
+                              : Tensor(element, b.shape, std::shared_ptr<const void>(), memory + b.offset);
+    std::vector<uint64_t>& arguments = arguments_;
+    arguments.clear();
+    size_t expected = 0;
     for (const KernelArgument& a : g.group.arguments) {
       const void* p = nullptr;
       if (a.kind == KernelArgument::Kind::Constant) {
@@ -195,41 +312,32 @@ class ExecutableRun {
         p = out.raw();
       } else {
         const Tensor& t = value(a.value).tensor;
-        const auto expected = shape_of(f.node(a.value).type, env);
-        if (!expected || t.shape() != *expected) return false;
+        if (t.shape() != b.expected[expected++]) return false;
         p = t.raw();
       }
       arguments.push_back(reinterpret_cast<uint64_t>(p));
     }
-    for (const Dim& d : g.generated.sizes) {
-      const auto v = evaluate(d, env);
-      if (!v) return false;
-      arguments.push_back(static_cast<uint64_t>(*v));
-    }
-    const auto from = evaluate(g.generated.parallel_from, env), to = evaluate(g.generated.parallel_to, env);
-    const auto workspace = evaluate(g.generated.workspace, env);
-    if (!from || !to || !workspace) return false;
-    const int64_t step = g.generated.parallel_step;
-    const int64_t steps = (*to - *from + step - 1) / step;
+    arguments.insert(arguments.end(), b.sizes.begin(), b.sizes.end());
     const auto entry = e_.code_.function<void(const uint64_t*, void*)>(g.kernel);
-    const int64_t scratch = vec::caller_scratch(g.generated.program);
-    const auto run = [&](int64_t first, int64_t last) {
+    const auto run = [&](std::vector<uint64_t>& own, int64_t first, int64_t last) {
       thread_local Arena arena;
-      std::vector<uint64_t> own = arguments;
-      own.push_back(static_cast<uint64_t>(*from + first * step));
-      own.push_back(static_cast<uint64_t>(std::min(*to, *from + last * step)));
-      const int64_t aligned = (*workspace + 63) / 64 * 64;
-      uint8_t* memory = aligned + scratch ? arena.require(static_cast<size_t>(aligned + scratch)) : nullptr;
-      own.push_back(reinterpret_cast<uint64_t>(memory));
-      entry(own.data(), memory + aligned);
+      const int64_t step = g.generated.parallel_step;
+      own.push_back(static_cast<uint64_t>(b.from + first * step));
+      own.push_back(static_cast<uint64_t>(std::min(b.to, b.from + last * step)));
+      const int64_t bytes = b.workspace + b.scratch;
+      uint8_t* work = bytes ? arena.require(static_cast<size_t>(bytes)) : nullptr;
+      own.push_back(reinterpret_cast<uint64_t>(work));
+      entry(own.data(), work + b.workspace);
     };
-    if (!pool_ || steps <= 1 || work < kPieceWork) {
-      run(0, steps);
+    if (!pool_ || b.steps <= 1 || b.work < kPieceWork) {
+      run(arguments, 0, b.steps);
     } else {
       const int64_t tasks =
-          std::min({steps, o_.threads * kPiecesPerThread, std::max<int64_t>(2, work / kPieceWork)});
-      pool_->parallel(tasks,
-                      [&](int64_t task, int) { run(steps * task / tasks, steps * (task + 1) / tasks); });
+          std::min({b.steps, o_.threads * kPiecesPerThread, std::max<int64_t>(2, b.work / kPieceWork)});
+      pool_->parallel(tasks, [&](int64_t task, int) {
+        std::vector<uint64_t> own = arguments;
+        run(own, b.steps * task / tasks, b.steps * (task + 1) / tasks);
+      });
     }
     result = std::move(out);
     return true;
@@ -237,15 +345,23 @@ class ExecutableRun {
 
   const Executable& e_;
   const ExecuteOptions& o_;
+  ExecutionContext& context_;
   InterpretOptions interpret_;
   std::shared_ptr<ThreadPool> pool_;
+  std::vector<uint64_t> arguments_;
 };
 
-std::vector<Value> Executable::run(std::vector<Value> inputs, const ExecuteOptions& options) const {
+std::vector<Value> Executable::run(std::vector<Value> inputs, const ExecuteOptions& options,
+                                   ExecutionContext& context) const {
   const FloatEnvironment environment;
-  std::vector<Value> results = ExecutableRun(*this, options).call("main", std::move(inputs), {}, 0);
+  std::vector<Value> results = ExecutableRun(*this, options, context).call("main", std::move(inputs), {}, 0);
   for (Value& v : results) canonicalise(v);
   return results;
+}
+
+std::vector<Value> Executable::run(std::vector<Value> inputs, const ExecuteOptions& options) const {
+  ExecutionContext context;
+  return run(std::move(inputs), options, context);
 }
 
 }  // namespace tauto

@@ -6,11 +6,13 @@
 // An Executable is immutable; any number of threads may run it at once.
 #pragma once
 
+#include <list>
 #include <memory>
 
 #include "codegen/generate.h"
 #include "compile/kernels.h"
 #include "interpret/interpret.h"
+#include "runtime/arena.h"
 #include "runtime/code_memory.h"
 #include "runtime/thread_pool.h"
 #include "schedule/schedule.h"
@@ -43,11 +45,30 @@ struct CompiledFunction {
   const Function* function = nullptr;
   std::vector<CompiledGroup> groups;
   std::vector<std::vector<Id>> dead_after;  // values freed after each group
+  std::vector<int> last_use;                // of each group's result, views of it included: a group
+  std::vector<bool> planned;                // the result may lie in the context's memory: it does not escape
+};
+
+// What one run needs besides the executable: memory, and what follows from the sizes of its inputs. Runs that
+// use one context must not overlap; a context serves one executable.
+class ExecutionContext {
+ public:
+  ExecutionContext();
+  ~ExecutionContext();
+  ExecutionContext(const ExecutionContext&) = delete;
+
+ private:
+  friend class ExecutableRun;
+  struct Bound;
+  std::list<Bound> bound_;  // latest first
+  Arena memory_;
 };
 
 class Executable {
  public:
   std::vector<Value> run(std::vector<Value> inputs, const ExecuteOptions& options) const;
+  std::vector<Value> run(std::vector<Value> inputs, const ExecuteOptions& options,
+                         ExecutionContext& context) const;
 
   const Module& module() const { return *module_; }
   const std::map<std::string, CompiledFunction>& functions() const { return functions_; }

@@ -61,6 +61,8 @@ struct LoadedModel::Source {
   std::list<std::pair<std::string, std::shared_ptr<const Module>>> kept;  // latest first
   // By the graph they were made from; latest first.
   std::list<std::pair<std::shared_ptr<const Module>, std::shared_ptr<const Executable>>> compiled;
+  // Contexts of executables in `compiled` that no run is using.
+  std::map<const Executable*, std::vector<std::unique_ptr<ExecutionContext>>> idle;
 
   void take_types(const Module& m) {
     const Function& f = m.main();
@@ -214,12 +216,27 @@ std::shared_ptr<const Executable> LoadedModel::executable(const RunInputs& input
       return compiled.front().second;
     }
   compiled.emplace_front(m, compile(m, {}));
-  if (compiled.size() > kKeptModules) compiled.pop_back();
+  if (compiled.size() > kKeptModules) {
+    source_->idle.erase(compiled.back().second.get());
+    compiled.pop_back();
+  }
   return compiled.front().second;
 }
 
 std::vector<Value> LoadedModel::execute(RunInputs inputs, const ExecuteOptions& options) const {
-  return executable(inputs)->run(std::move(inputs.values), options);
+  const std::shared_ptr<const Executable> e = executable(inputs);
+  std::unique_ptr<ExecutionContext> context;
+  {
+    const std::lock_guard lock(source_->mutex);
+    auto& idle = source_->idle[e.get()];
+    if (!idle.empty()) context = std::move(idle.back()), idle.pop_back();
+  }
+  if (!context) context = std::make_unique<ExecutionContext>();
+  std::vector<Value> results = e->run(std::move(inputs.values), options, *context);
+  const std::lock_guard lock(source_->mutex);
+  if (auto idle = source_->idle.find(e.get()); idle != source_->idle.end())
+    idle->second.push_back(std::move(context));
+  return results;
 }
 
 std::vector<Value> LoadedModel::run(RunInputs inputs, const InterpretOptions& options) const {
