@@ -22,11 +22,16 @@ std::string build(CompiledGroup& g, Isa isa) {
   try {
     const bool wide = isa == Isa::Avx512;
     const int bytes = wide ? 64 : 32;
-    const Nest nest = flatten(g.group.kernel);
+    Nest nest = flatten(g.group.kernel);
+    for (const KernelArgument& a : g.group.arguments)
+      nest.constant.push_back(a.kind == KernelArgument::Kind::Constant);
     const Target target{lanes_for(g.group.kernel, bytes), wide ? 32 : 16};
     g.plan = default_plan(nest, target);
-    g.scheduled = schedule(nest, g.plan, target);
+    Scheduled scheduled = schedule(nest, g.plan, target);
+    g.scheduled = std::move(scheduled.kernel);
     g.generated = generate(g.scheduled, target.lanes);
+    for (const Packing& p : scheduled.packings)
+      g.group.arguments[p.buffer].constant = packed(g.group.arguments[p.buffer].constant, p);
     g.bytes = vec::encode(g.generated.program, {wide});
     return "";
   } catch (const NotScheduled& e) {
@@ -169,6 +174,7 @@ std::shared_ptr<const Executable> compile(std::shared_ptr<const Module> m, const
       if (g.kind == Group::Kind::Kernel) {
         k = std::move(built.at(g.result));
         k.kernel = code.add(k.scheduled.name, k.bytes);
+        g.arguments = std::move(k.group.arguments);  // with packed constants
       }
       k.group = std::move(g);
       c.groups.push_back(std::move(k));

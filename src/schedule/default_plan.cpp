@@ -57,7 +57,7 @@ int64_t size_or(const Dim& d, int64_t unknown) { return d.as_literal().value_or(
 
 double cycles(int64_t rows, int64_t vectors) {
   const auto r = static_cast<double>(rows), v = static_cast<double>(vectors);
-  return std::max({r * v / 2, (r + v) / 2, 4.0});
+  return std::max({r * v / 2, (r + v) / 2, 4.0}) + 1;
 }
 
 // Of all tiles along one axis of n: how many there are of which size.

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <set>
 
 #include "loops/affine.h"
@@ -29,7 +30,7 @@ class Scheduler {
     for (const Axis& a : n.axes) ranges_[a.variable] = loops::below(a.extent);
   }
 
-  loops::Kernel run() {
+  Scheduled run() {
     const Expr* contraction = find_contraction(n_.store.value);
     const Axis* lanes = axis(p_.lanes);
     const Axis* rows = axis(p_.rows);
@@ -57,9 +58,12 @@ class Scheduler {
       body = build(0);
     }
     for (auto b = scratch_.rbegin(); b != scratch_.rend(); ++b) body = loops::allocate(*b, body);
-    loops::Kernel k = n_.kernel;
-    k.body = body;
-    return k;
+    Scheduled s;
+    s.kernel = n_.kernel;
+    s.kernel.body = body;
+    for (const auto& [index, b] : packed_buffers_) s.kernel.buffers[index] = b;
+    s.packings = packings_;
+    return s;
   }
 
  private:
@@ -265,13 +269,68 @@ class Scheduler {
       s.push_back(body);
       return before.allocated(loops::block(s));
     }
-    return contracted(*contraction, lanes, start, vectors, count, each);
+    return contracted(*contraction, lanes, start, vectors, row, count, each);
   }
 
   using Each = std::function<Stmt(const std::function<Stmt(const Expr&, const Expr&, const Expr&)>&)>;
 
-  Stmt contracted(const Expr& contraction, const Axis& lanes, const Expr& start, int vectors, int64_t count,
-                  const Each& each) {
+  // In how many places the kernel reads a buffer.
+  int reads(const BufferPtr& b) const {
+    std::set<const loops::Load*> found;
+    rewrite(n_.store.value, [&](const Expr& e) -> Expr {
+      if (const auto* l = e.as<loops::Load>(); l && l->buffer == b) found.insert(l);
+      return {};
+    });
+    return static_cast<int>(found.size());
+  }
+
+  // The operand with its constant read in packed order, cut along `axis` into the plan's tiles.
+  Expr packed_along(const Expr& operand, const loops::Reduce& r, const Axis& axis, const Expr& start,
+                    int64_t tile) {
+    return rewrite(operand, [&](const Expr& e) -> Expr {
+      const auto* l = e.as<loops::Load>();
+      if (!l || !axis.extent.is_literal()) return {};
+      const auto& buffers = n_.kernel.buffers;
+      const auto index =
+          static_cast<size_t>(std::find(buffers.begin(), buffers.end(), l->buffer) - buffers.begin());
+      if (index >= n_.constant.size() || !n_.constant[index] || reads(l->buffer) != 1) return {};
+      const auto a = affine_of(l->index[0], ranges_);
+      if (!a || !a->constant.is_literal() || !a->coefficient(axis.variable).is_literal()) return {};
+      Packing p;
+      p.buffer = index;
+      p.count = axis.extent.literal();
+      p.stride = a->coefficient(axis.variable).literal();
+      p.offset = a->constant.literal();
+      p.tile = tile;
+      size_t terms = p.stride != 0;
+      int64_t inner = 1;
+      Expr k = Expr(int64_t{0});
+      for (size_t i = r.axes.size(); i-- > 0;) {
+        const Dim c = a->coefficient(r.axes[i].variable);
+        if (c == Dim(0)) continue;
+        if (!c.is_literal() || !r.axes[i].extent.is_literal()) return {};
+        ++terms;
+        p.extents.insert(p.extents.begin(), r.axes[i].extent.literal());
+        p.strides.insert(p.strides.begin(), c.literal());
+        k = k + loops::variable(r.axes[i].variable) * Expr(inner);
+        inner *= r.axes[i].extent.literal();
+      }
+      if (p.stride == 0 || terms != a->terms.size() || inner < 2) return {};
+      loops::BufferPtr& b = packed_buffers_[index];
+      if (!b) {
+        loops::Buffer copy = *l->buffer;
+        copy.dims = {Dim((p.count + tile - 1) / tile * tile * inner)};
+        copy.layout = loops::row_major(copy.dims);
+        b = std::make_shared<const loops::Buffer>(copy);
+        packings_.push_back(p);
+      }
+      return loops::load(b,
+                         {start * Expr(inner) + k * Expr(tile) + (loops::variable(axis.variable) - start)});
+    });
+  }
+
+  Stmt contracted(const Expr& contraction, const Axis& lanes, const Expr& start, int vectors, const Expr& row,
+                  int64_t count, const Each& each) {
     const auto& r = *contraction.as<loops::Reduce>();
     const ElementType type = contraction.type();
     const ElementType in = type.is_integer() && type.bits < 32 ? i32 : type;  // wrapping at the end is enough
@@ -294,9 +353,15 @@ class Scheduler {
     // branch.
     std::vector<Expr> on_lanes, on_rest;
     conjuncts(r.guard, lanes.variable, on_lanes, on_rest);
+    const Axis* rows_axis = axis(p_.rows);
+    const auto operand = [&](size_t i) {
+      Expr e = packed_along(r.operands[i], r, lanes, start, int64_t{t_.lanes} * p_.vectors);
+      if (rows_axis) e = packed_along(e, r, *rows_axis, row, p_.row_count);
+      return in == type ? e : convert(e, in);
+    };
+    const Expr operand_a = operand(0), operand_b = operand(1);
     const auto chain = [&](const Expr& row, const Expr&, const Expr& lane) {
-      Expr a = in == type ? r.operands[0] : convert(r.operands[0], in);
-      Expr b = in == type ? r.operands[1] : convert(r.operands[1], in);
+      Expr a = operand_a, b = operand_b;
       Expr condition;
       for (const Expr& c : on_lanes) condition = condition.defined() ? both(condition, c) : c;
       const bool a_varies = mentions(a, lanes.variable), b_varies = mentions(b, lanes.variable);
@@ -313,24 +378,30 @@ class Scheduler {
       return put(part, row, lane, sum);
     };
     Stmt innermost = each(chain);
-    const auto& row_axis = axis(p_.rows);
-    bool rows_in_branch = false;
-    for (const Expr& c : on_rest) rows_in_branch |= row_axis && mentions(c, row_axis->variable);
-    if (rows_in_branch)  // the branch differs between the rows of a tile
-      innermost = each([&](const Expr& row, const Expr& v, const Expr& lane) {
-        Stmt s = chain(row, v, lane);
-        for (const Expr& c : on_rest) s = loops::guard(c, s);
+    std::vector<Expr> branches;  // conditions on the reduction's and the outer axes
+    for (const Expr& c : on_rest) {
+      if (!rows_axis || !mentions(c, rows_axis->variable)) {
+        branches.push_back(c);
+        continue;
+      }
+      // It differs between the rows of a tile.
+      innermost = each([&](const Expr& row_index, const Expr& v, const Expr& lane) {
+        Stmt s = chain(row_index, v, lane);
+        for (const Expr& d : on_rest) s = loops::guard(d, s);
         return s;
       });
-    else
-      for (const Expr& c : on_rest) innermost = loops::guard(c, innermost);
+      branches.clear();
+      break;
+    }
 
     std::vector<Axis> axes;
     for (const Axis& a : r.axes) {
-      if (a.extent == Dim(1))
-        innermost = substitute(innermost, a.variable, Expr(int64_t{0}));
-      else
+      if (a.extent != Dim(1)) {
         axes.push_back(a);
+        continue;
+      }
+      innermost = substitute(innermost, a.variable, Expr(int64_t{0}));
+      for (Expr& c : branches) c = substitute(c, a.variable, Expr(int64_t{0}));
     }
     const auto finish = [&](const Expr& sum) -> Stmt {
       const Expr result = in == type ? sum : convert(sum, type);
@@ -344,8 +415,10 @@ class Scheduler {
       return loops::load(b, {loops::variable(kRow), loops::variable(kLane)});
     };
     const auto plus_zero = [&](const Expr& e) { return in.is_integer() ? e : loops::number(in, 0) + e; };
-    if (axes.empty())
+    if (axes.empty()) {
+      for (const Expr& c : branches) innermost = loops::guard(c, innermost);
       return loops::allocate(part, loops::block({clear, innermost, finish(plus_zero(sum_of(part)))}));
+    }
 
     Dim inner_terms = 1;
     for (size_t i = 1; i < axes.size(); ++i) inner_terms = inner_terms * axes[i].extent;
@@ -354,11 +427,22 @@ class Scheduler {
       throw NotScheduled{"blocks of an outermost axis that may have one step"};
     const int64_t steps = block_steps(inner_terms.literal());
     for (size_t i = axes.size(); i-- > 1;) {
-      const bool unroll = axes[i].extent.is_literal() && axes[i].extent.literal() <= 7 &&
-                          i + 1 == axes.size() && axes[i].extent.literal() * count * vectors <= 128;
-      innermost = loops::loop(unroll ? LoopKind::Unrolled : LoopKind::Serial, axes[i].variable,
-                              Expr(int64_t{0}), loops::size(axes[i].extent), innermost);
+      const Axis& a = axes[i];
+      const bool unroll = a.extent.is_literal() && a.extent.literal() <= 7 && i + 1 == axes.size() &&
+                          a.extent.literal() * count * vectors <= 128;
+      Expr from = Expr(int64_t{0}), to = loops::size(a.extent);
+      std::vector<Expr> left;
+      for (const Expr& c : branches) {
+        if (!mentions(c, a.variable))
+          left.push_back(c);
+        else if (unroll || !clip(c, a.variable, from, to))
+          innermost = loops::guard(c, innermost);
+      }
+      branches = left;
+      innermost =
+          loops::loop(unroll ? LoopKind::Unrolled : LoopKind::Serial, a.variable, from, to, innermost);
     }
+    for (const Expr& c : branches) innermost = loops::guard(c, innermost);
     const Axis& k = axes[0];
     const auto literal = k.extent.as_literal();
     if (literal && *literal <= steps) {
@@ -400,6 +484,27 @@ class Scheduler {
     (mentions(e, lanes) ? on_lanes : on_rest).push_back(e);
   }
 
+  // A condition v < e or 0 <= v + e as a bound of v's loop.
+  bool clip(const Expr& condition, const std::string& v, Expr& from, Expr& to) {
+    const auto* c = condition.as<loops::Apply>();
+    if (!c || (c->function != Function::Less && c->function != Function::LessEqual)) return false;
+    const auto low = affine_of(c->arguments[0], ranges_), high = affine_of(c->arguments[1], ranges_);
+    if (!low || !high) return false;
+    loops::Affine d = *high - *low;  // d > 0, or d >= 0
+    if (c->function == Function::LessEqual) d.constant += 1;
+    const Dim k = d.coefficient(v);
+    d.terms.erase(v);
+    if (k == Dim(-1)) {  // v < d
+      to = apply(Function::Min, {to, expr_of(d)});
+      return true;
+    }
+    if (k == Dim(1)) {  // v > -d
+      from = apply(Function::Max, {from, Expr(1) - expr_of(d)});
+      return true;
+    }
+    return false;
+  }
+
   static bool mentions(const Expr& e, const std::string& variable) { return SpellOut::mentions(e, variable); }
 
   static bool is_finite(const Expr& e) {
@@ -420,12 +525,34 @@ class Scheduler {
   const Target& t_;
   loops::Ranges ranges_;
   std::vector<BufferPtr> scratch_;
+  std::map<size_t, BufferPtr> packed_buffers_;
+  std::vector<Packing> packings_;
   const Axis* parallel_tile_ = nullptr;
   int names_ = 0;
 };
 
 }  // namespace
 
-loops::Kernel schedule(const Nest& n, const Plan& p, const Target& t) { return Scheduler(n, p, t).run(); }
+Scheduled schedule(const Nest& n, const Plan& p, const Target& t) { return Scheduler(n, p, t).run(); }
+
+Tensor packed(const Tensor& original, const Packing& p) {
+  int64_t terms = 1;
+  for (int64_t e : p.extents) terms *= e;
+  const int64_t tiles = (p.count + p.tile - 1) / p.tile, bytes = original.element_bytes();
+  Tensor result(original.type(), {tiles * p.tile * terms});
+  const auto* from = static_cast<const char*>(original.raw());
+  auto* to = static_cast<char*>(result.raw());
+  for (int64_t k = 0; k < terms; ++k) {
+    int64_t at = p.offset, rest = k;
+    for (size_t i = p.extents.size(); i-- > 0;) {
+      at += rest % p.extents[i] * p.strides[i];
+      rest /= p.extents[i];
+    }
+    for (int64_t i = 0; i < p.count; ++i)
+      std::memcpy(to + (i / p.tile * p.tile * terms + k * p.tile + i % p.tile) * bytes,
+                  from + (at + i * p.stride) * bytes, static_cast<size_t>(bytes));
+  }
+  return result;
+}
 
 }  // namespace tauto

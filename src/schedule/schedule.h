@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "graph/tensor.h"
 #include "loops/loops.h"
 
 namespace tauto {
@@ -36,6 +37,7 @@ struct Nest {
   loops::Kernel kernel;  // its body is not used
   std::vector<loops::Axis> axes;
   loops::Store store;
+  std::vector<bool> constant;  // per buffer of the kernel: its elements are known, and may be packed
 };
 Nest flatten(const loops::Kernel& k);
 
@@ -45,6 +47,23 @@ Plan default_plan(const Nest& n, const Target& t);
 struct NotScheduled {
   std::string reason;
 };
-loops::Kernel schedule(const Nest& n, const Plan& p, const Target& t);
+
+// A constant operand of a contraction in the order in which tiles read it: element (k, i) of the packed
+// buffer, k row-major over `extents`, lies at (i / tile) · tile · K + k · tile + i mod tile; zeros fill the
+// last tile.
+struct Packing {
+  size_t buffer = 0;                      // of the kernel's
+  std::vector<int64_t> extents, strides;  // of the reduction axes, in the original
+  int64_t count = 0, stride = 0;          // of the axis that is cut into tiles, in the original
+  int64_t offset = 0;
+  int64_t tile = 1;
+};
+Tensor packed(const Tensor& original, const Packing& p);
+
+struct Scheduled {
+  loops::Kernel kernel;
+  std::vector<Packing> packings;
+};
+Scheduled schedule(const Nest& n, const Plan& p, const Target& t);
 
 }  // namespace tauto

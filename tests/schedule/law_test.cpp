@@ -199,7 +199,7 @@ TEST(Law, TensorScheduledAndVectorProgramsAgree) {
         loops::Kernel scheduled;
         Generated g;
         try {
-          scheduled = schedule(nest, plan, target);
+          scheduled = schedule(nest, plan, target).kernel;
           g = generate(scheduled, lanes);
         } catch (const NotScheduled& e) {
           ADD_FAILURE() << "not scheduled: " << e.reason;
