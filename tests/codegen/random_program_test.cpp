@@ -57,5 +57,41 @@ TEST(RandomProgram, ComputesTheSameBitsAtAnyNumberOfLanes) {
   }
 }
 
+// Replacing the results of any one operation by zeros, or leaving its stores out, shows in the buffers of
+// some program: nothing is drawn in vain.
+TEST(RandomProgram, ShowsWhatEveryOperationDoes) {
+  constexpr VecOp kOps[] = {
+#define TAUTO_X(name, text, result, operands) VecOp::name,
+      TAUTO_VECTOR_OPS(TAUTO_X)
+#undef TAUTO_X
+  };
+  for (const VecOp op : kOps) {
+    const bool store = op == VecOp::Store || op == VecOp::StoreOne;
+    if (!store && result_of(op) != 'v' && result_of(op) != 'm') continue;
+    bool shown = false;
+    for (uint64_t seed = kSeed; !shown && seed < kSeed + 200; ++seed) {
+      const RandomProgram r = random_program(seed, {});
+      RandomProgram without = r;
+      std::vector<Instr>& code = without.program.code;
+      for (size_t k = code.size(); k-- > 0;) {
+        Instr& i = code[k];
+        if (i.op != op) continue;
+        if (store) {
+          code.erase(code.begin() + static_cast<std::ptrdiff_t>(k));
+          code.erase(code.begin() + static_cast<std::ptrdiff_t>(k));
+        } else {
+          const Instr zero{
+              result_of(op) == 'v' ? VecOp::Const : VecOp::FillM, i.lane, f32, i.result, {}, {}, {}, 0};
+          i = zero;
+          if (result_of(op) == 'm') i.lane = Instr{}.lane;
+        }
+      }
+      ASSERT_EQ(check(without.program), "");
+      shown = !difference(r, run(r, seed), run(without, seed)).empty();
+    }
+    EXPECT_TRUE(shown) << text_of(op);
+  }
+}
+
 }  // namespace
 }  // namespace tauto::vec
