@@ -78,7 +78,6 @@ TEST(RandomProgram, ShowsWhatEveryOperationDoes) {
         if (i.op != op) continue;
         if (store) {
           code.erase(code.begin() + static_cast<std::ptrdiff_t>(k));
-          code.erase(code.begin() + static_cast<std::ptrdiff_t>(k));
         } else {
           const Instr zero{
               result_of(op) == 'v' ? VecOp::Const : VecOp::FillM, i.lane, f32, i.result, {}, {}, {}, 0};
