@@ -172,11 +172,10 @@ void contract_eval(EvalContext& c) {
   }
 }
 
-// The operand's extent along one dim: that of its axis where the type rule demands it.
-const Dim& extent_of(const Access& access, const AxisIndex& x, const Dim& dim) {
-  const bool plain =
-      x.terms.size() == 1 && x.terms[0].coefficient == Dim(1) && x.offset == Dim(0) && x.divisor == 1;
-  return plain ? access.extents[static_cast<size_t>(x.terms[0].axis)] : dim;
+// An axis of the operand as it is, or broadcast where its extent is 1: inside, or the type rule refuses.
+bool is_whole_axis(const AxisIndex& x, const Dim& extent) {
+  return x.terms.size() == 1 && x.offset == Dim(0) && x.divisor == 1 &&
+         (x.terms[0].coefficient == Dim(1) || x.terms[0].coefficient == num::min(extent, Dim(2)) - 1);
 }
 
 loops::Expr contract_lower(Lowering& l, const Index& index) {
@@ -197,9 +196,11 @@ loops::Expr contract_lower(Lowering& l, const Index& index) {
   for (int i = 0; i < 2; ++i) {
     Index at;
     const auto& maps = access.operands[static_cast<size_t>(i)];
-    for (size_t d = 0; d < maps.size(); ++d)
-      at.push_back(
-          accessed_index(access, maps[d], point, extent_of(access, maps[d], l.type(i).dims[d]), inside));
+    for (size_t d = 0; d < maps.size(); ++d) {
+      Conditions own;
+      at.push_back(accessed_index(access, maps[d], point, l.type(i).dims[d], own));
+      if (own.any() && !is_whole_axis(maps[d], l.type(i).dims[d])) inside.require(own.all());
+    }
     operands.push_back(tauto::widened(l.at(i, at)));
   }
   return converted(loops::reduce(loops::Order::Blocks, loops::Function::Fma, std::move(axes),

@@ -55,7 +55,7 @@ Index broadcast_index(const Lowering& l, int input, const Index& index) {
     else if (have == want || at_least(have, 2))
       r.push_back(index[lead + i]);
     else  // times 0 where the axis is 1 at run time, else times 1
-      r.push_back(index[lead + i] * Expr(min(max(have - 1, Dim(0)), Dim(1))));
+      r.push_back(index[lead + i] * Expr(min(have, Dim(2)) - 1));
   }
   return r;
 }

@@ -81,6 +81,7 @@ void elementwise(Draw& d) {
           if (d.op.arity > 1)
             for (int64_t& n : s)
               if (d.between(0, 3) == 0) n = 1;
+          if (round == 0 && d.op.arity == 1 && !cast && !bit_cast) s = {500};
           in.push_back(d.data(std::string(d.op.name) == "where" && i == 0 ? boolean : e, s));
         }
         Attributes a;
