@@ -129,8 +129,13 @@ class Scan {
     if (wa != wb) return wa < wb;
     return lives_[static_cast<size_t>(a)].end > lives_[static_cast<size_t>(b)].end;
   }
+  // What it costs to turn a value out, for each instant that its register is free then. A value that is used
+  // at once needs a register in any case.
   double cost(int32_t v) const {
-    return lives_[static_cast<size_t>(v)].weight * (demands_.cheap[static_cast<size_t>(v)] ? 0.5 : 1.0);
+    const Life& l = lives_[static_cast<size_t>(v)];
+    const int32_t length = l.end - l.begin;
+    if (length <= 3) return 1e300;
+    return l.weight * (demands_.cheap[static_cast<size_t>(v)] ? 0.5 : 1.0) / length;
   }
   void turn_out(int32_t v) {
     fits = false;
@@ -174,7 +179,8 @@ class Scan {
     Seat& seat = result.code[static_cast<size_t>(i)];
     expire(2 * i);
 
-    const int32_t memory = memory_operand(c);
+    const bool update = updates_memory(c);
+    const int32_t memory = update ? c.write : memory_operand(c);
     for (const Read& r : c.reads) {
       if (!spilled_[static_cast<size_t>(r.value)] || r.value == memory) continue;
       const bool known = std::any_of(seat.visits.begin(), seat.visits.end(),
@@ -189,7 +195,7 @@ class Scan {
     for (int k = 0; k < c.vectors; k++) seat.vectors.push_back(lend(Class::Vector, all));
     for (int k = 0; k < c.masks; k++) seat.masks.push_back(lend(Class::Mask, all));
 
-    if (c.write < 0) return;
+    if (c.write < 0 || update) return;
     if (!c.early) expire(2 * i + 1);
     if (spilled_[static_cast<size_t>(c.write)]) {
       const bool known = std::any_of(seat.visits.begin(), seat.visits.end(),
@@ -203,13 +209,18 @@ class Scan {
     }
   }
 
+  static bool reads_once(const Demand& c, int32_t value) {
+    return std::count_if(c.reads.begin(), c.reads.end(), [&](const Read& r) { return r.value == value; }) ==
+           1;
+  }
+  bool updates_memory(const Demand& c) const {
+    return c.update && spilled_[static_cast<size_t>(c.write)] && reads_once(c, c.write);
+  }
   // The one value that the instruction reads from its slot.
   int32_t memory_operand(const Demand& c) const {
     for (const Read& r : c.reads) {
       if (!r.memory || !spilled_[static_cast<size_t>(r.value)] || r.value == c.write) continue;
-      const auto times =
-          std::count_if(c.reads.begin(), c.reads.end(), [&](const Read& o) { return o.value == r.value; });
-      if (times == 1) return r.value;
+      if (reads_once(c, r.value)) return r.value;
     }
     return -1;
   }

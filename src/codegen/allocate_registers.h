@@ -25,6 +25,7 @@ struct Read {
 struct Demand {  // of one instruction
   std::vector<Read> reads;
   int32_t write = -1;
+  bool update = false;    // what it writes is one of its reads, and it can do that in memory
   bool early = false;     // the write happens before the last read: no register in common
   int32_t loop_end = -1;  // of a loop: the index of its end; the body is what lies between
   uint8_t scalars = 0, vectors = 0, masks = 0;  // temporaries

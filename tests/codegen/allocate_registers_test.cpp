@@ -65,6 +65,8 @@ class Drawing {  // of random demands
       if (below(4) > 0) {
         d.write = below(3) > 0 ? static_cast<int32_t>(below(demands.values.size()))
                                : assigned_[below(assigned_.size())];
+        d.update = below(2) == 0 && std::any_of(d.reads.begin(), d.reads.end(),
+                                                [&](const Read& r) { return r.value == d.write; });
         demands.code.push_back(d);
         if (std::find(assigned_.begin(), assigned_.end(), d.write) == assigned_.end())
           assigned_.push_back(d.write);
@@ -134,7 +136,8 @@ class Act {
     int slots = 0;
     for (const Read& r : d.reads) {
       const Place p = place(r.value);
-      if (p[0] == 1 && (!r.memory || ++slots > 1) && broken.empty())
+      const bool allowed = r.memory || (d.update && r.value == d.write);
+      if (p[0] == 1 && (!allowed || ++slots > 1) && broken.empty())
         broken = cat("instruction ", i, ": value ", r.value, " has no register");
       expect(r.value, p, i);
     }
@@ -142,7 +145,8 @@ class Act {
     version_[static_cast<size_t>(d.write)]++;
     for (int16_t r : seat.scalars) memory_[{0, 0, r}] = {};
     for (int16_t r : seat.vectors) memory_[{0, 1, r}] = {};
-    if (place(d.write)[0] == 1 && broken.empty()) broken = cat("instruction ", i, " has nowhere to write");
+    if (place(d.write)[0] == 1 && !d.update && broken.empty())
+      broken = cat("instruction ", i, " has nowhere to write");
     write(d.write, place(d.write));
     for (int16_t r : seat.scalars)
       if (place(d.write) == Place{0, 0, r} && broken.empty())

@@ -132,6 +132,12 @@ bool Emitter::in_memory(int k) const {
   return step.folded_operand == k || !has_register(plan_.value(operand(k)));
 }
 
+const Xbyak::Operand& Emitter::any_scalar(int32_t value) {
+  if (!has_register(value)) return *(held_slot_ = slot_of(value));
+  held_scalar_ = scalar_at(value);
+  return held_scalar_;
+}
+
 const Xbyak::Operand& Emitter::any(int k) {
   const Step& step = plan_.steps[static_cast<size_t>(index_)];
   const Reg r = operand(k);

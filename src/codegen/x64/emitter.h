@@ -63,8 +63,9 @@ class Emitter : public Xbyak::CodeGenerator {
   int bytes(Lane l) const { return program_.lanes * bytes_of(l); }
   int bytes(Reg r) const { return bytes(lane_of(r)); }
 
-  bool in_memory(int k) const;  // operand k comes from memory: folded, or spilled
-  const Operand_& any(int k);   // operand k: a register or memory
+  const Operand_& any_scalar(int32_t value);  // a register or its slot
+  bool in_memory(int k) const;                // operand k comes from memory: folded, or spilled
+  const Operand_& any(int k);                 // operand k: a register or memory
   Operand_& hold(const Address_& a) { return *(held_ = a); }
   RegExp at(const Address& a);  // may ask for a temporary
   RegExp frame(int64_t offset) { return rsp + static_cast<int>(offset); }
@@ -91,8 +92,10 @@ class Emitter : public Xbyak::CodeGenerator {
   void imm(Reg64 r, int64_t value);
   void scalars();
   void control();
-  void add_scalars(), sub_scalars(), mul_scalars(), mul_immediate(), min_max(bool max), divide(bool mod);
+  void add_scalars(), sub_scalars(), mul_scalars(), add_immediate(), add_to(int32_t i), min_max(bool max),
+      divide(bool mod);
   void load_scalar();
+  void copy(Reg64 r, const Operand_& from);
   void compare_scalars(Reg a, Reg b, std::optional<int32_t> immediate);
   Reg64 clamped_lanes(Reg r);  // a temporary: min(max(r, 0), W)
 
@@ -132,6 +135,8 @@ class Emitter : public Xbyak::CodeGenerator {
   int32_t index_ = 0;
   std::optional<Address_> held_;
   Xmm held_register_{0};
+  Reg64 held_scalar_{0};
+  std::optional<Address_> held_slot_;
   bool early_ = false;
   std::optional<Xmm> move_after_;  // where an early result is, if it has the register of an operand
   int taken_[3] = {0, 0, 0};       // temporaries asked for

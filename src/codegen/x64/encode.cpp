@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "codegen/tidy.h"
 #include "codegen/x64/emitter.h"
 #include "support/error.h"
 
@@ -92,6 +93,7 @@ class DemandsOf {
       read(d, source->result, false);
       if (!immediate_of(p_, plan_, source->operand[1])) read(d, source->operand[1], true);
       d.write = plan_.value(source->result);
+      d.update = source->immediate == static_cast<int32_t>(source->immediate);
       return d;
     }
     for (int k = 0; k < 3; k++) {
@@ -109,11 +111,41 @@ class DemandsOf {
     if (in.op == VecOp::Scratch && caller_scratch(p_) > 0) d.reads.push_back({plan_.scratch(), false});
     if (in.result) d.write = plan_.value(in.result);
     if (in.op == VecOp::Loop) d.loop_end = step.other_end;
+    d.update = updates_scalar(in);
     return d;
   }
 
+  static bool updates_scalar(const Instr& in) {
+    switch (in.op) {
+      case VecOp::AddI:
+        return in.result == in.operand[0] && in.immediate == static_cast<int32_t>(in.immediate);
+      case VecOp::AddS:
+        return in.result == in.operand[0] || in.result == in.operand[1];
+      case VecOp::SubS:
+        return in.result == in.operand[0];
+      default:
+        return false;
+    }
+  }
+
   bool may_be_memory(const Instr& in, const Step& step, int k, Reg r) const {
-    if (in.op == VecOp::Loop || in.op == VecOp::If) return k == 1;
+    switch (in.op) {
+      case VecOp::Loop:
+      case VecOp::If:
+      case VecOp::MinS:
+      case VecOp::MaxS:
+        return k == 1;
+      case VecOp::MoveS:
+      case VecOp::AddS:
+      case VecOp::SubS:
+      case VecOp::MulS:
+        return true;
+      case VecOp::AddI:
+      case VecOp::MulI:
+        return in.immediate == static_cast<int32_t>(in.immediate);
+      default:
+        break;
+    }
     if (r.cls != Class::Vector || step.folded >= 0) return false;
     if (!(memory_operands(in, p_.vectors[static_cast<size_t>(r.id)], f_.avx512) >> k & 1)) return false;
     const int32_t definition = plan_.definition[static_cast<size_t>(plan_.value(r))];
@@ -339,9 +371,11 @@ size_t Emitter::perform(bool work, X64Statistics& statistics) {
 
 }  // namespace x64
 
-std::vector<uint8_t> encode(const Program& program, const X64Features& features, X64Statistics* statistics) {
+std::vector<uint8_t> encode(const Program& generated, const X64Features& features,
+                            X64Statistics* statistics) {
   using namespace x64;
-  check_lanes(program, features);
+  check_lanes(generated, features);
+  const Program program = tidy(generated);
   Plan plan = plan_of(program, features);
 
   constexpr size_t kRehearsal = 16384;

@@ -28,8 +28,7 @@ void Emitter::scalars() {
       }
       return lea(rd(), ptr[frame(scratch_at_ + in_->immediate)]);
     case VecOp::MoveS:
-      if (rd() != s(0)) mov(rd(), s(0));
-      return;
+      return copy(rd(), any_scalar(plan_.value(operand(0))));
     case VecOp::AddS:
       return add_scalars();
     case VecOp::SubS:
@@ -37,20 +36,8 @@ void Emitter::scalars() {
     case VecOp::MulS:
     case VecOp::MulI:
       return mul_scalars();
-    case VecOp::AddI: {
-      const Reg64 a = s(0), r = rd();
-      if (in_->immediate != static_cast<int32_t>(in_->immediate)) {
-        const Reg64 t = temp_scalar();
-        mov(t, static_cast<uint64_t>(in_->immediate));
-        return lea(r, ptr[a + t]);
-      }
-      const int32_t i = static_cast<int32_t>(in_->immediate);
-      if (r == a)
-        add(r, i);
-      else
-        lea(r, ptr[a + i]);
-      return;
-    }
+    case VecOp::AddI:
+      return add_immediate();
     case VecOp::MinS:
       return min_max(false);
     case VecOp::MaxS:
@@ -66,82 +53,103 @@ void Emitter::scalars() {
   }
 }
 
-void Emitter::add_scalars() {
-  const Reg64 a = s(0), r = rd();
-  if (const std::optional<int32_t> i = immediate(1)) {
-    if (r == a)
-      add(r, *i);
-    else
-      lea(r, ptr[a + *i]);
-    return;
+void Emitter::copy(Reg64 r, const Operand_& from) {
+  if (r != from) mov(r, from);
+}
+
+void Emitter::add_immediate() {
+  if (in_->immediate != static_cast<int32_t>(in_->immediate)) {
+    const Reg64 a = s(0), t = temp_scalar();
+    mov(t, static_cast<uint64_t>(in_->immediate));
+    return lea(rd(), ptr[a + t]);
   }
-  const Reg64 b = s(1);
-  if (r == a)
-    add(r, b);
-  else if (r == b)
-    add(r, a);
-  else
-    lea(r, ptr[a + b]);
+  add_to(static_cast<int32_t>(in_->immediate));
+}
+
+// result = operand 0 + i
+void Emitter::add_to(int32_t i) {
+  const int32_t from = plan_.value(operand(0)), to = plan_.value(in_->result);
+  if (!has_register(to)) return add(slot_of(to), i);  // in place
+  const Reg64 r = scalar_at(to);
+  const Operand_& a = any_scalar(from);
+  if (!a.isMEM() && r != a) return lea(r, ptr[scalar_at(from) + i]);
+  copy(r, a);
+  if (i != 0) add(r, i);
+}
+
+void Emitter::add_scalars() {
+  if (const std::optional<int32_t> i = immediate(1)) return add_to(*i);
+  int32_t x = plan_.value(operand(0)), y = plan_.value(operand(1));
+  const int32_t to = plan_.value(in_->result);
+  if (!has_register(to)) return add(slot_of(to), scalar_at(x == to ? y : x));
+  if (!has_register(x)) std::swap(x, y);
+  const Reg64 r = scalar_at(to), a = scalar_at(x);
+  const Operand_& b = any_scalar(y);
+  if (r == b) return add(r, a);
+  if (!b.isMEM() && r != a) return lea(r, ptr[a + scalar_at(y)]);
+  copy(r, a);
+  add(r, b);
 }
 
 void Emitter::sub_scalars() {
-  const Reg64 a = s(0), r = rd();
+  const int32_t x = plan_.value(operand(0)), to = plan_.value(in_->result);
   if (const std::optional<int32_t> i = immediate(1)) {
-    if (r != a) mov(r, a);
-    sub(r, *i);
-    return;
+    if (!has_register(to)) return sub(slot_of(to), *i);
+    const Reg64 r = scalar_at(to);
+    copy(r, any_scalar(x));
+    return sub(r, *i);
   }
-  const Reg64 b = s(1);
-  if (r == a) {
-    sub(r, b);
-  } else if (r == b) {
+  const int32_t y = plan_.value(operand(1));
+  if (!has_register(to)) return sub(slot_of(to), scalar_at(y));
+  const Reg64 r = scalar_at(to);
+  if (has_register(y) && r == scalar_at(y) && x != y) {
     neg(r);
-    add(r, a);
-  } else {
-    mov(r, a);
-    sub(r, b);
+    return add(r, any_scalar(x));
   }
+  copy(r, any_scalar(x));
+  sub(r, any_scalar(y));
 }
 
 void Emitter::mul_scalars() {
-  const Reg64 a = s(0), r = rd();
   std::optional<int32_t> i = immediate(1);
+  const int32_t x = plan_.value(operand(0));
   if (in_->op == VecOp::MulI) {
-    if (in_->immediate == static_cast<int32_t>(in_->immediate)) {
-      i = static_cast<int32_t>(in_->immediate);
-    } else {
-      const Reg64 t = temp_scalar();
+    if (in_->immediate != static_cast<int32_t>(in_->immediate)) {
+      const Reg64 a = s(0), t = temp_scalar();
       mov(t, static_cast<uint64_t>(in_->immediate));
       imul(t, a);
-      return mov(r, t);
+      return mov(rd(), t);
     }
+    i = static_cast<int32_t>(in_->immediate);
   }
+  const Reg64 r = rd();
   if (!i) {
-    const Reg64 b = s(1);
-    if (r == b) return imul(r, a);
-    if (r != a) mov(r, a);
-    return imul(r, b);
+    const int32_t y = plan_.value(operand(1));
+    if (has_register(y) && r == scalar_at(y)) return imul(r, any_scalar(x));
+    copy(r, any_scalar(x));
+    return imul(r, any_scalar(y));
   }
+  const Operand_& a = any_scalar(x);
   if (*i > 0 && (*i & (*i - 1)) == 0) {
-    if (r != a) mov(r, a);
+    copy(r, a);
     if (*i > 1) shl(r, __builtin_ctz(static_cast<unsigned>(*i)));
-  } else if (*i == 3 || *i == 5 || *i == 9) {
-    lea(r, ptr[a + a * (*i - 1)]);
+  } else if (!a.isMEM() && (*i == 3 || *i == 5 || *i == 9)) {
+    lea(r, ptr[scalar_at(x) + scalar_at(x) * (*i - 1)]);
   } else {
     imul(r, a, *i);
   }
 }
 
 void Emitter::min_max(bool max) {
-  Reg64 a = s(0), b = s(1);
-  const Reg64 r = rd();
-  if (r == a) std::swap(a, b);
-  if (r != b) mov(r, b);
+  const Reg64 a = s(0), r = rd();
+  const Operand_& b = any_scalar(plan_.value(operand(1)));
+  if (r == a) {
+    cmp(r, b);
+    return max ? cmovl(r, b) : cmovg(r, b);
+  }
+  copy(r, b);
   cmp(a, r);
-  if (max)
-    cmovg(r, a);
-  else
-    cmovl(r, a);
+  max ? cmovg(r, a) : cmovl(r, a);
 }
 
 // Quotient and remainder rounded down, by an instruction that rounds toward zero and wants rax and rdx.
@@ -199,13 +207,13 @@ void Emitter::load_scalar() {
   }
 }
 
+// At most one of the two is in memory.
 void Emitter::compare_scalars(Reg a, Reg b, std::optional<int32_t> i) {
-  if (i)
-    cmp(scalar(a), *i);
-  else if (!has_register(plan_.value(b)) && allocation_->slot[static_cast<size_t>(plan_.value(b))] >= 0)
-    cmp(scalar(a), slot_of(plan_.value(b)));
-  else
-    cmp(scalar(a), scalar(b));
+  const Operand_& x = any_scalar(plan_.value(a));
+  if (i) return cmp(x, static_cast<uint32_t>(*i));
+  const int32_t y = plan_.value(b);
+  if (x.isMEM() || has_register(y)) return cmp(x, scalar_at(y));
+  cmp(scalar(a), slot_of(y));
 }
 
 void Emitter::control() {
@@ -256,8 +264,15 @@ void Emitter::control() {
       const int32_t begin = step.other_end;
       const Instr& opening = program_.code[static_cast<size_t>(begin)];
       if (opening.op == VecOp::Loop) {
-        const Reg64 r = scalar(opening.result);
-        add(r, static_cast<int32_t>(opening.immediate));
+        const int32_t counter = plan_.value(opening.result);
+        if (opening.immediate == static_cast<int32_t>(opening.immediate)) {
+          const int32_t by = static_cast<int32_t>(opening.immediate);
+          has_register(counter) ? add(scalar_at(counter), by) : add(slot_of(counter), by);
+        } else {
+          const Reg64 t = temp_scalar();
+          mov(t, opening.immediate);
+          add(scalar_at(counter), t);
+        }
         if (allocation_)
           for (const Visit& visit : allocation_->code[static_cast<size_t>(index_)].visits) put_back(visit);
         compare_scalars(opening.result, opening.operand[1],

@@ -1,0 +1,133 @@
+// Two passes over the instructions, each linear.
+#include "codegen/tidy.h"
+
+#include <algorithm>
+#include <limits>
+
+namespace tauto::vec {
+namespace {
+
+bool is_control(VecOp op) {
+  return op == VecOp::Loop || op == VecOp::If || op == VecOp::Else || op == VecOp::End;
+}
+bool is_store(VecOp op) { return op == VecOp::Store || op == VecOp::StoreOne; }
+
+// Registers of all classes, numbered.
+struct Numbers {
+  explicit Numbers(const Program& p)
+      : scalars(p.scalars), vectors(static_cast<int32_t>(p.vectors.size())), masks(p.masks) {}
+  int32_t scalars, vectors, masks;
+  size_t of(Reg r) const {
+    return static_cast<size_t>(r.id + (r.cls == Class::Scalar   ? 0
+                                       : r.cls == Class::Vector ? scalars
+                                                                : scalars + vectors));
+  }
+  size_t count() const { return static_cast<size_t>(scalars + vectors + masks); }
+};
+
+template <class F>
+void for_each_read(const Instr& i, F f) {
+  for (Reg r : i.operand)
+    if (r) f(r);
+  if (i.mask) f(i.mask);
+  if (i.address.base) f(i.address.base);
+  if (i.address.index) f(i.address.index);
+}
+
+// The selections whose mask has been applied by the load they select from.
+void drop_selections(Program& p) {
+  const Numbers n(p);
+  std::vector<int32_t> writes(n.count(), 0), definition(n.count(), -1);
+  for (size_t i = 0; i < p.code.size(); i++)
+    if (p.code[i].result) {
+      writes[n.of(p.code[i].result)]++;
+      definition[n.of(p.code[i].result)] = static_cast<int32_t>(i);
+    }
+  const auto only = [&](Reg r) -> const Instr* {
+    return writes[n.of(r)] == 1 ? &p.code[static_cast<size_t>(definition[n.of(r)])] : nullptr;
+  };
+  for (Instr& i : p.code) {
+    if (i.op != VecOp::Select || writes[n.of(i.operand[0])] != 1) continue;
+    const Instr *load = only(i.operand[1]), *zero = only(i.operand[2]);
+    if (!load || !zero || zero->op != VecOp::Const || zero->immediate != 0) continue;
+    if ((load->op != VecOp::Load && load->op != VecOp::Gather) || load->mask != i.operand[0]) continue;
+    Instr move;
+    move.op = VecOp::MoveV;
+    move.lane = i.lane;
+    move.result = i.result;
+    move.operand[0] = i.operand[1];
+    i = move;
+  }
+}
+
+class Sink {
+ public:
+  explicit Sink(Program& p) : p_(p), numbers_(p), mention_(numbers_.count()), write_(numbers_.count()) {}
+
+  void run() {
+    std::vector<Instr> code;
+    code.reserve(p_.code.size());
+    for (size_t begin = 0; begin < p_.code.size();) {
+      size_t end = begin;
+      while (end < p_.code.size() && !is_control(p_.code[end].op)) end++;
+      block(begin, end, code);
+      if (end < p_.code.size()) code.push_back(p_.code[end]);
+      begin = end + 1;
+    }
+    p_.code = std::move(code);
+  }
+
+ private:
+  struct Next {  // where a register comes next, valid in one block
+    size_t at = 0, block = std::numeric_limits<size_t>::max();
+  };
+
+  size_t next(const std::vector<Next>& of, Reg r, size_t block, size_t none) const {
+    const Next& n = of[numbers_.of(r)];
+    return n.block == block ? n.at : none;
+  }
+
+  void block(size_t begin, size_t end, std::vector<Instr>& out) {
+    std::vector<size_t> to(end - begin);  // before which instruction each one goes
+    size_t store = end;
+    for (size_t i = end; i-- > begin;) {
+      const Instr& in = p_.code[i];
+      to[i - begin] = destination(in, i, begin, end, store);
+      if (is_store(in.op)) store = i;
+      for_each_read(in, [&](Reg r) { mention_[numbers_.of(r)] = {i, begin}; });
+      if (in.result) mention_[numbers_.of(in.result)] = write_[numbers_.of(in.result)] = {i, begin};
+    }
+    std::vector<size_t> order(end - begin);
+    for (size_t k = 0; k < order.size(); k++) order[k] = k;
+    // Those that move to an instruction stand before it, in their old order.
+    std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) {
+      const bool a_moves = to[a] != a + begin, b_moves = to[b] != b + begin;
+      return to[a] != to[b] ? to[a] < to[b] : a_moves && !b_moves;
+    });
+    for (size_t k : order) out.push_back(p_.code[begin + k]);
+  }
+
+  size_t destination(const Instr& in, size_t i, size_t begin, size_t end, size_t store) const {
+    if (in.op != VecOp::Load && in.op != VecOp::Broadcast && in.op != VecOp::Const) return i;
+    const size_t use = next(mention_, in.result, begin, end);
+    if (use == end || (in.op != VecOp::Const && store < use)) return i;
+    bool same = true;  // are the operands there
+    for_each_read(in, [&](Reg r) { same = same && next(write_, r, begin, end) >= use; });
+    return same && next(write_, in.result, begin, end) >= use ? use : i;
+  }
+
+  Program& p_;
+  const Numbers numbers_;
+  std::vector<Next> mention_, write_;
+};
+
+}  // namespace
+
+Program tidy(const Program& program) {
+  Program p = program;
+  drop_selections(p);
+  Sink(p).run();
+  return p;
+}
+
+}  // namespace tauto::vec

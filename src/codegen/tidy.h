@@ -1,0 +1,16 @@
+// Cleaning of a vector program before registers are allocated. It computes the same bits at the same
+// addresses.
+//
+//  - A load or constant moves down to its first use in the same basic block, so that the values of a tile
+//  need
+//    registers one after the other and not all at once; loads do not pass stores.
+//  - select(m, load … ? m, 0) is the load.
+#pragma once
+
+#include "codegen/vector.h"
+
+namespace tauto::vec {
+
+Program tidy(const Program& program);
+
+}  // namespace tauto::vec
