@@ -221,6 +221,17 @@ Dim broadcast_all(const std::vector<Dim>& given) {
   if (args.empty()) return 1;
   std::sort(args.begin(), args.end());
   args.erase(std::unique(args.begin(), args.end()), args.end());
+  // min(x, k) for k > 1 is 1 only where x is: where the broadcast is legal it is x.
+  const auto follows = [&](const Dim& y) {
+    const std::optional<int64_t> k = upper_bound(y);
+    return k && *k > 1 && std::any_of(args.begin(), args.end(), [&](const Dim& x) {
+             return !(x == y) && extremum(DimKind::kMin, {x, *k}) == y;
+           });
+  };
+  std::vector<Dim> kept;
+  for (const Dim& y : args)
+    if (!follows(y)) kept.push_back(y);
+  args = std::move(kept);
   if (args.size() == 1) return args[0];
   for (const Dim& x : args) {
     if (never_one(x)) return x;

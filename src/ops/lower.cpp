@@ -140,9 +140,12 @@ void check_types(const Lowering& l) {
 
 }  // namespace
 
-Expr lower(Lowering& l, const std::vector<Expr>& index) {
+Expr lower(Lowering& l, const std::vector<Expr>& at) {
   check_types(l);
-  CHECK(index.size() == l.type().dims.size());
+  CHECK(at.size() == l.type().dims.size());
+  Index index = at;
+  for (size_t d = 0; d < index.size(); ++d)
+    if (l.type().dims[d] == Dim(1)) index[d] = 0;
   if (l.node.op->lower) return l.node.op->lower(l, index);
   if (!l.node.op->is(kElementwise)) l.refuse("runs its reference");
   return lower_elementwise(l, index);

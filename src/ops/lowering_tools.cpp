@@ -24,7 +24,7 @@ bool at_least(const Dim& d, int64_t bound) {
 
 Expr accessed_index(const Access& access, const AxisIndex& x, const Index& point, const Dim& extent,
                     Conditions& inside) {
-  Expr at = x.offset;
+  Expr at = 0;
   Dim least = x.offset, most = x.offset;
   bool bounded = true;
   for (const AxisTerm& t : x.terms) {
@@ -35,12 +35,19 @@ Expr accessed_index(const Access& access, const AxisIndex& x, const Index& point
     (up ? most : least) += reach;
     bounded &= up || at_least(-t.coefficient, 0);
   }
+  at = at + Expr(x.offset);
   if (!bounded || !at_least(least, 0)) inside.require(is_at_most(0, at));
   if (!bounded || !at_least(extent * x.divisor - most, 1))
     inside.require(loops::less(at, extent * x.divisor));
   if (x.divisor == 1) return at;
   inside.require(is_equal(loops::floor_mod(at, x.divisor), 0));
   return loops::floor_div(at, x.divisor);
+}
+
+// Whether `have`, which broadcasts to `want`, is 1 only where that is.
+static bool follows(const Dim& have, const Dim& want) {
+  const auto k = upper_bound(have);
+  return have == want || at_least(have, 2) || (k && *k > 1 && min(want, Dim(*k)) == have);
 }
 
 Index broadcast_index(const Lowering& l, int input, const Index& index) {
@@ -52,7 +59,7 @@ Index broadcast_index(const Lowering& l, int input, const Index& index) {
     const Dim &have = from[i], &want = to[lead + i];
     if (have == Dim(1))
       r.push_back(0);
-    else if (have == want || at_least(have, 2))
+    else if (follows(have, want))
       r.push_back(index[lead + i]);
     else  // times 0 where the axis is 1 at run time, else times 1
       r.push_back(index[lead + i] * Expr(min(have, Dim(2)) - 1));

@@ -334,6 +334,7 @@ TEST(Dim, Prints) {
   EXPECT_EQ(text_of(max(N, 3)), "max(N, 3)");
   EXPECT_EQ(text_of(max(max(N, 3), M)), "max(M, N, 3)");
   EXPECT_EQ(text_of(broadcast(N, M)), "bcast(M, N)");
+  EXPECT_EQ(text_of(broadcast(min(N, 512), N)), "N");
   EXPECT_EQ(text_of(mod(N, 4)), "mod(N, 4)");
   EXPECT_EQ(text_of(N * kLowest + kLowest), "-9223372036854775808*N - 9223372036854775808");
   EXPECT_EQ(cat(N * N, " x ", Dim(3)), "N*N x 3");
