@@ -111,17 +111,16 @@ class ExprPrinter {
     std::string s;
     Level own = Sum;
     const Expr &x = a.arguments[0], &y = a.arguments[1];
-    if (a.function == Function::Add) {
-      const auto v = literal_index(y);
-      if (v && *v < 0 && *v != std::numeric_limits<int64_t>::min())
-        s = cat(text(x, Sum), " - ", -*v);
-      else
-        s = cat(text(x, Sum), " + ", text(y, Product));
-    } else if (a.function == Function::Sub) {
-      s = cat(text(x, Sum), " - ", text(y, Product));
-    } else if (a.function == Function::Mul) {
+    if (a.function == Function::Mul) {
       own = Product;
-      s = cat(text(x, Product), "*", text(y, Primary));
+      s = text(x, Product) + "*";
+      s += text(y, Primary);
+    } else if (a.function == Function::Add || a.function == Function::Sub) {
+      const auto v = a.function == Function::Add ? literal_index(y) : std::nullopt;
+      const bool negative = v && *v < 0 && *v != std::numeric_limits<int64_t>::min();
+      s = text(x, Sum);  // in the order of the text: the first use of a shared expression defines it
+      s += negative || a.function == Function::Sub ? " - " : " + ";
+      s += negative ? cat(-*v) : text(y, Product);
     }
     return !s.empty() && level > own ? cat("(", s, ")") : s;
   }

@@ -81,6 +81,8 @@ bool a_exact_reciprocal(Bindings& m, const Ranges&) {
 
 constexpr Rule kRules[] = {
     // Index integers. What is affine over the ranges is found without rules, see affine.h.
+    {"floor_div(0, a)", "0", Claim::Index, "a > 0", a_positive},
+    {"floor_mod(0, a)", "0", Claim::Index, "a > 0", a_positive},
     {"floor_div(x, a)", "0", Claim::Index, "0 <= x < a", x_below_a},
     {"floor_mod(x, a)", "x", Claim::Index, "0 <= x < a", x_below_a},
     {"floor_div(floor_div(x, a), b)", "floor_div(x, mul(a, b))", Claim::Index, "a, b > 0", both_positive},

@@ -93,13 +93,20 @@ class Simplifier {
   Expr expr(const Expr& e) {
     if (const auto found = done_.find(e.get()); found != done_.end()) return found->second.second;
     Expr now = intern(std::visit([&](const auto& node) { return children(e, node); }, e->node));
-    for (int i = 0; i < kMaxRewrites; ++i) {
-      const Expr next = step(now);
-      if (!next.defined() || next.get() == now.get()) break;
-      now = next;
+    if (const auto found = done_.find(now.get()); found != done_.end()) {
+      now = found->second.second;
+    } else {
+      const Expr first = now;
+      done_.emplace(first.get(), std::pair(first, first));  // should a rule lead back here
+      for (int i = 0; i < kMaxRewrites; ++i) {
+        const Expr next = step(now);
+        if (!next.defined() || next.get() == now.get()) break;
+        now = next;
+      }
+      done_.insert_or_assign(first.get(), std::pair(first, now));
+      done_.emplace(now.get(), std::pair(now, now));
     }
-    done_.emplace(e.get(), std::pair(e, now));
-    done_.emplace(now.get(), std::pair(now, now));
+    done_.insert_or_assign(e.get(), std::pair(e, now));
     return now;
   }
 

@@ -10,8 +10,13 @@ namespace tauto::testing {
 std::vector<Tensor> random_memory(const loops::Kernel& k, const std::vector<int64_t>& symbols,
                                   std::mt19937_64& random) {
   std::vector<Tensor> memory;
-  for (const loops::BufferPtr& b : k.buffers)
+  for (const loops::BufferPtr& b : k.buffers) {
     memory.push_back(random_tensor(b->type, {loops::elements_of(k, *b, symbols)}, random));
+    if (b->type.bits >= 8) continue;
+    auto* byte = static_cast<uint8_t*>(memory.back().raw());  // in the range of its few bits
+    for (int64_t i = 0; i < memory.back().count(); ++i)
+      byte[i] = static_cast<uint8_t>(loops::literal(b->type, byte[i]).as<loops::Literal>()->bits);
+  }
   return memory;
 }
 
