@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "codegen/fold_scalars.h"
+
 namespace tauto::vec {
 namespace {
 
@@ -34,30 +36,37 @@ void for_each_read(const Instr& i, F f) {
   if (i.address.index) f(i.address.index);
 }
 
-// The selections whose mask has been applied by the load they select from.
-void drop_selections(Program& p) {
+// Copies, and selections whose mask has been applied by the load they select from, are what they copy.
+void drop_copies(Program& p) {
   const Numbers n(p);
-  std::vector<int32_t> writes(n.count(), 0), definition(n.count(), -1);
-  for (size_t i = 0; i < p.code.size(); i++)
-    if (p.code[i].result) {
-      writes[n.of(p.code[i].result)]++;
-      definition[n.of(p.code[i].result)] = static_cast<int32_t>(i);
-    }
-  const auto only = [&](Reg r) -> const Instr* {
-    return writes[n.of(r)] == 1 ? &p.code[static_cast<size_t>(definition[n.of(r)])] : nullptr;
+  std::vector<int32_t> writes(n.count(), 0);
+  std::vector<const Instr*> definition(n.count(), nullptr);
+  std::vector<Reg> same(n.count());
+  const auto once = [&](Reg r) { return writes[n.of(r)] == 1; };
+  const auto is_copy = [&](const Instr& i) {
+    if (i.op == VecOp::MoveV) return true;
+    if (i.op != VecOp::Select || !once(i.operand[0]) || !once(i.operand[1]) || !once(i.operand[2]))
+      return false;
+    const Instr *load = definition[n.of(i.operand[1])], *zero = definition[n.of(i.operand[2])];
+    return zero->op == VecOp::Const && zero->immediate == 0 && load->mask == i.operand[0] &&
+           (load->op == VecOp::Load || load->op == VecOp::Gather);
   };
+  for (const Instr& i : p.code)
+    if (i.result) {
+      writes[n.of(i.result)]++;
+      definition[n.of(i.result)] = &i;
+    }
   for (Instr& i : p.code) {
-    if (i.op != VecOp::Select || writes[n.of(i.operand[0])] != 1) continue;
-    const Instr *load = only(i.operand[1]), *zero = only(i.operand[2]);
-    if (!load || !zero || zero->op != VecOp::Const || zero->immediate != 0) continue;
-    if ((load->op != VecOp::Load && load->op != VecOp::Gather) || load->mask != i.operand[0]) continue;
-    Instr move;
-    move.op = VecOp::MoveV;
-    move.lane = i.lane;
-    move.result = i.result;
-    move.operand[0] = i.operand[1];
-    i = move;
+    for (Reg& r : i.operand)
+      if (r.cls == Class::Vector && same[n.of(r)]) r = same[n.of(r)];
+    if (!is_copy(i)) continue;
+    const Reg from = i.operand[i.op == VecOp::Select ? 1 : 0];
+    if (once(i.result) && once(from)) same[n.of(i.result)] = from;
   }
+  std::vector<Instr> left;
+  for (const Instr& i : p.code)
+    if (i.result.cls != Class::Vector || !same[n.of(i.result)]) left.push_back(i);
+  p.code = std::move(left);
 }
 
 class Sink {
@@ -108,12 +117,14 @@ class Sink {
   }
 
   size_t destination(const Instr& in, size_t i, size_t begin, size_t end, size_t store) const {
-    if (in.op != VecOp::Load && in.op != VecOp::Broadcast && in.op != VecOp::Const) return i;
-    const size_t use = next(mention_, in.result, begin, end);
-    if (use == end || (in.op != VecOp::Const && store < use)) return i;
+    const bool reads_memory = in.op == VecOp::Load || in.op == VecOp::Broadcast || in.op == VecOp::Gather;
+    if (!reads_memory && in.op != VecOp::Const) return i;
+    size_t use = next(mention_, in.result, begin, end);
+    if (use == end) return i;
+    if (reads_memory) use = std::min(use, store);
     bool same = true;  // are the operands there
     for_each_read(in, [&](Reg r) { same = same && next(write_, r, begin, end) >= use; });
-    return same && next(write_, in.result, begin, end) >= use ? use : i;
+    return same ? use : i;
   }
 
   Program& p_;
@@ -125,7 +136,8 @@ class Sink {
 
 Program tidy(const Program& program) {
   Program p = program;
-  drop_selections(p);
+  fold_scalars(p);
+  drop_copies(p);
   Sink(p).run();
   return p;
 }

@@ -4,7 +4,9 @@
 //  - A load or constant moves down to its first use in the same basic block, so that the values of a tile
 //  need
 //    registers one after the other and not all at once; loads do not pass stores.
-//  - select(m, load … ? m, 0) is the load.
+//  - A copy is what it copies; so is select(m, load … ? m, 0).
+//  - Scalars are folded, see fold_scalars.h.
+// What nobody reads any more is left to the encoder to skip.
 #pragma once
 
 #include "codegen/vector.h"

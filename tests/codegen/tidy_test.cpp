@@ -44,15 +44,14 @@ TEST(Tidy, LoadsMoveToTheirUseButNotPastStores) {
 )");
   EXPECT_EQ(text_of(tidy(p)), R"(program t lanes 8 {
   s0 = arg 0
-  v0 = load.f32:f32 [s0]
   v2 = const.f32 0  # 0
   m0 = fillm 1
   v1 = load.f32:f32 [s0 + 32]
   v4 = addv.f32 v1, v1
+  v0 = load.f32:f32 [s0]
   v3 = load.f32:f32 [s0 + 64] ? m0
-  v5 = movv.f32 v3
   store.f32:f32 v4, [s0 + 96]
-  v6 = addv.f32 v0, v5
+  v6 = addv.f32 v0, v3
   store.f32:f32 v6, [s0 + 128]
 }
 )");
