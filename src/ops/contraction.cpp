@@ -34,18 +34,21 @@ int64_t BoundAccess::reduction_terms() const {
 
 namespace {
 
-// One output after the other, one term after the other: for numbers that are no machine numbers, and where
-// terms have to be left out because a zero in their place would show.
+// One output after the other, one term after the other: for numbers that are no machine numbers, and for
+// outputs with terms outside an operand `k` with only[k], because a zero in the place of these terms would
+// show.
 template <class C>
 class OneByOne {
  public:
-  OneByOne(const ContractionPhase& phase, const C* a, const C* b, C* out, C zero, const EvalContext& context)
+  OneByOne(const ContractionPhase& phase, const C* a, const C* b, C* out, C zero, const EvalContext& context,
+           std::optional<std::array<bool, 2>> only)
       : phase_(phase),
         terms_(phase.terms()),
         data_{a, b},
         out_(out + phase.out),
         zero_(zero),
-        context_(context) {}
+        context_(context),
+        only_(only) {}
 
   void run() {
     std::vector<ContractionAxis> axes;
@@ -69,9 +72,11 @@ class OneByOne {
         out += at[i] * axes[i].out;
         for (size_t k = 0; k < 2; ++k) start_[k] += at[i] * axes[i].at[k];
       }
-      C sum = zero_;
-      for (int64_t b = 0; b < terms_.blocks(); ++b) sum = sum + block(b);
-      out_[out] = sum;
+      if (!only_ || ((*only_)[0] && reaches_outside(0)) || ((*only_)[1] && reaches_outside(1))) {
+        C sum = zero_;
+        for (int64_t b = 0; b < terms_.blocks(); ++b) sum = sum + block(b);
+        out_[out] = sum;
+      }
       size_t i = at.size();
       for (; i-- > 0;) {
         if (++at[i] < axes[i].extent) break;
@@ -89,6 +94,21 @@ class OneByOne {
       if (inside(0, t, first) && inside(1, t, first))
         chain = num::fma(element(0, t, first), element(1, t, first), chain);
     return chain;
+  }
+  // Whether the current output has terms outside operand k, or may have.
+  bool reaches_outside(size_t k) const {
+    const ContractionOperand& o = phase_.operand[k];
+    for (size_t c = 0; c < o.checked.size(); ++c) {
+      const auto d = static_cast<size_t>(o.checked[c]);
+      const auto& x = o.indices[d];
+      int64_t lo = x.divisor == 1 ? 0 : x.start, hi = lo;
+      for (size_t i = 0; i < phase_.reduction.size(); ++i)
+        (phase_.reduction_steps[k][d][i] < 0 ? lo : hi) +=
+            phase_.reduction_steps[k][d][i] * (phase_.reduction[i] - 1);
+      if (x.divisor != 1) lo = lo / x.divisor - 1, hi = hi / x.divisor + 1;
+      if (index_[k][c] + lo < 0 || index_[k][c] + hi >= x.extent) return true;
+    }
+    return false;
   }
   const C& element(size_t k, int64_t t, int64_t first) const {
     return data_[k][start_[k] + first * terms_.shift[k] + terms_.taps[k][static_cast<size_t>(t)]];
@@ -109,6 +129,7 @@ class OneByOne {
   C* out_;
   C zero_;
   const EvalContext& context_;
+  std::optional<std::array<bool, 2>> only_;
   int64_t start_[2] = {0, 0};  // of the current output in the operands
   Ints index_[2];              // its checked indices
 };
@@ -118,11 +139,14 @@ class OneByOne {
 template <class C>
 void contract(const BoundAccess& access, const C* a, const C* b, C* out, C zero, const EvalContext& context) {
   if (element_count(access.output_shape()) == 0) return;
-  if constexpr (std::is_arithmetic_v<C>)
-    if (contract_tiled(access, a, b, out, context)) return;
+  std::optional<std::array<bool, 2>> only;
+  if constexpr (std::is_arithmetic_v<C>) {
+    only = contract_tiled(access, a, b, out, context);
+    if (only && !(*only)[0] && !(*only)[1]) return;
+  }
   for (int64_t i = 0; i < phase_count(access); ++i) {
     const ContractionPhase phase = phase_of(access, i);
-    OneByOne<C>(phase, a, b, out, zero, context).run();
+    OneByOne<C>(phase, a, b, out, zero, context, only).run();
   }
 }
 

@@ -285,29 +285,34 @@ bool all_finite(const C* p, int64_t n) {
 }  // namespace
 
 template <class C>
-bool contract_tiled(const BoundAccess& access, const C* a, const C* b, C* out, const EvalContext& context) {
+std::optional<std::array<bool, 2>> contract_tiled(const BoundAccess& access, const C* a, const C* b, C* out,
+                                                  const EvalContext& context) {
   const C* data[2] = {a, b};
-  bool known[2] = {false, false};
+  std::optional<bool> finite[2];
+  std::array<bool, 2> shows{false, false};
   for (int64_t i = 0; i < phase_count(access); ++i) {
     const ContractionPhase phase = phase_of(access, i);
     for (size_t k = 0; k < 2; ++k) {
-      const auto& indices = phase.operand[1 - k].indices;
-      if (phase.operand[k].checked.size() > kMaxChecked) return false;
-      if (phase.operand[k].checked.empty() || known[1 - k]) continue;
+      const size_t other = 1 - k;
+      if (phase.operand[k].checked.size() > kMaxChecked) return std::nullopt;
+      if (phase.operand[k].checked.empty()) continue;
       int64_t n = 1;
-      for (const auto& x : indices) n *= x.extent;
-      if (!all_finite(data[1 - k], n)) return false;
-      known[1 - k] = true;
+      for (const auto& x : phase.operand[other].indices) n *= x.extent;
+      if (!finite[other]) finite[other] = all_finite(data[other], n);
+      shows[k] |= !*finite[other];
     }
     Tiled<C>(phase, a, b, out, context).run();
   }
-  return true;
+  return shows;
 }
 
-template bool contract_tiled(const BoundAccess&, const float*, const float*, float*, const EvalContext&);
-template bool contract_tiled(const BoundAccess&, const double*, const double*, double*, const EvalContext&);
-template bool contract_tiled(const BoundAccess&, const int32_t*, const int32_t*, int32_t*,
-                             const EvalContext&);
-template bool contract_tiled(const BoundAccess&, const int64_t*, const int64_t*, int64_t*,
-                             const EvalContext&);
+#define TAUTO_TILED(C)                                                                                   \
+  template std::optional<std::array<bool, 2>> contract_tiled(const BoundAccess&, const C*, const C*, C*, \
+                                                             const EvalContext&);
+TAUTO_TILED(float)
+TAUTO_TILED(double)
+TAUTO_TILED(int32_t)
+TAUTO_TILED(int64_t)
+#undef TAUTO_TILED
+
 }  // namespace tauto
