@@ -1,4 +1,5 @@
-// The law of lowering: the loops which a node is lowered to return the bits of its reference.
+// The law of lowering: the loops which a node is lowered to, and what they are simplified to, return the bits
+// of its reference.
 //
 // Every operator of the table is met with random cases, their extents as literals and as symbols that are
 // bound when the kernel runs.
@@ -8,6 +9,7 @@
 #include <cstring>
 
 #include "loops/evaluate.h"
+#include "loops/simplify.h"
 #include "ops/evaluate.h"
 #include "ops/lower_node.h"
 #include "ops/lowering_cases.h"
@@ -122,22 +124,24 @@ void check(const OpCase& c, Sizes sizes, Count& count) {
     return;
   }
   ++count.lowered;
-  ASSERT_EQ(loops::verify(k), "") << c.text() << "\n" << text_of(k);
-  Tensor got;
-  try {
-    got = run(l, k, c, type_of(want));
-  } catch (const Error& e) {
-    FAIL() << c.text() << ": " << e.what() << "\n" << text_of(k);
-  }
-  if (got == want) return;
-  for (int64_t i = 0; i < want.count(); ++i) {
-    const auto at = [&](const Tensor& t) {
-      return static_cast<const char*>(t.raw()) + i * t.element_bytes();
-    };
-    ASSERT_EQ(std::memcmp(at(got), at(want), static_cast<size_t>(want.element_bytes())), 0)
-        << c.text() << " element " << i << ": " << element_text(got, i) << ", required "
-        << element_text(want, i) << "\n"
-        << text_of(k);
+  for (const loops::Kernel& form : {k, loops::simplify(k)}) {
+    ASSERT_EQ(loops::verify(form), "") << c.text() << "\n" << text_of(form);
+    Tensor got;
+    try {
+      got = run(l, form, c, type_of(want));
+    } catch (const Error& e) {
+      FAIL() << c.text() << ": " << e.what() << "\n" << text_of(form);
+    }
+    if (got == want) continue;
+    for (int64_t i = 0; i < want.count(); ++i) {
+      const auto at = [&](const Tensor& t) {
+        return static_cast<const char*>(t.raw()) + i * t.element_bytes();
+      };
+      ASSERT_EQ(std::memcmp(at(got), at(want), static_cast<size_t>(want.element_bytes())), 0)
+          << c.text() << " element " << i << ": " << element_text(got, i) << ", required "
+          << element_text(want, i) << "\n"
+          << text_of(form);
+    }
   }
 }
 
