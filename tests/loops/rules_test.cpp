@@ -100,17 +100,27 @@ Kernel kernel_of(const Drawn& d, const Expr& e) {
   return k;
 }
 
-// Random, with the finite buffers' NaNs and infinities replaced.
+// Random, a third of the elements equal to those of another buffer up to the sign (-0 beside +0); no NaN or
+// infinity in finite buffers.
 std::vector<Tensor> memory_for(const Kernel& k, int64_t n, std::mt19937_64& random) {
   std::vector<Tensor> memory = random_memory(k, {n}, random);
-  for (size_t i = 0; i < memory.size(); ++i)
-    if (k.buffers[i]->finite)
-      for (int64_t at = 0; at < memory[i].count(); ++at)
-        if (const double v = real_at(memory[i], at); !(std::fabs(v) < HUGE_VAL)) {
-          const Expr one = number(k.buffers[i]->type, 1.5);
-          std::memcpy(static_cast<char*>(memory[i].raw()) + at * memory[i].element_bytes(),
-                      &one.as<Literal>()->bits, static_cast<size_t>(memory[i].element_bytes()));
-        }
+  for (size_t i = 0; i + 1 < memory.size(); ++i) {
+    Tensor& t = memory[i];
+    const auto bytes = static_cast<size_t>(t.element_bytes());
+    const auto element = [bytes](Tensor& of, int64_t at) {
+      return static_cast<char*>(of.raw()) + at * static_cast<int64_t>(bytes);
+    };
+    for (int64_t at = 0; at < t.count(); ++at) {
+      if (random() % 3 == 0 && memory[0].type() == t.type()) {
+        std::memcpy(element(t, at), element(memory[0], at), bytes);
+        if (t.type().is_float() && random() % 2) element(t, at)[bytes - 1] ^= static_cast<char>(0x80);
+      }
+      if (!k.buffers[i]->finite || std::fabs(real_at(t, at)) < HUGE_VAL) continue;
+      const Expr ordinary = number(t.type(), random() % 2 ? 0.0 : 1.5);
+      std::memcpy(element(t, at), &ordinary.as<Literal>()->bits, bytes);
+    }
+    t = canonical_nan(t);
+  }
   return memory;
 }
 
