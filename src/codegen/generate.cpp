@@ -66,6 +66,9 @@ Generator::Reg Generator::pure(Instr i, int earliest, int time) {
   use(i.address.index);
   key.versions[6] = time;
   if (const auto at = known_.find(key); at != known_.end()) return at->second;
+  // What does not leave this region stands where it is first used, not at the region's head: fewer live at
+  // once.
+  if (place / 2 == current()) place = here();
   Class result = Class::Vector;
   switch (i.op) {
     case VecOp::Compare:
@@ -282,6 +285,7 @@ void Generator::statement(const loops::For& s) {
   } else {
     const Reg begin = scalar(s.from), end = scalar(s.to);
     open_loop(s.variable, begin, end, s.step);
+    regions_.back().literal_from = from;
   }
   statement(s.body);
   close();
@@ -302,6 +306,19 @@ void Generator::under(const Expr& condition, const std::function<void()>& body) 
     case loops::Function::LessEqual:
     case loops::Function::Equal: {
       if (!(a->arguments[0].type() == i64)) throw NotGenerated{"a branch on data"};
+      if (is_index(a->arguments[0]) && is_index(a->arguments[1]) && !varies(condition)) {
+        Linear d = linear(a->arguments[1]);
+        add(d, linear(a->arguments[0]), -1);
+        std::erase_if(d.terms, [](const auto& t) { return t.second == Dim(0); });
+        if (d.terms.empty() && d.constant.is_literal()) {
+          const int64_t v = d.constant.literal();
+          if (a->function == loops::Function::Less        ? v > 0
+              : a->function == loops::Function::LessEqual ? v >= 0
+                                                          : v == 0)
+            body();
+          return;
+        }
+      }
       const Reg x = scalar(a->arguments[0]), y = scalar(a->arguments[1]);
       open_if(a->function == loops::Function::Less        ? vec::Compare::Less
               : a->function == loops::Function::LessEqual ? vec::Compare::LessEqual

@@ -323,12 +323,17 @@ Generator::Reg Generator::step_pointer(Reg p, Reg term, const Dim& bytes) {
   };
   const Dim step = bytes * Dim(r.step);
   const Reg by = step.is_literal() ? Reg{} : size_register(step);
-  const Reg q = a_.scalar(), start = a_.scalar();
-  if (const auto v = bytes.as_literal())
-    emit(r.before, VecOp::MulI, start, r.from, {}, *v);
-  else
-    emit(r.before, VecOp::MulS, start, r.from, size_register(bytes), 0);
-  emit(r.before, VecOp::AddS, q, p, start, 0);
+  const Reg q = a_.scalar();
+  if (r.literal_from && bytes.is_literal()) {
+    emit(r.before, VecOp::AddI, q, p, {}, *r.literal_from * bytes.literal());
+  } else {
+    const Reg start = a_.scalar();
+    if (const auto v = bytes.as_literal())
+      emit(r.before, VecOp::MulI, start, r.from, {}, *v);
+    else
+      emit(r.before, VecOp::MulS, start, r.from, size_register(bytes), 0);
+    emit(r.before, VecOp::AddS, q, p, start, 0);
+  }
   if (by)
     emit(r.tail, VecOp::AddS, q, q, by, 0);
   else

@@ -41,6 +41,7 @@ class Generator {
     std::vector<Key> known;  // forgotten when the region closes
     std::vector<std::string> pointers;
     Reg from;  // of a loop
+    std::optional<int64_t> literal_from;
     int64_t step = 1;
   };
   int current() const { return static_cast<int>(regions_.size()) - 1; }
