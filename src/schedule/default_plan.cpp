@@ -90,38 +90,55 @@ Plan default_plan(const Nest& n, const Target& t) {
     });
   };
   if (lanes && std::any_of(s.reductions.begin(), s.reductions.end(), wants_lanes)) lanes = nullptr;
-  const Axis* rows = nullptr;
+  const Axis *rows = nullptr, *columns = nullptr;
   if (lanes) {
     p.lanes = lanes->variable;
     const int64_t width = size_or(lanes->extent, 1024);
     const int64_t vectors = (width + t.lanes - 1) / t.lanes;
     if (s.contraction) {
-      int64_t best_count = 0;
+      const auto in_sum = [&](const Access& l) {
+        return std::any_of(s.contraction->axes.begin(), s.contraction->axes.end(),
+                           [&](const Axis& k) { return l.reads(k.variable); });
+      };
+      int64_t most_rows = 1, most_columns = 1;
       for (const Axis& a : n.axes) {
         if (&a == lanes) continue;
-        bool shares = true;
-        for (const Access& l : s.loads)
-          if (l.reads(lanes->variable) && l.reads(a.variable) &&
-              std::any_of(s.contraction->axes.begin(), s.contraction->axes.end(),
-                          [&](const Axis& k) { return l.reads(k.variable); }))
-            shares = false;
+        // Rows share something that the lanes read; columns share all that the rows read.
+        bool shares = false, own = false, others = true;
+        for (const Access& l : s.loads) {
+          if (!in_sum(l)) continue;
+          const bool on_lanes = l.reads(lanes->variable), reads = l.reads(a.variable);
+          shares = shares || (on_lanes && !reads);
+          own = own || (on_lanes && reads);
+          others = others && (on_lanes || !reads);
+        }
         const int64_t count = size_or(a.extent, 256);
-        if (shares && count > best_count) rows = &a, best_count = count;
+        // Of axes that are long enough the innermost, whose elements lie nearest.
+        if (shares && count > 1 && count >= std::min<int64_t>(most_rows, 6)) rows = &a, most_rows = count;
+        if (own && others && !SpellOut::mentions(s.contraction->guard, a.variable) && vectors == 1 &&
+            count > most_columns)
+          columns = &a, most_columns = count;
       }
+      if (columns == rows) columns = nullptr, most_columns = 1;
+      const int64_t across = columns ? most_columns : vectors;
       double best = 0;
       for (int64_t v = 1; v <= 4; ++v)
         for (int64_t r = 1; r <= 28; ++r) {
           if (r > 1 && !rows) break;
           if (r * v + v + 1 > t.registers - (t.registers < 32 ? 0 : 1)) break;
           double total = 0;
-          for (const auto& [rr, rn] : pieces(rows ? best_count : 1, r))
-            for (const auto& [vv, vn] : pieces(vectors, v))
+          for (const auto& [rr, rn] : pieces(rows ? most_rows : 1, r))
+            for (const auto& [vv, vn] : pieces(across, v))
               total += cycles(rr, vv) * static_cast<double>(rn) * static_cast<double>(vn);
-          if (best == 0 || total < best)
-            best = total, p.vectors = static_cast<int>(v), p.row_count = static_cast<int>(r);
+          if (best != 0 && total >= best) continue;
+          best = total;
+          p.row_count = static_cast<int>(r);
+          (columns ? p.column_count : p.vectors) = static_cast<int>(v);
         }
       if (p.row_count == 1) rows = nullptr;
+      if (p.column_count == 1) columns = nullptr;
       if (rows) p.rows = rows->variable;
+      if (columns) p.columns = columns->variable;
     } else {
       const int64_t most = s.reductions.empty() ? (s.nodes > 60 ? 2 : 4) : 1;
       p.vectors = static_cast<int>(std::clamp<int64_t>(vectors, 1, most));
@@ -133,6 +150,7 @@ Plan default_plan(const Nest& n, const Target& t) {
     int64_t count = size_or(a.extent, 64);
     if (&a == lanes) count = (count + t.lanes * p.vectors - 1) / (t.lanes * p.vectors);
     if (&a == rows) count = (count + p.row_count - 1) / p.row_count;
+    if (&a == columns) count = (count + p.column_count - 1) / p.column_count;
     if (count > most) most = count, p.parallel = a.variable;
     if (most >= 8) break;
   }
@@ -143,6 +161,7 @@ std::string text_of(const Plan& p) {
   std::string s;
   if (!p.lanes.empty()) s += cat("lanes ", p.lanes, " ", p.vectors, "\n");
   if (!p.rows.empty()) s += cat("rows ", p.rows, " ", p.row_count, "\n");
+  if (!p.columns.empty()) s += cat("columns ", p.columns, " ", p.column_count, "\n");
   if (!p.parallel.empty()) s += cat("parallel ", p.parallel, "\n");
   return s;
 }
@@ -179,11 +198,14 @@ Plan parse_plan(std::string_view text) {
       p.lanes = words[1], p.vectors = number(words[2]);
     else if (words[0] == "rows" && words.size() == 3)
       p.rows = words[1], p.row_count = number(words[2]);
+    else if (words[0] == "columns" && words.size() == 3)
+      p.columns = words[1], p.column_count = number(words[2]);
     else if (words[0] == "parallel" && words.size() == 2)
       p.parallel = words[1];
     else
       fail("schedule: line ", line,
-           ": required \"lanes AXIS VECTORS\", \"rows AXIS COUNT\" or \"parallel AXIS\", got \"",
+           ": required \"lanes AXIS VECTORS\", \"rows AXIS COUNT\", \"columns AXIS COUNT\" or \"parallel "
+           "AXIS\", got \"",
            std::string(l), "\"");
   }
   return p;

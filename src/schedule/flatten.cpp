@@ -5,6 +5,7 @@
 
 #include "loops/affine.h"
 #include "schedule/schedule.h"
+#include "schedule/spell_out.h"
 #include "support/error.h"
 
 namespace tauto {
@@ -126,6 +127,92 @@ std::vector<Axis> join_axes(std::vector<Axis> axes, const Uses& u, std::vector<s
   return r;
 }
 
+// Axes cut in two because a buffer's layout cuts a dim into blocks: v = v_o · block + v_i.
+class BlockSplit {
+ public:
+  explicit BlockSplit(const Ranges& ranges) : ranges_(ranges) {}
+
+  // Finds the variables; refuses an index that does not keep to the blocks.
+  void visit(const loops::Buffer& b, const std::vector<Expr>& index) {
+    for (const loops::Layout::Part& p : b.layout.parts) {
+      if (p.modulus == 0) continue;
+      const auto a = affine_of(index[static_cast<size_t>(p.dim)], ranges_);
+      const auto whole = [&](const Dim& d) { return d.is_literal() && d.literal() % p.modulus == 0; };
+      if (!a || !whole(a->constant))
+        throw NotScheduled{"an index that does not keep to the blocks of a layout"};
+      int inside = 0;
+      for (const auto& [v, c] : a->terms) {
+        if (whole(c)) continue;
+        const auto extent = ranges_.at(v).hi + Dim(1);
+        if (c != Dim(1) || !whole(extent) || ++inside > 1)
+          throw NotScheduled{"an index that does not keep to the blocks of a layout"};
+        blocks_[v] = p.modulus;
+      }
+    }
+  }
+  void forget(const std::string& v) { blocks_.erase(v); }
+  bool splits(const std::string& v) const { return blocks_.count(v) != 0; }
+  int64_t block(const std::string& v) const { return blocks_.at(v); }
+
+  Expr replace(const Expr& e) const {
+    return blocks_.empty() ? e : rewrite(e, [&](const Expr& x) -> Expr {
+      if (const auto* v = x.as<loops::Variable>(); v && splits(v->name))
+        return loops::variable(v->name + "_o") * Expr(block(v->name)) + loops::variable(v->name + "_i");
+      const auto* r = x.as<loops::Reduce>();
+      if (!r) return {};
+      const std::vector<Axis> axes = split(r->axes);
+      return axes.size() == r->axes.size()
+                 ? Expr()
+                 : loops::reduce(r->order, r->function, axes, r->operands, r->guard);
+    });
+  }
+  std::vector<Axis> split(const std::vector<Axis>& axes) const {
+    std::vector<Axis> r;
+    for (const Axis& a : axes) {
+      if (!splits(a.variable)) {
+        r.push_back(a);
+        continue;
+      }
+      r.push_back({a.variable + "_o", exact_div(a.extent, Dim(block(a.variable)))});
+      r.push_back({a.variable + "_i", Dim(block(a.variable))});
+    }
+    return r;
+  }
+
+ private:
+  const Ranges& ranges_;
+  std::map<std::string, int64_t> blocks_;
+};
+
+bool is_blocked(const loops::Buffer& b) {
+  return std::any_of(b.layout.parts.begin(), b.layout.parts.end(),
+                     [](const loops::Layout::Part& p) { return p.modulus != 0; });
+}
+
+// A contraction may be cut where its blocks of terms are whole blocks of the layout.
+void keep_uncut(const Expr& value, BlockSplit& split) {
+  rewrite(value, [&](const Expr& e) -> Expr {
+    const auto* r = e.as<loops::Reduce>();
+    if (!r || r->order != loops::Order::Blocks) return {};
+    Dim inner = 1;
+    bool first = true;
+    for (const Axis& a : r->axes) {
+      if (a.extent == Dim(1)) continue;
+      if (!first) inner = inner * a.extent;
+      first = false;
+    }
+    first = true;
+    for (const Axis& a : r->axes) {
+      if (a.extent == Dim(1)) continue;
+      if (split.splits(a.variable) &&
+          (!first || !inner.is_literal() || inner.literal() * split.block(a.variable) > kBlockTerms))
+        split.forget(a.variable);
+      first = false;
+    }
+    return {};
+  });
+}
+
 Expr without(Expr e, const std::vector<std::string>& dropped) {
   for (const std::string& v : dropped) e = substitute(e, v, Expr(int64_t{0}));
   return e;
@@ -150,11 +237,32 @@ Nest flatten(const loops::Kernel& k) {
   std::set<const loops::ExprNode*> seen;
   collect_axes(store->value, f.ranges, seen);
 
-  n.store.value = rewrite(store->value, [&](const Expr& e) -> Expr {
+  BlockSplit split(f.ranges);
+  rewrite(store->value, [&](const Expr& e) -> Expr {
+    if (const auto* l = e.as<loops::Load>()) split.visit(*l->buffer, l->index);
+    return {};
+  });
+  split.visit(*store->buffer, store->index);
+  keep_uncut(store->value, split);
+  std::vector<Axis> axes, last;  // of a blocked result the inside of blocks comes last
+  for (const Axis& a : n.axes)
+    for (const Axis& x : split.split({a}))
+      (is_blocked(*store->buffer) && split.splits(a.variable) && x.variable == a.variable + "_i" ? last
+                                                                                                 : axes)
+          .push_back(x);
+  n.axes = axes;
+  n.axes.insert(n.axes.end(), last.begin(), last.end());
+  const Expr value = split.replace(store->value);
+  seen.clear();
+  collect_axes(value, f.ranges, seen);
+  for (const Axis& a : n.axes) f.ranges[a.variable] = loops::below(a.extent);
+  n.store.value = rewrite(value, [&](const Expr& e) -> Expr {
     const auto* l = e.as<loops::Load>();
     return l ? loops::load(f.of(l->buffer), {f.offset(*l->buffer, l->index)}) : Expr();
   });
-  n.store.index = {f.offset(*store->buffer, store->index)};
+  std::vector<Expr> index;
+  for (const Expr& e : store->index) index.push_back(split.replace(e));
+  n.store.index = {f.offset(*store->buffer, index)};
   n.store.buffer = f.of(store->buffer);
   for (loops::BufferPtr& b : n.kernel.buffers) b = f.of(b);
 

@@ -31,32 +31,30 @@ class Scheduler {
   }
 
   Scheduled run() {
-    const Expr* contraction = find_contraction(n_.store.value);
-    const Axis* lanes = axis(p_.lanes);
-    const Axis* rows = axis(p_.rows);
-    if (!p_.lanes.empty() && !lanes) throw NotScheduled{"no axis " + p_.lanes};
-    if (!p_.rows.empty() && (!rows || rows == lanes)) throw NotScheduled{"no axis for rows: " + p_.rows};
-    if (rows && !contraction) throw NotScheduled{"rows are for contractions"};
-    std::vector<const Axis*> outer;
-    const Axis* parallel = axis(p_.parallel);
-    if (parallel && parallel != lanes && parallel != rows) outer.push_back(parallel);
-    for (const Axis& a : n_.axes)
-      if (&a != lanes && &a != rows && &a != parallel) outer.push_back(&a);
+    contraction_ = find_contraction(n_.store.value);
+    lanes_ = axis(p_.lanes);
+    rows_ = axis(p_.rows);
+    columns_ = axis(p_.columns);
+    if (!p_.lanes.empty() && !lanes_) throw NotScheduled{"no axis " + p_.lanes};
+    if (!p_.rows.empty() && (!rows_ || rows_ == lanes_)) throw NotScheduled{"no axis for rows: " + p_.rows};
+    if (!p_.columns.empty() && (!columns_ || columns_ == lanes_ || columns_ == rows_))
+      throw NotScheduled{"no axis for columns: " + p_.columns};
+    if ((rows_ || columns_) && !(contraction_ && lanes_))
+      throw NotScheduled{"rows and columns are for contractions over lanes"};
+    if (contraction_)
+      for (const Axis& a : contraction_->as<loops::Reduce>()->axes)
+        ranges_[a.variable] = loops::below(a.extent);
 
-    std::function<Stmt()> innermost = [&]() -> Stmt { return inner(contraction, lanes, rows); };
-    std::function<Stmt(size_t)> build = [&](size_t i) -> Stmt {
-      if (i == outer.size()) return innermost();
-      const LoopKind kind = outer[i] == parallel ? LoopKind::Parallel : LoopKind::Serial;
-      return loops::loop(kind, outer[i]->variable, Expr(int64_t{0}), loops::size(outer[i]->extent),
-                         build(i + 1));
-    };
-    Stmt body;
-    if (parallel && (parallel == lanes || parallel == rows)) {
-      parallel_tile_ = parallel;
-      body = inner_with_outer(contraction, lanes, rows, outer);
-    } else {
-      body = build(0);
-    }
+    // The parallel axis, other axes, columns, lanes, rows.
+    parallel_ = axis(p_.parallel);
+    std::vector<const Axis*> order;
+    for (const Axis& a : n_.axes)
+      if (&a != lanes_ && &a != rows_ && &a != columns_) order.push_back(&a);
+    for (const Axis* a : {columns_, lanes_, rows_})
+      if (a) order.push_back(a);
+    if (const auto at = std::find(order.begin(), order.end(), parallel_); at != order.end())
+      std::rotate(order.begin(), at, at + 1);
+    Stmt body = nest(order, 0, Tile());
     for (auto b = scratch_.rbegin(); b != scratch_.rend(); ++b) body = loops::allocate(*b, body);
     Scheduled s;
     s.kernel = n_.kernel;
@@ -97,10 +95,42 @@ class Scheduler {
 
   // for tile in 0..extent: body(start, count), count <= size; the rest of a literal extent is one smaller
   // tile, of a symbolic one single steps.
-  Stmt tiles(const Axis& a, int64_t size, LoopKind kind, const std::function<Stmt(Expr, int64_t)>& body) {
+  // With `edges` the first and the last whole tile stand by themselves, so that conditions which fail only
+  // there are decided everywhere else.
+  Stmt tiles(const Axis& a, int64_t size, LoopKind kind, bool edges,
+             const std::function<Stmt(const Expr&, int64_t)>& body) {
     const Dim n = a.extent;
     const std::string v = fresh(a.variable);
     const Expr start = loops::variable(v);
+    if (edges && kind == LoopKind::Serial) {
+      const Dim whole = floor_div(n, Dim(size)) * Dim(size);
+      const auto one = [&](Expr from, const Dim& low, const Dim& high) {  // a loop of low <= tile < high
+        const std::string t = fresh(a.variable);
+        ranges_[t] = {low, high - Dim(size)};
+        if (!from.defined()) from = loops::variable(t);
+        return loops::loop(LoopKind::Serial, t, loops::size(low), loops::size(high), body(from, size), size);
+      };
+      if (const auto literal = n.as_literal()) {
+        const int64_t w = whole.literal(), rest = *literal - w;
+        std::vector<Stmt> s;
+        if (w >= size) s.push_back(body(Expr(int64_t{0}), size));
+        if (w >= 3 * size) s.push_back(one({}, Dim(size), Dim(w - size)));
+        if (w >= 2 * size) s.push_back(body(Expr(w - size), size));
+        if (rest) s.push_back(body(Expr(w), rest));
+        return loops::block(s);
+      }
+      const std::string t = fresh(a.variable), w = fresh(a.variable), u = fresh(a.variable);
+      const Dim inner_end = max(Dim(size), whole - Dim(size));
+      ranges_[v] = {Dim(size), n - Dim(2 * size)};
+      return loops::block(
+          {loops::loop(LoopKind::Serial, t, Expr(int64_t{0}), loops::size(min(whole, Dim(size))),
+                       body(Expr(int64_t{0}), size), size),
+           loops::loop(LoopKind::Serial, v, Expr(size), loops::size(inner_end), body(start, size), size),
+           loops::loop(LoopKind::Serial, u, loops::size(inner_end), loops::size(whole),
+                       body(loops::variable(u), size), size),
+           loops::loop(LoopKind::Serial, w, loops::size(whole), loops::size(n),
+                       body(loops::variable(w), 1))});
+    }
     if (const auto literal = n.as_literal()) {
       const int64_t whole = *literal / size * size, rest = *literal - whole;
       if (kind == LoopKind::Parallel) {
@@ -176,43 +206,41 @@ class Scheduler {
     return loops::block(s);
   }
 
-  Stmt inner(const Expr* contraction, const Axis* lanes, const Axis* rows) {
-    return inner_with_outer(contraction, lanes, rows, {});
+  // A register tile: rows × columns × vectors of lanes, from these indices on.
+  struct Tile {
+    Expr lane, end, row, column;  // end: of the lanes' axis, if the last vector is masked
+    int vectors = 1;
+    int64_t rows = 1, columns = 1;
+  };
+
+  Stmt nest(const std::vector<const Axis*>& order, size_t i, const Tile& t) {
+    if (i == order.size()) return lanes_ ? tile(t) : single();
+    const Axis& a = *order[i];
+    const LoopKind kind = &a == parallel_ ? LoopKind::Parallel : LoopKind::Serial;
+    if (&a == lanes_)
+      return lane_tiles(a, kind, [&](const Expr& start, int vectors, const Expr& end) {
+        Tile u = t;
+        u.lane = start, u.vectors = vectors, u.end = end;
+        return nest(order, i + 1, u);
+      });
+    if (&a == rows_)
+      return tiles(a, p_.row_count, kind, guarded_rows(), [&](const Expr& start, int64_t count) {
+        Tile u = t;
+        u.row = start, u.rows = count;
+        return nest(order, i + 1, u);
+      });
+    if (&a == columns_)
+      return tiles(a, p_.column_count, kind, false, [&](const Expr& start, int64_t count) {
+        Tile u = t;
+        u.column = start, u.columns = count;
+        return nest(order, i + 1, u);
+      });
+    return loops::loop(kind, a.variable, Expr(int64_t{0}), loops::size(a.extent), nest(order, i + 1, t));
   }
 
-  // The tile loops; a parallel one is outermost, `outer` loops go inside it.
-  Stmt inner_with_outer(const Expr* contraction, const Axis* lanes, const Axis* rows,
-                        const std::vector<const Axis*>& outer) {
-    const auto kind = [&](const Axis* a) {
-      return a == parallel_tile_ ? LoopKind::Parallel : LoopKind::Serial;
-    };
-    const auto wrapped = [&](const std::function<Stmt()>& f) {
-      Stmt s = f();
-      for (auto a = outer.rbegin(); a != outer.rend(); ++a)
-        s = loops::loop(LoopKind::Serial, (*a)->variable, Expr(int64_t{0}), loops::size((*a)->extent), s);
-      return s;
-    };
-    if (rows && !lanes) throw NotScheduled{"rows without lanes"};
-    if (!lanes) return wrapped([&] { return single(); });
-    if (!rows)
-      return lane_tiles(*lanes, kind(lanes), [&](Expr start, int vectors, Expr end) {
-        return wrapped([&] { return tile(contraction, *lanes, start, vectors, end, nullptr, {}, 1); });
-      });
-    if (parallel_tile_ == rows)
-      return tiles(*rows, p_.row_count, kind(rows), [&](Expr row, int64_t count) {
-        return wrapped([&] {
-          return lane_tiles(*lanes, LoopKind::Serial, [&](Expr start, int vectors, Expr end) {
-            return tile(contraction, *lanes, start, vectors, end, rows, row, count);
-          });
-        });
-      });
-    return lane_tiles(*lanes, kind(lanes), [&](Expr start, int vectors, Expr end) {
-      return wrapped([&] {
-        return tiles(*rows, p_.row_count, LoopKind::Serial, [&](Expr row, int64_t count) {
-          return tile(contraction, *lanes, start, vectors, end, rows, row, count);
-        });
-      });
-    });
+  bool guarded_rows() const {
+    const Expr& guard = contraction_->as<loops::Reduce>()->guard;
+    return guard.defined() && mentions(guard, rows_->variable);
   }
 
   // One element at a time; reductions over their own axes.
@@ -225,39 +253,46 @@ class Scheduler {
     return spell.allocated(loops::block(s));
   }
 
-  // rows × vectors of lanes, all of them unrolled.
-  Stmt tile(const Expr* contraction, const Axis& lanes, const Expr& start, int vectors, const Expr& end,
-            const Axis* rows, const Expr& row, int64_t count) {
+  // f(r, lane) is a statement for row·columns + column r of the tile, over the axes' own variables but the
+  // lanes'.
+  using Body = std::function<Stmt(const Expr& r, const Expr& lane)>;
+  using Each = std::function<Stmt(const Body&)>;
+
+  // All of it unrolled.
+  Stmt tile(const Tile& t) {
     const int64_t w = t_.lanes;
-    // f(r, v) is a statement over the axes' own variables, for row r and vector v of the tile.
-    const auto each = [&](const std::function<Stmt(const Expr&, const Expr&, const Expr&)>& f) -> Stmt {
-      const std::string r = fresh("r"), v = fresh("v"), l = fresh(lanes.variable);
-      const Expr from = start + loops::variable(v) * Expr(w);
+    const auto each = [&](const Body& f) -> Stmt {
+      const std::string r = fresh("r"), q = fresh("q"), v = fresh("v"), l = fresh(lanes_->variable);
+      ranges_[r] = loops::below(t.rows);
+      const Expr from = t.lane + loops::variable(v) * Expr(w);
       const auto lane_loop = [&](bool masked) {
         const Expr to = from + Expr(w);
-        const Expr r_index = loops::variable(r);
-        Stmt s = f(r_index, loops::variable(v), loops::variable(l));
-        s = substitute(s, lanes.variable, loops::variable(l));
-        s = loops::loop(LoopKind::Lanes, l, from, masked ? apply(Function::Min, {to, end}) : to, s);
-        if (rows) s = substitute(s, rows->variable, row + r_index);
+        Stmt s = f(loops::variable(r) * Expr(t.columns) + loops::variable(q), loops::variable(l));
+        s = substitute(s, lanes_->variable, loops::variable(l));
+        s = loops::loop(LoopKind::Lanes, l, from, masked ? apply(Function::Min, {to, t.end}) : to, s);
+        if (rows_) s = substitute(s, rows_->variable, t.row + loops::variable(r));
+        if (columns_) s = substitute(s, columns_->variable, t.column + loops::variable(q));
         return s;
       };
       std::vector<Stmt> parts;
-      const int full = end.defined() ? vectors - 1 : vectors;
-      if (full)
-        parts.push_back(
-            loops::loop(LoopKind::Unrolled, v, Expr(int64_t{0}), Expr(int64_t{full}), lane_loop(false)));
-      if (end.defined())
-        parts.push_back(
-            loops::loop(LoopKind::Unrolled, v, Expr(int64_t{full}), Expr(int64_t{vectors}), lane_loop(true)));
-      return loops::loop(LoopKind::Unrolled, r, Expr(int64_t{0}), Expr(count), loops::block(parts));
+      const auto vectors = [&](int64_t first, int64_t last, bool masked) {
+        if (first < last)
+          parts.push_back(loops::loop(LoopKind::Unrolled, v, Expr(first), Expr(last), lane_loop(masked)));
+      };
+      const bool masked = t.end.defined();
+      vectors(0, t.vectors - masked, false);
+      vectors(t.vectors - masked, t.vectors, masked);
+      return loops::loop(
+          LoopKind::Unrolled, r, Expr(int64_t{0}), Expr(t.rows),
+          loops::loop(LoopKind::Unrolled, q, Expr(int64_t{0}), Expr(t.columns), loops::block(parts)));
     };
-    if (!contraction) {
+    const Axis& lanes = *lanes_;
+    if (!contraction_) {
       // What does not depend on the lanes is computed before them, the rest inside, vector by vector.
       SpellOut before(
           ranges_, t_, [this](const std::string& s) { return fresh(s); }, scratch_);
       const Expr value = before.without(n_.store.value, lanes.variable);
-      const Stmt body = each([&](const Expr&, const Expr&, const Expr&) {
+      const Stmt body = each([&](const Expr&, const Expr&) {
         SpellOut inside(
             ranges_, t_, [this](const std::string& s) { return fresh(s); }, scratch_, lanes.variable);
         const Expr v = inside.all(value);
@@ -269,10 +304,8 @@ class Scheduler {
       s.push_back(body);
       return before.allocated(loops::block(s));
     }
-    return contracted(*contraction, lanes, start, vectors, row, count, each);
+    return contracted(*contraction_, t, each);
   }
-
-  using Each = std::function<Stmt(const std::function<Stmt(const Expr&, const Expr&, const Expr&)>&)>;
 
   // In how many places the kernel reads a buffer.
   int reads(const BufferPtr& b) const {
@@ -315,22 +348,38 @@ class Scheduler {
         k = k + loops::variable(r.axes[i].variable) * Expr(inner);
         inner *= r.axes[i].extent.literal();
       }
-      if (p.stride == 0 || terms != a->terms.size() || inner < 2) return {};
+      // Output axes that are not cut into tiles come first.
+      int64_t outer = (p.count + tile - 1) / tile * tile * inner;
+      Expr before = Expr(int64_t{0});
+      for (size_t i = n_.axes.size(); i-- > 0;) {
+        const Axis& o = n_.axes[i];
+        const Dim c = a->coefficient(o.variable);
+        if (o.variable == axis.variable || c == Dim(0)) continue;
+        if (!c.is_literal() || !o.extent.is_literal()) return {};
+        ++terms;
+        p.outer_extents.insert(p.outer_extents.begin(), o.extent.literal());
+        p.outer_strides.insert(p.outer_strides.begin(), c.literal());
+        before = before + loops::variable(o.variable) * Expr(outer);
+        outer *= o.extent.literal();
+      }
+      if (p.stride == 0 || terms != a->terms.size() || (inner < 2 && p.stride == 1)) return {};
       loops::BufferPtr& b = packed_buffers_[index];
       if (!b) {
         loops::Buffer copy = *l->buffer;
-        copy.dims = {Dim((p.count + tile - 1) / tile * tile * inner)};
+        copy.dims = {Dim(outer)};
         copy.layout = loops::row_major(copy.dims);
         b = std::make_shared<const loops::Buffer>(copy);
         packings_.push_back(p);
       }
-      return loops::load(b,
-                         {start * Expr(inner) + k * Expr(tile) + (loops::variable(axis.variable) - start)});
+      return loops::load(
+          b, {before + start * Expr(inner) + k * Expr(tile) + (loops::variable(axis.variable) - start)});
     });
   }
 
-  Stmt contracted(const Expr& contraction, const Axis& lanes, const Expr& start, int vectors, const Expr& row,
-                  int64_t count, const Each& each) {
+  Stmt contracted(const Expr& contraction, const Tile& t, const Each& each) {
+    const Axis& lanes = *lanes_;
+    const Expr& start = t.lane;
+    const int64_t count = t.rows * t.columns, vectors = t.vectors;
     const auto& r = *contraction.as<loops::Reduce>();
     const ElementType type = contraction.type();
     const ElementType in = type.is_integer() && type.bits < 32 ? i32 : type;  // wrapping at the end is enough
@@ -346,21 +395,19 @@ class Scheduler {
       return loops::store(b, {row, lane - start}, std::move(v));
     };
     const Expr zero = loops::number(in, 0);
-    const Stmt clear =
-        each([&](const Expr& row, const Expr&, const Expr& lane) { return put(part, row, lane, zero); });
+    const Stmt clear = each([&](const Expr& row, const Expr& lane) { return put(part, row, lane, zero); });
 
     // The innermost statement. A condition on the lanes masks what is loaded, or the sum; any other is a
     // branch.
     std::vector<Expr> on_lanes, on_rest;
     conjuncts(r.guard, lanes.variable, on_lanes, on_rest);
-    const Axis* rows_axis = axis(p_.rows);
     const auto operand = [&](size_t i) {
       Expr e = packed_along(r.operands[i], r, lanes, start, int64_t{t_.lanes} * p_.vectors);
-      if (rows_axis) e = packed_along(e, r, *rows_axis, row, p_.row_count);
+      if (rows_) e = packed_along(e, r, *rows_, t.row, p_.row_count);
       return in == type ? e : convert(e, in);
     };
     const Expr operand_a = operand(0), operand_b = operand(1);
-    const auto chain = [&](const Expr& row, const Expr&, const Expr& lane) {
+    const auto chain = [&](const Expr& row, const Expr& lane) {
       Expr a = operand_a, b = operand_b;
       Expr condition;
       for (const Expr& c : on_lanes) condition = condition.defined() ? both(condition, c) : c;
@@ -378,21 +425,25 @@ class Scheduler {
       return put(part, row, lane, sum);
     };
     Stmt innermost = each(chain);
-    std::vector<Expr> branches;  // conditions on the reduction's and the outer axes
-    for (const Expr& c : on_rest) {
-      if (!rows_axis || !mentions(c, rows_axis->variable)) {
-        branches.push_back(c);
-        continue;
-      }
-      // It differs between the rows of a tile.
-      innermost = each([&](const Expr& row_index, const Expr& v, const Expr& lane) {
-        Stmt s = chain(row_index, v, lane);
-        for (const Expr& d : on_rest) s = loops::guard(d, s);
+    // Conditions on the rows are branches of each row, but for those that the tile's range decides.
+    std::vector<Expr> branches, on_rows;
+    for (const Expr& c : on_rest)
+      if (columns_ && mentions(c, columns_->variable))
+        throw NotScheduled{"columns on which a condition depends"};
+    for (const Expr& c : on_rest) (rows_ && mentions(c, rows_->variable) ? on_rows : branches).push_back(c);
+    if (!on_rows.empty())
+      innermost = each([&](const Expr& r_index, const Expr& lane) {
+        Stmt s = chain(r_index, lane);
+        for (const Expr& c : on_rows) {
+          // The row is all of r_index but the column, which conditions on rows do not mention.
+          loops::Ranges known = ranges_;
+          const std::string any = "$any_row";
+          known[any] = loops::below(t.rows);
+          const auto decided = decide(substitute(c, rows_->variable, t.row + loops::variable(any)), known);
+          if (!decided || !*decided) s = loops::guard(c, s);
+        }
         return s;
       });
-      branches.clear();
-      break;
-    }
 
     std::vector<Axis> axes;
     for (const Axis& a : r.axes) {
@@ -406,7 +457,7 @@ class Scheduler {
     const auto finish = [&](const Expr& sum) -> Stmt {
       const Expr result = in == type ? sum : convert(sum, type);
       const Expr value = replace(n_.store.value, contraction, result);
-      return each([&](const Expr& row, const Expr&, const Expr& lane) {
+      return each([&](const Expr& row, const Expr& lane) {
         const Expr v = substitute(substitute(value, kRow, row), kLane, lane - start);
         return loops::store(n_.store.buffer, n_.store.index, v);
       });
@@ -459,11 +510,10 @@ class Scheduler {
     const std::string kb = fresh("kb");
     const Expr block = loops::variable(kb);
     const Expr block_end = apply(Function::Min, {block + Expr(steps), loops::size(k.extent)});
-    const Stmt add = each([&](const Expr& row, const Expr&, const Expr& lane) {
+    const Stmt add = each([&](const Expr& row, const Expr& lane) {
       return put(sum, row, lane, at(sum, row, lane) + at(part, row, lane));
     });
-    const Stmt start_sum =
-        each([&](const Expr& row, const Expr&, const Expr& lane) { return put(sum, row, lane, zero); });
+    const Stmt start_sum = each([&](const Expr& row, const Expr& lane) { return put(sum, row, lane, zero); });
     const Stmt blocks = loops::loop(
         LoopKind::Serial, kb, Expr(int64_t{0}), loops::size(k.extent),
         loops::block({clear, loops::loop(LoopKind::Serial, k.variable, block, block_end, innermost), add}),
@@ -527,7 +577,8 @@ class Scheduler {
   std::vector<BufferPtr> scratch_;
   std::map<size_t, BufferPtr> packed_buffers_;
   std::vector<Packing> packings_;
-  const Axis* parallel_tile_ = nullptr;
+  const Expr* contraction_ = nullptr;
+  const Axis *lanes_ = nullptr, *rows_ = nullptr, *columns_ = nullptr, *parallel_ = nullptr;
   int names_ = 0;
 };
 
@@ -536,21 +587,30 @@ class Scheduler {
 Scheduled schedule(const Nest& n, const Plan& p, const Target& t) { return Scheduler(n, p, t).run(); }
 
 Tensor packed(const Tensor& original, const Packing& p) {
-  int64_t terms = 1;
-  for (int64_t e : p.extents) terms *= e;
+  const auto product = [](const std::vector<int64_t>& v) {
+    int64_t n = 1;
+    for (int64_t x : v) n *= x;
+    return n;
+  };
+  const auto position = [](int64_t i, const std::vector<int64_t>& extents,
+                           const std::vector<int64_t>& strides) {
+    int64_t at = 0;
+    for (size_t d = extents.size(); d-- > 0; i /= extents[d]) at += i % extents[d] * strides[d];
+    return at;
+  };
+  const int64_t terms = product(p.extents), outer = product(p.outer_extents);
   const int64_t tiles = (p.count + p.tile - 1) / p.tile, bytes = original.element_bytes();
-  Tensor result(original.type(), {tiles * p.tile * terms});
+  Tensor result(original.type(), {outer * tiles * p.tile * terms});
   const auto* from = static_cast<const char*>(original.raw());
   auto* to = static_cast<char*>(result.raw());
-  for (int64_t k = 0; k < terms; ++k) {
-    int64_t at = p.offset, rest = k;
-    for (size_t i = p.extents.size(); i-- > 0;) {
-      at += rest % p.extents[i] * p.strides[i];
-      rest /= p.extents[i];
+  for (int64_t o = 0; o < outer; ++o, to += tiles * p.tile * terms * bytes) {
+    const int64_t base = p.offset + position(o, p.outer_extents, p.outer_strides);
+    for (int64_t k = 0; k < terms; ++k) {
+      const int64_t at = base + position(k, p.extents, p.strides);
+      for (int64_t i = 0; i < p.count; ++i)
+        std::memcpy(to + (i / p.tile * p.tile * terms + k * p.tile + i % p.tile) * bytes,
+                    from + (at + i * p.stride) * bytes, static_cast<size_t>(bytes));
     }
-    for (int64_t i = 0; i < p.count; ++i)
-      std::memcpy(to + (i / p.tile * p.tile * terms + k * p.tile + i % p.tile) * bytes,
-                  from + (at + i * p.stride) * bytes, static_cast<size_t>(bytes));
   }
   return result;
 }

@@ -24,6 +24,8 @@ struct Plan {
   int vectors = 1;    // of lanes, side by side
   std::string rows;   // output axis of a contraction whose tile shares the loads of the lanes; "" = none
   int row_count = 1;
+  std::string columns;  // another one, on which what the lanes read depends, and what the rows read does not
+  int column_count = 1;
   std::string parallel;  // output axis cut into pieces for threads; "" = none
   friend bool operator==(const Plan&, const Plan&) = default;
 };
@@ -52,9 +54,10 @@ struct NotScheduled {
 // buffer, k row-major over `extents`, lies at (i / tile) · tile · K + k · tile + i mod tile; zeros fill the
 // last tile.
 struct Packing {
-  size_t buffer = 0;                      // of the kernel's
-  std::vector<int64_t> extents, strides;  // of the reduction axes, in the original
-  int64_t count = 0, stride = 0;          // of the axis that is cut into tiles, in the original
+  size_t buffer = 0;                                  // of the kernel's
+  std::vector<int64_t> outer_extents, outer_strides;  // of output axes before all else, in the original
+  std::vector<int64_t> extents, strides;              // of the reduction axes, in the original
+  int64_t count = 0, stride = 0;                      // of the axis that is cut into tiles, in the original
   int64_t offset = 0;
   int64_t tile = 1;
 };

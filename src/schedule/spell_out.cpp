@@ -68,7 +68,7 @@ bool SpellOut::mentions(const Expr& e, const std::string& variable) {
     if (const auto* r = x.as<Reduce>()) return any(r->operands) || walk(r->guard);
     return false;
   };
-  return !variable.empty() && walk(e);
+  return !variable.empty() && e.defined() && walk(e);
 }
 
 Expr SpellOut::all(const Expr& e) { return walk(e, ""); }
