@@ -6,6 +6,7 @@
 #include <new>
 
 #include "codegen/x64/encode.h"
+#include "compile/layouts.h"
 #include "runtime/memory_plan.h"
 #include "support/float_environment.h"
 
@@ -40,6 +41,34 @@ std::string build(CompiledGroup& g, Isa isa) {
     return e.reason;
   } catch (const Error& e) {
     return e.what();
+  }
+}
+
+// Builds the kernels that see blocked values again, with them. Values of a kernel that cannot be built so
+// become row-major again.
+void lay_out(const std::vector<Group>& groups, CompiledFunction& c, std::map<Id, CompiledGroup>& built,
+             Isa isa) {
+  std::map<Id, std::set<Id>> done;  // with which of its values blocked each kernel was built last
+  for (bool again = true; again;) {
+    again = false;
+    for (const Group& g : groups) {
+      if (g.kind != Group::Kind::Kernel) continue;
+      std::set<Id> seen;
+      for (const KernelArgument& a : g.arguments)
+        if (a.kind != KernelArgument::Kind::Constant && c.blocked.count(a.value)) seen.insert(a.value);
+      if (done[g.result] == seen) continue;
+      CompiledGroup k;
+      k.group = with_blocked(g, seen, c.block);
+      const std::string reason = build(k, isa);
+      if (reason.empty()) {
+        built[g.result] = std::move(k);
+        done[g.result] = seen;
+        continue;
+      }
+      CHECK(!seen.empty(), g.kernel.name, ": ", reason);
+      for (Id id : seen) c.blocked.erase(id);
+      again = true;
+    }
   }
 }
 
@@ -169,12 +198,19 @@ std::shared_ptr<const Executable> compile(std::shared_ptr<const Module> m, const
       if (reason.empty()) built[g.result] = std::move(k);
       return reason;
     };
-    for (Group& g : group_nodes(*m, *function, how)) {
+    std::vector<Group> groups = group_nodes(*m, *function, how);
+    if (options.blocked) {
+      c.block = options.isa == Isa::Avx512 ? 16 : 8;
+      c.blocked = choose_blocked(*function, groups, c.block);
+      lay_out(groups, c, built, options.isa);
+    }
+    for (Group& g : groups) {
       CompiledGroup k;
       if (g.kind == Group::Kind::Kernel) {
         k = std::move(built.at(g.result));
         k.kernel = code.add(k.scheduled.name, k.bytes);
         g.arguments = std::move(k.group.arguments);  // with packed constants
+        g.kernel = std::move(k.group.kernel);        // with its layouts
       }
       k.group = std::move(g);
       c.groups.push_back(std::move(k));
@@ -228,12 +264,17 @@ class ExecutableRun {
     };
     const auto reference = [&](Id id) {
       std::vector<Value> in;
-      for (Id i : f.node(id).inputs) in.push_back(value(i));
+      for (Id i : f.node(id).inputs)
+        in.push_back(c.blocked.count(i) ? Value(unblocked(value(i).tensor, c.block)) : value(i));
       values[static_cast<size_t>(id)] =
           evaluate_node(*e_.module_, f, id, std::move(in), env, interpret_,
                         [&](const std::string& callee, std::vector<Value> given) {
                           return call(callee, std::move(given), env, depth + 1);
                         });
+      if (c.blocked.count(id)) {
+        Value& v = values[static_cast<size_t>(id)];
+        v = blocked(v.tensor, c.block);
+      }
     };
     const ExecutionContext::Bound* bound = depth == 0 ? &bind_all(c, env) : nullptr;
     uint8_t* memory = bound ? context_.memory_.require(static_cast<size_t>(bound->bytes)) : nullptr;

@@ -8,6 +8,7 @@
 
 #include <list>
 #include <memory>
+#include <set>
 
 #include "codegen/generate.h"
 #include "compile/kernels.h"
@@ -23,6 +24,7 @@ namespace tauto {
 struct CompileOptions {
   Isa isa = native_isa();
   bool fuse = true;
+  bool blocked = true;  // may values lie in channel-blocked memory?
 };
 
 struct ExecuteOptions {
@@ -46,7 +48,9 @@ struct CompiledFunction {
   std::vector<CompiledGroup> groups;
   std::vector<std::vector<Id>> dead_after;  // values freed after each group
   std::vector<int> last_use;                // of each group's result, views of it included: a group
-  std::vector<bool> planned;                // the result may lie in the context's memory: it does not escape
+  std::set<Id> blocked;  // values whose elements lie channel-blocked (layouts.h), by this many
+  int64_t block = 1;
+  std::vector<bool> planned;  // the result may lie in the context's memory: it does not escape
 };
 
 // What one run needs besides the executable: memory, and what follows from the sizes of its inputs. Runs that

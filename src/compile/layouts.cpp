@@ -1,0 +1,142 @@
+// Channel-blocked values, see layouts.h.
+#include "compile/layouts.h"
+
+#include <cstring>
+
+#include "schedule/spell_out.h"
+
+namespace tauto {
+
+using loops::Expr;
+
+namespace {
+
+// The loop variable of the result's dim 1, as GroupLowering names it.
+constexpr const char* kChannel = "i1";
+
+bool may_be_blocked(const Type& t, int64_t block) {
+  if (!t.is_tensor() || !t.ranked || t.rank() < 3 || !(t.element == f32)) return false;
+  const auto channels = t.dims[1].as_literal();
+  return channels && *channels >= block && *channels % block == 0;
+}
+
+// Does it contract with a constant that differs between channels?
+bool wants_blocks(const Group& g) {
+  std::set<const loops::Buffer*> constants;
+  for (size_t i = 0; i < g.arguments.size(); ++i)
+    if (g.arguments[i].kind == KernelArgument::Kind::Constant) constants.insert(g.kernel.buffers[i].get());
+  bool wants = false;
+  rewrite(
+      g.kernel.body,
+      [&](const Expr& e) -> Expr {
+        const auto* r = e.as<loops::Reduce>();
+        if (!r || r->order != loops::Order::Blocks) return {};
+        for (const Expr& operand : r->operands)
+          rewrite(operand, [&](const Expr& x) -> Expr {
+            const auto* l = x.as<loops::Load>();
+            if (l && constants.count(l->buffer.get()) && SpellOut::mentions(x, kChannel)) wants = true;
+            return {};
+          });
+        return {};
+      },
+      [](const loops::Stmt&) { return loops::Stmt(); });
+  return wants;
+}
+
+loops::Layout blocked_layout(const std::vector<Dim>& dims, int64_t block) {
+  loops::Layout l;
+  Dim stride = block;
+  std::vector<loops::Layout::Part> parts;
+  for (size_t d = dims.size(); d-- > 0;) {
+    if (d == 1) continue;
+    if (d == 0) {  // the blocks of channels come before dim 0's stride
+      parts.push_back({1, block, 0, stride});
+      stride = stride * exact_div(dims[1], Dim(block));
+    }
+    parts.push_back({static_cast<int>(d), 1, 0, stride});
+    stride = stride * dims[d];
+  }
+  parts.push_back({1, 1, block, 1});
+  l.parts.assign(parts.begin(), parts.end());
+  l.elements = stride;
+  return l;
+}
+
+// Copies between [n, c, rest] and [n, c / block, rest, block].
+Tensor permuted(const Tensor& t, int64_t block, bool to_blocks) {
+  Tensor r(t.type(), t.shape());
+  const int64_t bytes = t.element_bytes(), outer = t.dim(0), channels = t.dim(1);
+  const int64_t rest = t.count() ? t.count() / (outer * channels) : 0;
+  const auto* from = static_cast<const char*>(t.raw());
+  auto* to = static_cast<char*>(r.raw());
+  for (int64_t n = 0; n < outer; ++n)
+    for (int64_t c = 0; c < channels; ++c)
+      for (int64_t i = 0; i < rest; ++i) {
+        const int64_t plain = (n * channels + c) * rest + i;
+        const int64_t inside = ((n * (channels / block) + c / block) * rest + i) * block + c % block;
+        std::memcpy(to + (to_blocks ? inside : plain) * bytes, from + (to_blocks ? plain : inside) * bytes,
+                    static_cast<size_t>(bytes));
+      }
+  return r;
+}
+
+}  // namespace
+
+std::set<Id> choose_blocked(const Function& f, const std::vector<Group>& groups, int64_t block) {
+  std::set<Id> allowed;
+  for (const Group& g : groups)
+    if (g.kind == Group::Kind::Kernel && may_be_blocked(f.node(g.result).type, block))
+      allowed.insert(g.result);
+  for (Id r : f.results) allowed.erase(r);
+  for (const Group& g : groups) {
+    if (g.kind != Group::Kind::Kernel)
+      for (Id id : g.nodes)
+        for (Id in : f.node(id).inputs) allowed.erase(in);
+    if (g.kind == Group::Kind::View) allowed.erase(g.source);
+    for (const RangeCheck& c : g.checks) allowed.erase(c.value);
+  }
+  std::set<Id> chosen;
+  for (const Group& g : groups) {
+    if (!allowed.count(g.result)) continue;
+    bool wants = wants_blocks(g);
+    for (const KernelArgument& a : g.arguments)
+      wants = wants || (a.kind == KernelArgument::Kind::Value && chosen.count(a.value));
+    if (wants) chosen.insert(g.result);
+  }
+  return chosen;
+}
+
+Group with_blocked(const Group& g, const std::set<Id>& blocked, int64_t block) {
+  Group r = g;
+  std::map<const loops::Buffer*, loops::BufferPtr> replaced;
+  for (size_t i = 0; i < g.arguments.size(); ++i) {
+    const KernelArgument& a = g.arguments[i];
+    if (a.kind == KernelArgument::Kind::Constant || !blocked.count(a.value)) continue;
+    loops::Buffer b = *g.kernel.buffers[i];
+    b.layout = blocked_layout(b.dims, block);
+    r.kernel.buffers[i] = std::make_shared<const loops::Buffer>(b);
+    replaced[g.kernel.buffers[i].get()] = r.kernel.buffers[i];
+  }
+  if (replaced.empty()) return r;
+  const auto of = [&](const loops::BufferPtr& b) {
+    const auto at = replaced.find(b.get());
+    return at == replaced.end() ? b : at->second;
+  };
+  r.kernel.body = rewrite(
+      g.kernel.body,
+      [&](const Expr& e) -> Expr {
+        const auto* l = e.as<loops::Load>();
+        return l && of(l->buffer) != l->buffer ? loops::load(of(l->buffer), l->index) : Expr();
+      },
+      [&](const loops::Stmt& s) -> loops::Stmt {
+        const auto* st = s->as<loops::Store>();
+        return st && of(st->buffer) != st->buffer ? loops::store(of(st->buffer), st->index, st->value)
+                                                  : nullptr;
+      });
+  return r;
+}
+
+Tensor unblocked(const Tensor& t, int64_t block) { return permuted(t, block, false); }
+Tensor blocked(const Tensor& t, int64_t block) { return permuted(t, block, true); }
+
+}  // namespace tauto

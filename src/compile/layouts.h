@@ -1,0 +1,24 @@
+// Which values lie in channel-blocked memory: [N, C, …] as [N, C / B, …, B], B being the lanes of a vector.
+//
+// A contraction whose constant operand differs between channels wants its result so: channels side by side in
+// lanes, pixels as rows of the tile. What is computed from a blocked value is blocked too, as long as only
+// kernels see it; results of the model and what references read stay row-major.
+#pragma once
+
+#include <set>
+
+#include "compile/kernels.h"
+
+namespace tauto {
+
+// The results of groups that are to be blocked by `block`.
+std::set<Id> choose_blocked(const Function& f, const std::vector<Group>& groups, int64_t block);
+
+// The group's kernel over the same buffers, those of blocked values laid out so.
+Group with_blocked(const Group& g, const std::set<Id>& blocked, int64_t block);
+
+// The elements of a blocked tensor in row-major order, and back.
+Tensor unblocked(const Tensor& t, int64_t block);
+Tensor blocked(const Tensor& t, int64_t block);
+
+}  // namespace tauto
