@@ -59,6 +59,12 @@ void drop_copies(Program& p) {
   for (Instr& i : p.code) {
     for (Reg& r : i.operand)
       if (r.cls == Class::Vector && same[n.of(r)]) r = same[n.of(r)];
+    if (i.op == VecOp::MoveV && once(i.operand[0]) && definition[n.of(i.operand[0])]->op == VecOp::Const) {
+      Instr constant = *definition[n.of(i.operand[0])];
+      constant.result = i.result;
+      i = constant;
+      continue;
+    }
     if (!is_copy(i)) continue;
     const Reg from = i.operand[i.op == VecOp::Select ? 1 : 0];
     if (once(i.result) && once(from)) same[n.of(i.result)] = from;

@@ -135,6 +135,122 @@ TEST(X64Kernels, LanesMustFitTheRegisters) {
             "encode: program axpy: 64 lanes of 4 bytes required, but a vector of AVX-512 has 16 to 64 bytes");
 }
 
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+// ±(a·b) ± c with one operand negated by its sign bit, at each place.
+TEST(X64Kernels, NegationsGoIntoTheFma) {
+  for (const X64Features& f : targets())
+    for (Lane l : {Lane::F32, Lane::F64})
+      for (int place = 0; place < 3; place++) {
+        const bool wide = l == Lane::F64;
+        const ElementType t = wide ? f64 : f32;
+        const int lanes = wide ? 4 : 8;
+        Assembler h = started("negated", lanes);
+        const Reg x = arg(h, 0);
+        Reg in[3];
+        for (int k = 0; k < 3; k++) in[k] = h.load(VecOp::Load, t, {x, {}, 0, 32 * k});
+        const Reg sign = h.emit(VecOp::Const, l, {}, wide ? INT64_MIN : INT64_C(0x80000000));
+        in[place] = h.emit(VecOp::Xor, l, {in[place], sign});
+        h.store(VecOp::Store, t, h.emit(VecOp::Fma, l, {in[0], in[1], in[2]}), {x, {}, 0, 96});
+        const std::vector<uint8_t> code = encode(h.program, f);
+        const std::string text = disassemble(code);
+        EXPECT_TRUE(contains(text, place == 2 ? "vfmsub" : "vfnmadd")) << text;
+        EXPECT_FALSE(contains(text, "vpxor")) << text;
+        alignas(32) uint8_t expected[128], actual[128];
+        for (int k = 0; k < 3 * lanes; k++) {
+          const double v = k % 5 == 0 ? -0.0 : 0.1 * k - 1.3;
+          if (wide)
+            reinterpret_cast<double*>(actual)[k] = v;
+          else
+            reinterpret_cast<float*>(actual)[k] = static_cast<float>(v);
+        }
+        std::memcpy(expected, actual, sizeof actual);
+        const uint64_t one = reinterpret_cast<uint64_t>(expected), other = reinterpret_cast<uint64_t>(actual);
+        evaluate(h.program, &one);
+        Machine(code).call(&other);
+        EXPECT_EQ(std::memcmp(expected, actual, sizeof actual), 0);
+      }
+}
+
+TEST(X64Kernels, SingleUsesAreMemoryOperands) {
+  Assembler h = started("operands", 8);
+  const Reg x = arg(h, 0);
+  const Reg one = h.load(VecOp::Broadcast, f32, {x, {}, 0, 4}),
+            all = h.load(VecOp::Load, f32, {x, {}, 0, 32});
+  const Reg three = h.emit(VecOp::Const, Lane::F32, {}, 0x40400000);
+  const Reg r =
+      h.emit(VecOp::Mul, Lane::F32,
+             {h.emit(VecOp::Add, Lane::F32, {h.emit(VecOp::Sub, Lane::F32, {all, all}), one}), three});
+  h.store(VecOp::Store, f32, r, {x, {}, 0, 64});
+  EXPECT_TRUE(contains(disassemble(encode(h.program, {true})), "vaddps ymm0, ymm0, [rdi+0x04] {1to8}"));
+  EXPECT_TRUE(contains(disassemble(encode(h.program, {true})), "vmulps ymm0, ymm0, [C1] {1to8}"));
+  EXPECT_TRUE(contains(disassemble(encode(h.program, {false})), "vmulps ymm1, ymm1, [C1]\n"));
+}
+
+// Scratch memory: from the stack if it is small, else from the caller.
+TEST(X64Kernels, ScratchIsTheStacksOrTheCallers) {
+  for (const X64Features& f : targets())
+    for (int64_t bytes : {64, 4096, 100000}) {
+      Assembler h = started("scratch", 8);
+      h.program.scratch = bytes;
+      const Reg x = arg(h, 0), first = h.scalar_op(VecOp::Scratch, {}, 0),
+                last = h.scalar_op(VecOp::Scratch, {}, bytes - 32);
+      h.store(VecOp::Store, f32, h.load(VecOp::Load, f32, {x, {}, 0, 0}), {last, {}, 0, 0});
+      h.store(VecOp::Store, f32, h.load(VecOp::Load, f32, {x, {}, 0, 32}), {first, {}, 0, 0});
+      h.store(VecOp::Store, f32, h.load(VecOp::Load, f32, {last, {}, 0, 0}), {x, {}, 0, 64});
+      // 64-aligned?
+      h.store(VecOp::StoreOne, i32, h.emit(VecOp::Splat, Lane::I32, {first}), {x, {}, 0, 96});
+      EXPECT_EQ(caller_scratch(h.program), bytes > 4096 ? bytes : 0);
+      std::vector<uint8_t> memory(static_cast<size_t>(bytes) + 64);
+      uint8_t* const brought = memory.data() + (64 - reinterpret_cast<uintptr_t>(memory.data()) % 64) % 64;
+      uint8_t data[128] = {};
+      for (int k = 0; k < 64; k++) data[k] = static_cast<uint8_t>(k);
+      const uint64_t argument = reinterpret_cast<uint64_t>(data);
+      Machine(encode(h.program, f)).call(&argument, bytes > 4096 ? brought : nullptr);
+      EXPECT_EQ(std::memcmp(data, data + 64, 32), 0);
+      EXPECT_EQ(data[96] % 64, 0);
+    }
+}
+
+// 60 vectors and 40 scalars that all live at once, through two loops.
+TEST(X64Kernels, WhatDoesNotFitIsSpilled) {
+  for (const X64Features& f : targets()) {
+    Assembler h = started("many", 8);
+    const Reg x = arg(h, 0), zero = h.scalar_op(VecOp::Imm, {}, 0), n = arg(h, 1);
+    std::vector<Reg> vectors, scalars;
+    for (int k = 0; k < 60; k++) vectors.push_back(h.load(VecOp::Load, f32, {x, {}, 0, 4 * k}));
+    for (int k = 0; k < 40; k++) scalars.push_back(h.load(VecOp::LoadS, i32, {x, {}, 0, 4 * k}));
+    const Reg i = h.begin_loop(zero, n, 1);
+    h.begin_loop(zero, n, 2);
+    for (size_t k = 0; k < 60; k++)
+      h.emit(VecOp::Add, Lane::F32, {vectors[k], vectors[(k + 7) % 60]}, 0, vectors[k]);
+    for (size_t k = 0; k < 40; k++)
+      h.scalar_op(VecOp::AddS, {scalars[k], scalars[(k + 3) % 40]}, 0, scalars[k]);
+    h.end();
+    h.scalar_op(VecOp::AddS, {scalars[0], i}, 0, scalars[0]);
+    h.end();
+    for (int k = 0; k < 60; k++)
+      h.store(VecOp::Store, f32, vectors[static_cast<size_t>(k)], {x, {}, 0, 32 * k});
+    for (int k = 0; k < 40; k++)
+      h.store(VecOp::StoreOne, i32, h.emit(VecOp::Splat, Lane::I32, {scalars[static_cast<size_t>(k)]}),
+              {x, {}, 0, 2000 + 4 * k});
+    X64Statistics s;
+    const Machine machine(encode(h.program, f, &s));
+    EXPECT_GT(s.spilled, 0);
+    for (uint64_t trips : {0, 1, 3}) {
+      std::vector<float> expected(640), actual(640);
+      for (size_t k = 0; k < 640; k++) expected[k] = actual[k] = static_cast<float>(k) * 0.01f;
+      const uint64_t one[] = {reinterpret_cast<uint64_t>(expected.data()), trips},
+                     other[] = {reinterpret_cast<uint64_t>(actual.data()), trips};
+      evaluate(h.program, one);
+      machine.call(other);
+      EXPECT_EQ(std::memcmp(expected.data(), actual.data(), 640 * 4), 0) << trips;
+    }
+  }
+}
+
 TEST(X64Kernels, AssemblyIsReadable) {
   EXPECT_EQ(disassemble(encode(axpy(8), {true})), R"(  mov rsi, [rdi]
   mov rax, [rdi+0x08]

@@ -7,6 +7,7 @@
 
 #include "codegen/tidy.h"
 #include "codegen/x64/emitter.h"
+#include "support/cpu.h"
 #include "support/error.h"
 
 namespace tauto::vec {
@@ -15,12 +16,7 @@ int64_t caller_scratch(const Program& program) {
   return program.scratch > kStackScratch ? program.scratch : 0;
 }
 
-X64Features x64_features_of_cpu() {
-  X64Features f;
-  f.avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-             __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-  return f;
-}
+X64Features x64_features_of_cpu() { return {this_cpu().features.avx512}; }
 
 namespace x64 {
 namespace {
@@ -103,7 +99,7 @@ class DemandsOf {
       if (takes_immediate(in.op, k) && immediate_of(p_, plan_, r)) continue;
       read(d, r, may_be_memory(in, step, k, r));
     }
-    if (in.mask) read(d, in.mask, false);
+    if (in.mask) read(d, in.mask, in.op == VecOp::Gather && copies_mask(in));
     const Instr& memory = step.folded >= 0 ? p_.code[static_cast<size_t>(step.folded)] : in;
     if (memory.address.base) read(d, memory.address.base, false);
     if (memory.address.index) read(d, memory.address.index, false);
@@ -113,6 +109,13 @@ class DemandsOf {
     if (in.op == VecOp::Loop) d.loop_end = step.other_end;
     d.update = updates_scalar(in);
     return d;
+  }
+
+  // AVX2 gathers clear the mask they use, so they use a copy.
+  bool copies_mask(const Instr& in) const {
+    const int kept = plan_.mask_bytes[static_cast<size_t>(in.mask.id)];
+    return !f_.avx512 && in.memory.bits >= 32 && (kept == in.memory.bits / 8 || p_.lanes * 8 > 32) &&
+           !demands.cheap[static_cast<size_t>(plan_.value(in.mask))];
   }
 
   static bool updates_scalar(const Instr& in) {

@@ -120,10 +120,12 @@ void Emitter::gather() {
     return wide_index ? vgatherqps(masked, from) : vgatherdps(masked, from);
   }
   const Xmm t = temp_vector(bytes(in_->result));
-  if (in_->mask)
-    move(t, vmask(in_->mask, m.bits / 8));
-  else
+  if (!in_->mask)
     ones(t);
+  else if (const int32_t mask = plan_.value(in_->mask); !has_register(mask))
+    vmovups(t, slot_of(mask));
+  else
+    move(t, vmask(in_->mask, m.bits / 8));
   if (wide) return wide_index ? vgatherqpd(to, from, t) : vgatherdpd(to, from, t);
   return wide_index ? vgatherqps(to, from, t) : vgatherdps(to, from, t);
 }
