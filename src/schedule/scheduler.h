@@ -1,0 +1,100 @@
+// The state of one call of `schedule`, shared by its two sources: loops and tiles (schedule.cpp), the tile of
+// a contraction (contraction.cpp).
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "loops/affine.h"
+#include "schedule/schedule.h"
+#include "schedule/spell_out.h"
+
+namespace tauto {
+
+class Scheduler {
+ public:
+  Scheduler(const Nest& n, const Plan& p, const Target& t) : n_(n), p_(p), t_(t) {
+    for (const loops::Axis& a : n.axes) ranges_[a.variable] = loops::below(a.extent);
+  }
+  Scheduled run();
+
+ private:
+  const loops::Axis* axis(const std::string& name) const {
+    for (const loops::Axis& a : n_.axes)
+      if (!name.empty() && a.variable == name) return &a;
+    return nullptr;
+  }
+  std::string fresh(const std::string& stem) { return stem + "_" + std::to_string(++names_); }
+  const loops::Expr* find_contraction(const loops::Expr& e);
+
+  // for tile in 0..extent: body(start, count), count <= size; the rest of a literal extent is one smaller
+  // tile, of a symbolic one single steps.
+  // With `edges` the first and the last whole tile stand by themselves, so that conditions which fail only
+  // there are decided everywhere else.
+  loops::Stmt tiles(const loops::Axis& a, int64_t size, loops::LoopKind kind, bool edges,
+                    const std::function<loops::Stmt(const loops::Expr&, int64_t)>& body);
+
+  // The same over lanes: body(start, vectors, last) where `last` is the end of the axis if the last vector is
+  // masked, else undefined.
+  loops::Stmt lane_tiles(const loops::Axis& a, loops::LoopKind kind,
+                         const std::function<loops::Stmt(loops::Expr, int, loops::Expr)>& body);
+
+  // A register tile: rows × columns × vectors of lanes, from these indices on.
+  struct Tile {
+    loops::Expr lane, end, row, column;  // end: of the lanes' axis, if the last vector is masked
+    int vectors = 1;
+    int64_t rows = 1, columns = 1;
+  };
+  loops::Stmt nest(const std::vector<const loops::Axis*>& order, size_t i, const Tile& t);
+  bool guarded_rows() const {
+    const loops::Expr& guard = contraction_->as<loops::Reduce>()->guard;
+    return guard.defined() && mentions(guard, rows_->variable);
+  }
+
+  // One element at a time; reductions over their own axes.
+  loops::Stmt single();
+
+  // f(r, lane) is a statement for row·columns + column r of the tile, over the axes' own variables but the
+  // lanes'.
+  using Body = std::function<loops::Stmt(const loops::Expr& r, const loops::Expr& lane)>;
+  using Each = std::function<loops::Stmt(const Body&)>;
+
+  // All of it unrolled.
+  loops::Stmt tile(const Tile& t);
+
+  // In how many places the kernel reads a buffer.
+  int reads(const loops::BufferPtr& b) const;
+
+  // The operand with its constant read in packed order, cut along `axis` into the plan's tiles.
+  loops::Expr packed_along(const loops::Expr& operand, const loops::Reduce& r, const loops::Axis& axis,
+                           const loops::Expr& start, int64_t tile);
+  loops::Stmt contracted(const loops::Expr& contraction, const Tile& t, const Each& each);
+  void conjuncts(const loops::Expr& e, const std::string& lanes, std::vector<loops::Expr>& on_lanes,
+                 std::vector<loops::Expr>& on_rest);
+
+  // A condition v < e or 0 <= v + e as a bound of v's loop.
+  bool clip(const loops::Expr& condition, const std::string& v, loops::Expr& from, loops::Expr& to);
+  static bool mentions(const loops::Expr& e, const std::string& variable) {
+    return SpellOut::mentions(e, variable);
+  }
+  static bool is_finite(const loops::Expr& e);
+  static loops::Expr replace(const loops::Expr& in, const loops::Expr& what, const loops::Expr& by) {
+    return rewrite(in, [&](const loops::Expr& e) { return e.get() == what.get() ? by : loops::Expr(); });
+  }
+  static constexpr const char* kRow = "$row";
+  static constexpr const char* kLane = "$lane";
+  const Nest& n_;
+  const Plan& p_;
+  const Target& t_;
+  loops::Ranges ranges_;
+  std::vector<loops::BufferPtr> scratch_;
+  std::map<size_t, loops::BufferPtr> packed_buffers_;
+  std::vector<Packing> packings_;
+  const loops::Expr* contraction_ = nullptr;
+  const loops::Axis *lanes_ = nullptr, *rows_ = nullptr, *columns_ = nullptr, *parallel_ = nullptr;
+  int names_ = 0;
+};
+
+}  // namespace tauto
