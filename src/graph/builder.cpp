@@ -2,6 +2,7 @@
 #include "graph/builder.h"
 
 #include <algorithm>
+#include <set>
 
 namespace tauto {
 namespace {
@@ -203,15 +204,80 @@ void Builder::add_sources(Id id, const Sources& s) {
 
 Dim Builder::fresh() { return Dim::symbol(cat("?", module_.next_symbol++)); }
 
+namespace {
+
+using Names = std::set<std::string>;
+
+void add_symbols(const Dim& d, Names& out) {
+  std::vector<std::string> names;
+  symbols_of(d, names);
+  out.insert(names.begin(), names.end());
+}
+
+void add_symbols(const Type& t, Names& out) {
+  for (const Dim& d : t.dims) add_symbols(d, out);
+  for (const Type& p : t.parts) add_symbols(p, out);
+}
+
+void add_symbols(const Attributes& attributes, Names& out) {
+  if (!attributes.has_symbols()) return;
+  for (const auto& [name, value] : attributes.all()) {
+    if (const Type* t = std::get_if<Type>(&value)) add_symbols(*t, out);
+    if (const Dims* dims = std::get_if<Dims>(&value))
+      for (const Dim& d : *dims) add_symbols(d, out);
+    if (const Access* a = std::get_if<Access>(&value)) {
+      for (const Dim& d : a->extents) add_symbols(d, out);
+      for (const auto& operand : a->operands)
+        for (const AxisIndex& index : operand) {
+          add_symbols(index.offset, out);
+          for (const AxisTerm& t : index.terms) add_symbols(t.coefficient, out);
+        }
+    }
+  }
+}
+
+// The symbols that evaluating a node reads: in its attributes and in the functions it calls.
+void add_read(const Module& m, const Node& n, Names& out, Names& functions) {
+  add_symbols(n.attributes, out);
+  for (const auto& [name, value] : n.attributes.all()) {
+    const FunctionName* callee = std::get_if<FunctionName>(&value);
+    if (!callee || !functions.insert(callee->name).second) continue;
+    const auto at = m.functions.find(callee->name);  // not there: a function that calls itself
+    if (at != m.functions.end())
+      for (const Node& inner : at->second->nodes) add_read(m, inner, out, functions);
+  }
+}
+
+// What results need. A symbol gets its value from the first node in whose type it occurs: that node is needed
+// where the symbol is read, even if nothing else takes its result (the shape of a nonzero).
+std::vector<char> live_nodes(const Module& m, const Function& f, const std::vector<Id>& results) {
+  const size_t n = f.nodes.size();
+  std::map<std::string, size_t> binder;
+  for (size_t i = 0; i < n; ++i) {
+    Names symbols;
+    add_symbols(f.nodes[i].type, symbols);
+    for (const std::string& s : symbols) binder.try_emplace(s, i);
+  }
+  std::vector<char> live(n, 0);
+  for (size_t i = 0; i < f.parameters.size(); ++i) live[i] = 1;
+  for (Id r : results) live[static_cast<size_t>(r)] = 1;
+  for (size_t i = n; i-- > 0;) {
+    if (!live[i]) continue;
+    for (Id in : f.nodes[i].inputs) live[static_cast<size_t>(in)] = 1;
+    Names symbols, functions;
+    add_read(m, f.nodes[i], symbols, functions);
+    for (const std::string& s : symbols)
+      if (const auto at = binder.find(s); at != binder.end() && at->second < i) live[at->second] = 1;
+  }
+  return live;
+}
+
+}  // namespace
+
 Type Builder::finish(std::vector<Id> results, std::vector<std::string> result_names) {
   CHECK(results.size() == result_names.size());
   const size_t n = function_.nodes.size();
-  std::vector<char> live(n, 0);
-  for (size_t i = 0; i < function_.parameters.size(); ++i) live[i] = 1;
-  for (Id r : results) live[static_cast<size_t>(r)] = 1;
-  for (size_t i = n; i-- > 0;)
-    if (live[i])
-      for (Id in : function_.nodes[i].inputs) live[static_cast<size_t>(in)] = 1;
+  const std::vector<char> live = live_nodes(module_, function_, results);
   Function f;
   f.name = function_.name;
   f.parameters = std::move(function_.parameters);

@@ -22,11 +22,13 @@ struct Operands {
   size_t spatial;
 };
 
-Operands operands(Conversion& c, Id x, Id w) {
+// The rank of the weights must be known; x becomes a value of the same rank.
+Operands operands(Conversion& c, Id& x, Id w) {
   const auto dims_of = [&](Id id) {
     if (!c.type_of(id).is_tensor() || !c.type_of(id).ranked) c.refuse("required tensors of known rank");
     return c.type_of(id).dims;
   };
+  x = c.refined(x, static_cast<int64_t>(dims_of(w).size()));
   Operands o{dims_of(x), dims_of(w), c.attr_int("group", 1), 0};
   if (o.x.size() < 3 || o.x.size() != o.w.size())
     c.refuse(cat("required input and weights of equal rank >= 3, got ", c.type_of(x), " and ", c.type_of(w)));
@@ -98,7 +100,8 @@ void Conv(Conversion& c) {
 
 // Σ over (c, k ascending) of x[(y + pad − k·dilation) / stride] · w; w: (G·C, M, kernel…), unflipped.
 void ConvTranspose(Conversion& c) {
-  const Operands o = operands(c, c.in(0), c.in(1));
+  Id x = c.in(0);
+  const Operands o = operands(c, x, c.in(1));
   const std::vector<Dim> kernel(o.w.begin() + 2, o.w.end());
   check_kernel_shape(c, kernel);
   const Window window = transposed_window_of(c, std::span(o.x).subspan(2), kernel);
@@ -125,7 +128,7 @@ void ConvTranspose(Conversion& c) {
   }
   a.operand(std::move(xi));
   a.operand(std::move(wi));
-  const Id r = grouped(c, c.add(ops::contract, {c.in(0), c.in(1)}, {{"access", a.finish()}}), o, o.x[0],
+  const Id r = grouped(c, c.add(ops::contract, {x, c.in(1)}, {{"access", a.finish()}}), o, o.x[0],
                        out * Dim(o.group), window.output);
   c.out(c.has(2) ? add_bias(c, r, c.in(2)) : r);
 }

@@ -51,6 +51,26 @@ const Dims& Conversion::dims(int i) const {
   return type(i).dims;
 }
 
+Id Conversion::refined(Id x, int64_t rank) {
+  if (type_of(x).ranked) return x;
+  Dims dims;
+  for (int64_t d = 0; d < rank; ++d) dims.push_back(b.fresh());
+  return refined(x, std::move(dims));
+}
+
+Id Conversion::refined(Id x, Dims dims) {
+  const Type& t = type_of(x);
+  if (t.ranked) return x;
+  return add(ops::refine, {x}, {{"type", Type::tensor(t.element, std::move(dims))}});
+}
+
+void Conversion::require_rank(int i, int64_t rank) {
+  element(i);
+  if (type(i).ranked && type(i).rank() != rank)
+    refuse(cat("input ", i, ": required rank ", rank, ", got ", type(i)));
+  inputs_[static_cast<size_t>(i)] = refined(in(i), rank);
+}
+
 Ints Conversion::required_ints(int i) const {
   const auto v = b.known_ints(in(i));
   if (!v) importer_.needs_values(b, in(i), *this);

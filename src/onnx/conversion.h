@@ -57,6 +57,11 @@ class Conversion {
   ElementType element(int i) const;  // of a tensor
   const Dims& dims(int i) const;     // of a ranked tensor; refuses on an unranked one
   int64_t rank(int i) const { return static_cast<int64_t>(dims(i).size()); }
+  // Input i must have this rank. Where only run time knows its rank it becomes a checked node (ops::refine).
+  void require_rank(int i, int64_t rank);
+  // x, or where only run time knows the rank of x: x with a check of its rank or of its dims.
+  Id refined(Id x, int64_t rank);
+  Id refined(Id x, Dims dims);
   // Integer values that must be known now (axes, …). When they depend on graph inputs, the importer is run
   // again with those inputs fixed to their values (NeedsValues); refuses when they depend on computed data.
   Ints required_ints(int i) const;

@@ -132,6 +132,12 @@ std::string export_node(Exporter& e) {
     return e.add("Transpose", e.inputs(), {e.attribute("perm", a.get<Ints>("perm"))});
   if (n.op == &ops::reshape)
     return e.add("Reshape", e.inputs(), {e.attribute("allowzero", int64_t{!a.flag("copy_zero")})});
+  if (n.op == &ops::squeeze || n.op == &ops::unsqueeze) {
+    std::vector<std::string> in = e.inputs();
+    if (a.find("axes")) in.push_back(e.ints(a.get<Ints>("axes")));
+    return e.add(n.op == &ops::squeeze ? "Squeeze" : "Unsqueeze", in);
+  }
+  if (n.op == &ops::refine) return e.add("Identity", e.inputs());  // ONNX's operators check for themselves
   if (n.op == &ops::concat) return e.add("Concat", e.inputs(), {e.attribute("axis", a.get<int64_t>("axis"))});
   if (n.op == &ops::gather) return e.add("Gather", e.inputs(), {e.attribute("axis", a.get<int64_t>("axis"))});
   if (n.op == &ops::gather_elements)

@@ -4,8 +4,9 @@
 namespace tauto::onnx::convert {
 
 void Gemm(Conversion& c) {
+  c.require_rank(0, 2);
+  c.require_rank(1, 2);
   const Dims a = c.dims(0), b = c.dims(1);
-  if (a.size() != 2 || b.size() != 2) c.refuse(cat("required rank 2, got ", c.type(0), " and ", c.type(1)));
   const bool ta = c.attr_int("transA", 0) != 0, tb = c.attr_int("transB", 0) != 0;
   const Dim ka = a[ta ? 0 : 1], kb = b[tb ? 1 : 0];
   if (ka.is_literal() && kb.is_literal() && !(ka == kb))

@@ -65,7 +65,12 @@ Type Importer::type_of(const TypeProto& t, Builder& b) {
     if (!p) fail("a sequence or optional type without element type");
     return type_of(*p, b);
   };
-  if (t.sequence_type) return Type::sequence(inner(t.sequence_type->elem_type));
+  if (t.sequence_type) {
+    Type element = inner(t.sequence_type->elem_type);
+    for (Dim& d : element.dims)
+      if (!d.is_literal()) d = b.fresh();  // even a named one: each element has its own
+    return Type::sequence(std::move(element));
+  }
   if (t.optional_type) return Type::optional(inner(t.optional_type->elem_type));
   fail("required a tensor, sequence or optional type, got ", t.map_type             ? "a map"
                                                              : t.sparse_tensor_type ? "a sparse tensor"

@@ -1,5 +1,5 @@
 // MatMul: a contraction over k. MatMul broadcasts the leading (batch) dims as numpy does.
-#include "onnx/conversion.h"
+#include "onnx/shapes.h"
 
 namespace tauto::onnx::convert {
 namespace {
@@ -13,9 +13,26 @@ AxisIndex batch_index(const Dim& own, const Dim& together, int axis) {
   return AccessBuilder::at(axis, min(own, Dim(2)) - Dim(1));
 }
 
+// a (…, k) of a rank that only run time knows times b (k, n): a matrix of all its rows. (Were the last dim of
+// a not k, the last reshape would not have as many elements.)
+void rows_times_matrix(Conversion& c) {
+  const Dim k = c.dims(1)[0], n = c.dims(1)[1];
+  const Id rows = c.add(ops::reshape, {c.in(0), c.b.dims({-1, k})});
+  AccessBuilder access;
+  const int m = access.output("m", c.type_of(rows).dims[0]), o = access.output("n", n),
+            kk = access.reduce("k", k);
+  access.operand({AccessBuilder::at(m), AccessBuilder::at(kk)});
+  access.operand({AccessBuilder::at(kk), AccessBuilder::at(o)});
+  const Id y = c.add(ops::contract, {rows, c.in(1)}, {{"access", access.finish()}});
+  const Id lead = slice_of(c, c.add(ops::shape_of, {c.in(0)}), 0, Dim(0), Dim(-1));
+  const Id shape = c.add(ops::concat, {lead, c.b.dims({n})}, {{"axis", int64_t{0}}});
+  c.out(c.add(ops::reshape, {y, shape}));
+}
+
 }  // namespace
 
 void MatMul(Conversion& c) {
+  if (!c.type(0).ranked && c.rank(1) == 2) return rows_times_matrix(c);
   Dims a = c.dims(0), b = c.dims(1);
   if (a.empty() || b.empty()) c.refuse(cat("required rank >= 1, got ", c.type(0), " and ", c.type(1)));
   const bool row = a.size() == 1, column = b.size() == 1;

@@ -16,8 +16,11 @@ Dim smaller(const Dim& a, const Dim& b) { return min(a, b); }
 
 class Pool : public Math {
  public:
-  explicit Pool(Conversion& c) : Math{c}, dims_(c.dims(0)), spatial_(dims_.size() - 2) {
+  explicit Pool(Conversion& c) : Math{c} {
+    if (!c.type(0).ranked) c.require_rank(0, static_cast<int64_t>(c.attr_ints("kernel_shape").size()) + 2);
+    dims_ = c.dims(0);
     if (dims_.size() < 3) c.refuse(cat("required a rank of 3 or more, got ", c.type(0)));
+    spatial_ = dims_.size() - 2;
     kernel_ = positive("kernel_shape", c.attr_ints("kernel_shape"));
     strides_ = positive("strides", c.attr_ints("strides", Ints(spatial_, 1)));
     dilations_ = positive("dilations", c.attr_ints("dilations", Ints(spatial_, 1)));
@@ -96,7 +99,7 @@ class Pool : public Math {
   }
 
   Dims dims_;
-  size_t spatial_;
+  size_t spatial_ = 0;
   Ints kernel_, strides_, dilations_;
   Dims before_, after_, out_;
   bool ceil_ = false;

@@ -162,26 +162,22 @@ void convert_recurrent(Conversion& c, const Kind& kind) {
     c.refuse(cat("direction: required forward, reverse or bidirectional, got \"", direction, "\""));
   const size_t D = direction == "bidirectional" ? 2 : 1;
 
-  const Expr X(c, c.in(0))
-  , W(c, c.in(1)), R(c, c.in(2));
-  const auto require = [&](Expr e, const char* name, Dims want) {
+  for (int i = 0; i < 3; ++i) c.require_rank(i, 3);
+  Expr input(c, c.in(0)), W(c, c.in(1)), R(c, c.in(2));
+  const auto require = [&](Expr& e, const char* name, const Dims& want) {
+    e.id = c.refined(e.id, want);
     if (!e.type().is_tensor() || !e.type().ranked || e.dims().size() != want.size())
-      c.refuse(cat(name, ": required ", Type::tensor(X.element(), want), ", got ", e.type()));
+      c.refuse(cat(name, ": required ", Type::tensor(input.element(), want), ", got ", e.type()));
     for (size_t i = 0; i < want.size(); ++i)
       if (const Dim d = e.dim(i) - want[i]; d.is_literal() && d.literal() != 0)
         c.refuse(cat(name, ": required ", Type::tensor(e.element(), want), ", got ", e.type()));
   };
-  if (c.rank(0) != 3 || c.rank(1) != 3 || c.rank(2) != 3)
-    c.refuse(cat("X, W, R: required rank 3, got ", X.type(), ", ", W.type(), ", ", R.type()));
   const auto units = R.dim(2).as_literal();
   if (!units) c.refuse("R: its last dim must be known before run time");
   const int64_t H = *units, G = kind.gates;
   if (c.attr_int("hidden_size", H) != H)
     c.refuse(cat("hidden_size: required ", H, ", the last dim of R, got ", c.attr_int("hidden_size", H)));
-  const Dim T = X
-  .dim(batch_first ? 1 : 0), B = X
-  .dim(batch_first ? 0 : 1), I = X
-  .dim(2);
+  const Dim T = input.dim(batch_first ? 1 : 0), B = input.dim(batch_first ? 0 : 1), I = input.dim(2);
   const Dim d_dim = static_cast<int64_t>(D);
   require(W, "W", {d_dim, G * H, I});
   require(R, "R", {d_dim, G * H, H});
@@ -221,8 +217,7 @@ void convert_recurrent(Conversion& c, const Kind& kind) {
     access.operand({AccessBuilder::at(batch_first ? b : t), AccessBuilder::at(batch_first ? t : b),
                     AccessBuilder::at(k)});
     access.operand({{{}, at, 1}, AccessBuilder::at(o), AccessBuilder::at(k)});
-    Expr x = X
-    .op(ops::contract, W, {{"access", access.finish()}});
+    Expr x = input.op(ops::contract, W, {{"access", access.finish()}});
     std::optional<Expr> candidate_bias;
     if (bias) {
       const Expr own = bias->at(0, at), Wb = own.slice(0, 0, G * H), Rb = own.slice(0, G * H, 2 * G * H);
@@ -235,7 +230,7 @@ void convert_recurrent(Conversion& c, const Kind& kind) {
     }
     std::vector<Expr> state;
     for (const auto& s : initial)
-      state.push_back(s ? s->at(batch_first ? 1 : 0, at) : X.number(0).expand({B, H}));
+      state.push_back(s ? s->at(batch_first ? 1 : 0, at) : input.number(0).expand({B, H}));
     std::optional<Expr> P;
     if (peepholes) P = peepholes->at(0, at);
 

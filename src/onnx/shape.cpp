@@ -96,6 +96,7 @@ void Flatten(Conversion& c) {
 
 void Squeeze(Conversion& c) {
   if (!c.has_attribute("axes") && !c.has(1)) return c.out(c.add(ops::squeeze, {c.in(0)}));
+  if (!c.type(0).ranked) return c.out(c.add(ops::squeeze, {c.in(0)}, {{"axes", axes_input(c, 1, "axes")}}));
   const Ints axes = normal_axes(c, axes_input(c, 1, "axes"), c.rank(0));
   Dims dims = c.dims(0);
   for (auto a = axes.rbegin(); a != axes.rend(); ++a) {
@@ -108,6 +109,7 @@ void Squeeze(Conversion& c) {
 
 void Unsqueeze(Conversion& c) {
   Ints axes = axes_input(c, 1, "axes");
+  if (!c.type(0).ranked) return c.out(c.add(ops::unsqueeze, {c.in(0)}, {{"axes", std::move(axes)}}));
   Dims dims = c.dims(0);
   axes = normal_axes(c, std::move(axes), c.rank(0) + static_cast<int64_t>(axes.size()));
   for (int64_t a : axes) dims.insert(dims.begin() + a, 1);
@@ -116,10 +118,11 @@ void Unsqueeze(Conversion& c) {
 
 void Transpose(Conversion& c) {
   Ints perm = c.attr_ints("perm");
-  if (!c.has_attribute("perm"))
+  if (c.has_attribute("perm"))
+    c.require_rank(0, static_cast<int64_t>(perm.size()));
+  else
     for (int64_t i = c.rank(0); i-- > 0;) perm.push_back(i);
-  if (c.type(0).ranked)
-    for (int64_t& p : perm) p = c.axis(p, c.rank(0));
+  for (int64_t& p : perm) p = c.axis(p, c.rank(0));
   if (std::is_sorted(perm.begin(), perm.end()) && static_cast<int64_t>(perm.size()) == c.rank(0) &&
       std::adjacent_find(perm.begin(), perm.end()) == perm.end())
     return c.out(c.in(0));

@@ -26,8 +26,9 @@ void Slice(Conversion& c) {
 
 // Part i reaches from the sum of the sizes before it to that sum with its own.
 void Split(Conversion& c) {
-  const int64_t axis = c.axis(c.attr_int("axis", 0), c.rank(0));
-  const Dim extent = c.dims(0)[static_cast<size_t>(axis)];
+  const bool ranked = c.type(0).ranked;
+  const int64_t axis = ranked ? c.axis(c.attr_int("axis", 0), c.rank(0)) : c.attr_int("axis", 0);
+  const Dim extent = ranked ? c.dims(0)[static_cast<size_t>(axis)] : Dim::symbol("?");
   const int64_t n = c.output_count();
   if (c.has_attribute("num_outputs") && c.attr_int("num_outputs", n) < n)
     c.refuse(cat("num_outputs: required at least ", n, ", got ", c.attr_int("num_outputs", n)));
@@ -39,11 +40,18 @@ void Split(Conversion& c) {
     sizes = c.in(1);
   if (sizes < 0) {
     if (parts < 1) c.refuse("required at least one output");
-    const Dim part = ceil_div(extent, Dim(parts));  // the last one may be shorter
     if (c.version < 18 && extent.is_literal() && extent.literal() % parts != 0)
       c.refuse(cat("axis ", axis, " of ", c.type(0), " cannot be split into ", parts, " equal parts"));
+    Id part;  // ceil(extent / parts): the last one may be shorter
+    if (ranked) {
+      part = c.b.dims({ceil_div(extent, Dim(parts))});
+    } else {
+      const Id size = c.add(ops::add, {to_vector(c, extent_of(c, c.in(0), axis)), c.b.ints({parts - 1})});
+      part = c.add(ops::div, {size, c.b.ints({parts})});
+    }
     for (int64_t i = 0; i < n; ++i)
-      c.out(static_cast<int>(i), slice_of(c, c.in(0), axis, part * i, part * (i + 1)));
+      c.out(static_cast<int>(i), slice_of(c, c.in(0), axis, c.add(ops::mul, {part, c.b.ints({i})}),
+                                          c.add(ops::mul, {part, c.b.ints({i + 1})})));
     return;
   }
   if (const auto known = c.b.known(sizes)) {

@@ -69,6 +69,7 @@
   X(reduce_min)           \
   X(reduce_prod)          \
   X(reduce_sum)           \
+  X(refine)               \
   X(regex_full_match)     \
   X(relu)                 \
   X(rem)                  \
@@ -108,6 +109,7 @@
   X(transpose)            \
   X(trunc)                \
   X(unique)               \
+  X(unsqueeze)            \
   X(where)                \
   X(window_arg_max)       \
   X(window_reduce)

@@ -1,6 +1,8 @@
 // A graph around one node.
 #include "onnx/node_model.h"
 
+#include <algorithm>
+
 namespace tauto::onnx {
 
 AttributeProto attribute(std::string_view name, int64_t v) {
@@ -57,8 +59,10 @@ Module NodeModel::import() const {
     v.name = kIn[i];
     TypeProto::Tensor t;
     t.elem_type = data_type_of(inputs[i].type());
-    t.shape.make();
+    const bool ranked = std::find(unranked.begin(), unranked.end(), i) == unranked.end();
+    if (ranked) t.shape.make();
     for (int64_t d : inputs[i].shape()) {
+      if (!ranked) break;
       DimensionProto dim;
       if (known != Known::Ranks || steers(inputs[i])) dim.dim_value = d;
       t.shape->dim.push_back(dim);

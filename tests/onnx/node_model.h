@@ -20,6 +20,7 @@ struct NodeModel {
   // How inputs enter: all as graph inputs with literal dims, with symbolic dims, or (integers of rank <= 1)
   // as constants.
   enum class Known { Dims, Ranks, Values } known = Known::Dims;
+  std::vector<size_t> unranked = {};  // inputs of which not even the rank is known
 
   Module import() const;
   std::vector<Tensor> run() const;

@@ -197,6 +197,28 @@ void reshape(Draw& d) {
 
 void squeeze(Draw& d) {
   for (int i = 0; i < 20; ++i) d.add({d.data(d.any(), d.shape(d.between(0, 4), 2))});
+  for (int i = 0; i < 20; ++i) {
+    Shape s = d.shape(d.between(1, 4));
+    const Ints axes = d.axes(std::ssize(s));
+    for (int64_t a : axes) s[static_cast<size_t>(a)] = 1;
+    d.add({d.data(d.any(), s)}, {{"axes", axes}});
+  }
+}
+
+void unsqueeze(Draw& d) {
+  for (int i = 0; i < 20; ++i) {
+    const int64_t rank = d.between(1, 4);
+    const Ints axes = d.axes(rank);
+    d.add({d.data(d.any(), d.shape(rank - std::ssize(axes)))}, {{"axes", axes}});
+  }
+}
+
+void refine(Draw& d) {
+  for (int i = 0; i < 20; ++i) {
+    const ElementType e = d.any();
+    const Shape s = d.shape(d.between(0, 3));
+    d.add({d.data(e, s)}, {{"type", Type::tensor(e, Dims(s.begin(), s.end()))}});
+  }
 }
 
 void expand(Draw& d) {
@@ -388,6 +410,8 @@ std::vector<OpCase> lowering_cases(const Op& op, uint64_t seed) {
       {"transpose", transpose},
       {"reshape", reshape},
       {"squeeze", squeeze},
+      {"unsqueeze", unsqueeze},
+      {"refine", refine},
       {"expand", expand},
       {"slice", slice},
       {"concat", concat},

@@ -269,6 +269,21 @@ TEST(ShapeArithmetic, MovementOfKnownIntegersIsDoneByTheBuilder) {
   EXPECT_EQ(known(r), "dims[0, 4, 8]");
 }
 
+TEST(ShapeArithmetic, ASizeThatANodeDecidesKeepsTheNode) {
+  // The number of elements that are not 0: nothing reads the nonzero but the symbol in its shape.
+  Module m;
+  Builder b(m, "main");
+  const Id x = b.parameter("x", parse_type("f32[N]"));
+  const Id where = b.add(ops::nonzero, {x});
+  const Id n =
+      b.add(ops::gather, {b.add(ops::shape_of, {where}), b.scalar<int64_t>(1)}, {{"axis", int64_t{0}}});
+  EXPECT_EQ(b.node(n).op, &ops::dims);
+  b.finish({n}, {"n"});
+  EXPECT_EQ(verify(m), "");
+  EXPECT_EQ(interpret(m, {Tensor::of<float>({4}, std::vector<float>{0, 1, 2, 0})})[0].tensor,
+            Tensor::scalar<int64_t>(2));
+}
+
 // --- gather and scatter ----------------------------------------------------------------------------------
 
 TEST(Gather, TakesSlicesByIndex) {
