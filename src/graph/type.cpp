@@ -5,6 +5,11 @@
 
 namespace tauto {
 
+void Dims::no_such_dim(size_t i) const {
+  if (i > size()) fail("required at least one dim, got none");  // back() of none
+  fail("required more than ", i, i == 1 ? " dim" : " dims", ", got ", size());
+}
+
 bool Type::is_static() const {
   if (!ranked) return false;
   for (const Dim& d : dims)

@@ -14,7 +14,26 @@
 
 namespace tauto {
 
-using Dims = std::vector<Dim>;
+// A list of dims, whose length a model's author decides: reading one that is not there is an Error.
+class Dims : public std::vector<Dim> {
+ public:
+  using std::vector<Dim>::vector;
+  Dims(std::vector<Dim> v) : vector(std::move(v)) {}  // NOLINT: the same thing
+  const Dim& operator[](size_t i) const { return data()[checked(i)]; }
+  Dim& operator[](size_t i) { return data()[checked(i)]; }
+  const Dim& at(size_t i) const { return (*this)[i]; }
+  Dim& at(size_t i) { return (*this)[i]; }
+  const Dim& front() const { return (*this)[0]; }
+  const Dim& back() const { return (*this)[size() - 1]; }
+  Dim& back() { return (*this)[size() - 1]; }
+
+ private:
+  size_t checked(size_t i) const {
+    if (i >= size()) no_such_dim(i);
+    return i;
+  }
+  [[noreturn]] void no_such_dim(size_t i) const;
+};
 
 struct Type {
   enum class Tag : uint8_t { Tensor, Sequence, Optional, Tuple, Function };

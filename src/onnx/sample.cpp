@@ -186,7 +186,7 @@ void AffineGrid(Conversion& c) {
   const auto parameter = [&](int64_t k) {  // θ[:, :, k] as [N, 1…, r]
     const Expr t = theta.at(2, k);
     Dims shape(static_cast<size_t>(rank), 1);
-    shape.front() = t.dim(0), shape.back() = r;
+    shape[0] = t.dim(0), shape.back() = r;
     return t.reshape(shape);
   };
   Expr sum = parameter(r);
