@@ -64,28 +64,34 @@ class Interrupts {
   std::chrono::steady_clock::time_point next_ = std::chrono::steady_clock::now();
 };
 
-nb::list evaluate(const LoadedModel& model, RunInputs inputs, Rep rep, bool interpret, int threads) {
-  // Held until the results are wrapped: an input that is passed through is copied, not shared.
-  const std::vector<Value> held = inputs.values;
-  std::vector<Value> results;
+// Calls f(cancelled) while other Python threads run; Ctrl-C ends it as Python's own exception.
+template <class F>
+auto interruptible(F f) {
   Interrupts interrupts;
   const std::function<bool()> cancelled = [&] { return interrupts(); };
   try {
     const nb::gil_scoped_release release;
-    InterpretOptions options;
-    options.rep = rep;
-    options.cancelled = &cancelled;
-    if (interpret || rep != Rep::Exact) {
-      results = model.run(std::move(inputs), options);
-    } else {
-      ExecuteOptions execute;
-      execute.threads = threads;
-      execute.cancelled = &cancelled;
-      results = model.execute(std::move(inputs), execute);
-    }
+    return f(&cancelled);
   } catch (const Cancelled&) {
     throw nb::python_error();
   }
+}
+
+nb::list evaluate(const LoadedModel& model, RunInputs inputs, Rep rep, bool interpret, int threads) {
+  // Held until the results are wrapped: an input that is passed through is copied, not shared.
+  const std::vector<Value> held = inputs.values;
+  std::vector<Value> results = interruptible([&](const std::function<bool()>* cancelled) {
+    if (!interpret && rep == Rep::Exact) {
+      ExecuteOptions options;
+      options.threads = threads;
+      options.cancelled = cancelled;
+      return model.execute(std::move(inputs), options);
+    }
+    InterpretOptions options;
+    options.rep = rep;
+    options.cancelled = cancelled;
+    return model.run(std::move(inputs), options);
+  });
   nb::list list;
   for (Value& v : results) list.append(object_of(std::move(v), rep));
   return list;
@@ -166,8 +172,9 @@ LoadedModel from_bytes(const nb::bytes& bytes, const std::string& folder) {
              Py_DECREF(p);
            }},
           span};
-  const nb::gil_scoped_release release;
-  return LoadedModel::from_bytes(std::move(b), "model", folder);
+  return interruptible([&](const std::function<bool()>* cancelled) {
+    return LoadedModel::from_bytes(std::move(b), "model", folder, cancelled);
+  });
 }
 
 }  // namespace
@@ -255,8 +262,12 @@ NB_MODULE(_tauto, m) {
       .def("__repr__", &repr);
 
   m.def(
-      "load_file", [](const std::string& path) { return LoadedModel::load(path); }, "path"_a,
-      nb::call_guard<nb::gil_scoped_release>());
+      "load_file",
+      [](const std::string& path) {
+        return interruptible(
+            [&](const std::function<bool()>* cancelled) { return LoadedModel::load(path, cancelled); });
+      },
+      "path"_a);
   m.def("load_bytes", &from_bytes, "data"_a, "folder"_a = "");
   m.def(
       "parse",

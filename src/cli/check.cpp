@@ -47,10 +47,13 @@ struct Contents {
   int64_t nodes = 0, tensors = 0, elements = 0, bytes = 0;
 
   void tensor(const onnx::TensorProto& t) {
-    const auto n = static_cast<int64_t>(onnx::element_count(t.dims));
     ++tensors;
-    elements += n;
-    bytes += (n * onnx::data_type_bits(t.data_type) + 7) / 8;
+    try {
+      const auto n = static_cast<int64_t>(onnx::element_count(t.dims));
+      const auto size = (n * onnx::data_type_bits(t.data_type) + 7) / 8;
+      elements += n, bytes += size;
+    } catch (const Error&) {  // loading says what is wrong with it
+    }
   }
   void list(const std::vector<onnx::NodeProto>& nodes_of, int depth) {
     if (depth > 64) return;

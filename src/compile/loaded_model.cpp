@@ -3,6 +3,7 @@
 
 #include <list>
 #include <mutex>
+#include <new>
 #include <set>
 
 #include "graph/text.h"
@@ -51,6 +52,7 @@ void check_input(const std::string& name, const Type& type, Value& v, Env& env) 
 
 // Where the graphs come from, and those that are made.
 struct LoadedModel::Source {
+  std::string name = "model";  // the file
   NamedTypes inputs, defaults, outputs;
   std::shared_ptr<const Module> all;  // null if the graph depends on values of `needed`
   onnx::Model onnx;                   // without storage: the graph was given as text
@@ -71,6 +73,20 @@ struct LoadedModel::Source {
     for (size_t i = 0; i < results.size(); ++i) outputs.emplace_back(f.result_names[i], results[i]);
   }
 
+  // A run: its errors name the file too.
+  template <class F>
+  std::vector<Value> located(F run) const {
+    try {
+      return run();
+    } catch (const Cancelled&) {
+      throw;
+    } catch (const Error& e) {
+      throw Error(cat(name, ": ", e.what()));
+    } catch (const std::bad_alloc&) {
+      throw Error(cat(name, ": required more memory than there is"));
+    }
+  }
+
   void require(const onnx::NeedsValues& e) {
     const size_t before = needed.size();
     needed.insert(e.inputs.begin(), e.inputs.end());
@@ -78,10 +94,11 @@ struct LoadedModel::Source {
     if (needed.size() == before) throw Error(e.what());
   }
 
-  std::shared_ptr<const Module> specialised(const RunInputs& given) {
+  std::shared_ptr<const Module> specialised(const RunInputs& given, const std::function<bool()>* cancelled) {
     const std::lock_guard lock(mutex);
     while (true) {
       onnx::ImportOptions options;
+      options.cancelled = cancelled;
       options.values = given.replaced;
       for (size_t i = 0; i < inputs.size(); ++i)
         if (needed.count(inputs[i].first)) options.values[inputs[i].first] = given.values[i].tensor;
@@ -109,29 +126,36 @@ bool LoadedModel::is_text(const Bytes& file) {
   return file.text().substr(0, kText.size()) == kText;
 }
 
-LoadedModel LoadedModel::load(const std::string& path) {
+LoadedModel LoadedModel::load(const std::string& path, const std::function<bool()>* cancelled) {
   Bytes bytes = map_file(path);
   if (!is_text(bytes)) {
     const size_t slash = path.rfind('/');
-    return from_bytes(std::move(bytes), path, slash == std::string::npos ? "." : path.substr(0, slash + 1));
+    return from_bytes(std::move(bytes), path, slash == std::string::npos ? "." : path.substr(0, slash + 1),
+                      cancelled);
   }
   try {
     Bytes side;
     if (bytes.text().find("\nconst @") != std::string_view::npos) side = map_file(path + ".side");
-    return from_text(bytes.text(), side.text());
+    LoadedModel m = from_text(bytes.text(), side.text());
+    m.source_->name = path;
+    return m;
   } catch (const Error& e) {
     fail(path, ": ", e.what());
   }
 }
 
-LoadedModel LoadedModel::from_bytes(Bytes bytes, std::string name, std::string folder) {
+LoadedModel LoadedModel::from_bytes(Bytes bytes, std::string name, std::string folder,
+                                    const std::function<bool()>* cancelled) {
   auto s = std::make_shared<Source>();
+  s->name = name;
   s->onnx = onnx::read_model(std::move(bytes), std::move(name), std::move(folder));
   try {
     onnx::Signature signature = onnx::signature_of(s->onnx);
     s->defaults = std::move(signature.defaults);
     try {
-      s->all = std::make_shared<const Module>(onnx::import_model(s->onnx));
+      onnx::ImportOptions options;
+      options.cancelled = cancelled;
+      s->all = std::make_shared<const Module>(onnx::import_model(s->onnx, options));
       s->take_types(*s->all);
     } catch (const onnx::NeedsValues& e) {
       s->require(e);
@@ -195,9 +219,10 @@ RunInputs LoadedModel::order(std::vector<Value> in_order) const {
   return order(std::move(named));
 }
 
-std::shared_ptr<const Module> LoadedModel::module(const RunInputs& inputs) const {
+std::shared_ptr<const Module> LoadedModel::module(const RunInputs& inputs,
+                                                  const std::function<bool()>* cancelled) const {
   if (source_->all && inputs.replaced.empty()) return source_->all;
-  return source_->specialised(inputs);
+  return source_->specialised(inputs, cancelled);
 }
 
 std::shared_ptr<const Module> LoadedModel::module() const {
@@ -206,8 +231,9 @@ std::shared_ptr<const Module> LoadedModel::module() const {
   fail(source_->reason);
 }
 
-std::shared_ptr<const Executable> LoadedModel::executable(const RunInputs& inputs) const {
-  const std::shared_ptr<const Module> m = module(inputs);
+std::shared_ptr<const Executable> LoadedModel::executable(const RunInputs& inputs,
+                                                          const std::function<bool()>* cancelled) const {
+  const std::shared_ptr<const Module> m = module(inputs, cancelled);
   const std::lock_guard lock(source_->mutex);
   auto& compiled = source_->compiled;
   for (auto i = compiled.begin(); i != compiled.end(); ++i)
@@ -224,7 +250,7 @@ std::shared_ptr<const Executable> LoadedModel::executable(const RunInputs& input
 }
 
 std::vector<Value> LoadedModel::execute(RunInputs inputs, const ExecuteOptions& options) const {
-  const std::shared_ptr<const Executable> e = executable(inputs);
+  const std::shared_ptr<const Executable> e = executable(inputs, options.cancelled);
   std::unique_ptr<ExecutionContext> context;
   {
     const std::lock_guard lock(source_->mutex);
@@ -232,7 +258,8 @@ std::vector<Value> LoadedModel::execute(RunInputs inputs, const ExecuteOptions& 
     if (!idle.empty()) context = std::move(idle.back()), idle.pop_back();
   }
   if (!context) context = std::make_unique<ExecutionContext>();
-  std::vector<Value> results = e->run(std::move(inputs.values), options, *context);
+  std::vector<Value> results =
+      source_->located([&] { return e->run(std::move(inputs.values), options, *context); });
   const std::lock_guard lock(source_->mutex);
   if (auto idle = source_->idle.find(e.get()); idle != source_->idle.end())
     idle->second.push_back(std::move(context));
@@ -240,8 +267,8 @@ std::vector<Value> LoadedModel::execute(RunInputs inputs, const ExecuteOptions& 
 }
 
 std::vector<Value> LoadedModel::run(RunInputs inputs, const InterpretOptions& options) const {
-  const std::shared_ptr<const Module> m = module(inputs);
-  return interpret(*m, std::move(inputs.values), options);
+  const std::shared_ptr<const Module> m = module(inputs, options.cancelled);
+  return source_->located([&] { return interpret(*m, std::move(inputs.values), options); });
 }
 
 }  // namespace tauto

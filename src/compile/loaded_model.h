@@ -36,10 +36,12 @@ class LoadedModel {
  public:
   // A graph's text is recognised by its first word, "module"; the bytes of its big constants are in
   // path + ".side". Throws Error naming the file, and the node if there is one.
-  static LoadedModel load(const std::string& path);
+  // `cancelled` is asked at each node of the file; true: Cancelled is thrown.
+  static LoadedModel load(const std::string& path, const std::function<bool()>* cancelled = nullptr);
   static bool is_text(const Bytes& file);  // the text of a graph, not ONNX
   // An ONNX model. `name` is how errors call the bytes, `folder` where external data lie ("": nowhere).
-  static LoadedModel from_bytes(Bytes bytes, std::string name, std::string folder = "");
+  static LoadedModel from_bytes(Bytes bytes, std::string name, std::string folder = "",
+                                const std::function<bool()>* cancelled = nullptr);
   static LoadedModel from_text(std::string_view text, std::string_view side = {});
 
   const NamedTypes& inputs() const;    // without those that have a default
@@ -56,9 +58,11 @@ class LoadedModel {
   std::vector<Value> execute(RunInputs inputs, const ExecuteOptions& options = {}) const;
 
   // The graph that a run with these inputs evaluates.
-  std::shared_ptr<const Module> module(const RunInputs& inputs) const;
+  std::shared_ptr<const Module> module(const RunInputs& inputs,
+                                       const std::function<bool()>* cancelled = nullptr) const;
   // What `execute` runs for these inputs; compiled at the first call.
-  std::shared_ptr<const Executable> executable(const RunInputs& inputs) const;
+  std::shared_ptr<const Executable> executable(const RunInputs& inputs,
+                                               const std::function<bool()>* cancelled = nullptr) const;
   // The graph for all inputs. Error: there is none, see above.
   std::shared_ptr<const Module> module() const;
 

@@ -126,6 +126,15 @@ std::optional<Tensor> Builder::known_by_types(const Node& n) {
   return t;
 }
 
+constexpr size_t kFoldedStringBytes = size_t{1} << 16;  // of one input; elements do not tell how much that is
+
+static size_t string_bytes(const Tensor& t) {
+  size_t n = 0;
+  if (t.type().is_string())
+    for (const std::string& s : t.values<std::string>()) n += s.size();
+  return n;
+}
+
 // Small constants are computed exactly; integers with symbols as expressions.
 std::optional<Node> Builder::fold(const Node& n) {
   // A node that a legal execution may compute otherwise ("legal", docs/semantics.md) keeps its interval.
@@ -140,7 +149,7 @@ std::optional<Node> Builder::fold(const Node& n) {
   std::vector<Value> exact;
   for (Id id : n.inputs) {
     const Tensor* t = constant_of(id);
-    if (!t || t->count() > kShapeArithmeticElements) break;
+    if (!t || t->count() > kShapeArithmeticElements || string_bytes(*t) > kFoldedStringBytes) break;
     exact.emplace_back(*t);
   }
   if (exact.size() == n.inputs.size()) {

@@ -1,6 +1,9 @@
 // Evaluation of functions.
 #include "interpret/interpret.h"
 
+#include <new>
+#include <stdexcept>
+
 #include "ops/number.h"
 #include "ops/small_float.h"
 #include "support/float_environment.h"
@@ -81,6 +84,10 @@ Value evaluate_node(const Module& m, const Function& f, Id id, std::vector<Value
     throw;
   } catch (const Error& e) {
     throw Located(where(m, f, id) + ": " + e.what());
+  } catch (const std::bad_alloc&) {
+    throw Located(cat(where(m, f, id), ": ", n.op->name, ": required more memory than there is"));
+  } catch (const std::length_error&) {
+    throw Located(cat(where(m, f, id), ": ", n.op->name, ": required more memory than there can be"));
   }
 }
 

@@ -5,6 +5,7 @@
 // them, and fixes inputs whose values decide shapes or axes.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -16,6 +17,7 @@ namespace tauto::onnx {
 
 struct ImportOptions {
   std::map<std::string, Tensor> values;
+  const std::function<bool()>* cancelled = nullptr;  // asked at each node; true: Cancelled is thrown
 };
 
 // The graph can only be built when these inputs are known: run import_model again with their values.

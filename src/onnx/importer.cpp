@@ -12,6 +12,7 @@ namespace {
 
 constexpr int kMaxDepth = 64;          // of nested sub-graphs and function calls
 constexpr size_t kMaxNodes = 2000000;  // after inlining functions
+constexpr size_t kShownPrefix = 60;    // characters at each end of a long path of names
 
 // Says where once: the innermost node wins.
 struct LocatedError : Error {
@@ -40,7 +41,10 @@ std::string Importer::where(const NodeProto& node) const {
         name = o;
         break;
       }
-  const std::string prefix = scopes_.empty() ? "" : scopes_.back()->prefix;
+  std::string prefix = scopes_.empty() ? "" : scopes_.back()->prefix;
+  // A function in a function in …: both ends tell enough.
+  if (prefix.size() > 2 * kShownPrefix)
+    prefix.replace(kShownPrefix, prefix.size() - 2 * kShownPrefix, " ... ");
   const std::string_view domain = standard(node.domain);
   return cat("node \"", prefix, name, "\" (", domain, domain.empty() ? "" : ".", node.op_type, ")");
 }
@@ -80,21 +84,21 @@ Type Importer::type_of(const TypeProto& t, Builder& b) {
 
 void Importer::add_initializers(const GraphProto& graph, Scope& scope) {
   Builder& b = *scope.builder;
-  const auto add = [&](std::string_view name, Tensor t) {
-    const Id id = b.constant(t);
-    scope.names[name] = id;
+  const auto add = [&](std::string_view name, const std::function<Tensor()>& value) {
+    try {
+      scope.names[name] = b.constant(value());
+    } catch (const Error& e) {
+      throw LocatedError(cat("initializer \"", name, "\": ", e.what()));
+    }
   };
   b.set_source("");
   for (const TensorProto& t : graph.initializer) {
     const auto fixed = options_.values.find(std::string(t.name));
-    try {
-      add(t.name, fixed != options_.values.end() && !scope.outer ? fixed->second : constant(t));
-    } catch (const Error& e) {
-      throw LocatedError(cat("initializer \"", t.name, "\": ", e.what()));
-    }
+    const bool given = fixed != options_.values.end() && !scope.outer;
+    add(t.name, [&] { return given ? fixed->second : constant(t); });
   }
   for (const SparseTensorProto& t : graph.sparse_initializer)
-    if (t.values) add(t.values->name, dense_tensor_of(t, model_.storage));
+    if (t.values) add(t.values->name, [&] { return dense_tensor_of(t, model_.storage); });
 }
 
 void Importer::import_main() {
@@ -179,6 +183,7 @@ int64_t Importer::version_of(std::string_view domain, const Scope& scope) const 
 void Importer::convert_node(const NodeProto& node, Scope& scope) {
   Builder& b = *scope.builder;
   if (b.size() > kMaxNodes || ++converted_ > kMaxNodes) fail("more than ", kMaxNodes, " nodes");
+  if (options_.cancelled && *options_.cancelled && (*options_.cancelled)()) throw Cancelled();
   const std::string place = where(node);
   try {
     std::string source(node.name);
@@ -224,6 +229,8 @@ void Importer::convert_node(const NodeProto& node, Scope& scope) {
   } catch (const LocatedError&) {
     throw;
   } catch (const NeedsValues&) {
+    throw;
+  } catch (const Cancelled&) {
     throw;
   } catch (const Error& e) {
     throw LocatedError(place + ": " + e.what());
@@ -482,6 +489,8 @@ Module import_model(const Model& model, const ImportOptions& options) {
     Importer(model, options, m).import_main();
   } catch (const NeedsValues& e) {
     throw NeedsValues(file(e.what()), e.inputs);
+  } catch (const Cancelled&) {
+    throw;
   } catch (const Error& e) {
     throw Error(file(e.what()));
   }

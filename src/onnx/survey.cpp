@@ -51,11 +51,15 @@ Signature signature_of(const Model& model) {
   Importer importer(model, {}, scratch);
   std::set<std::string_view> initialized;
   for (const TensorProto& t : g.initializer) initialized.insert(t.name);
-  const auto add = [&](const ValueInfoProto& v, auto& list) {
-    list.emplace_back(std::string(v.name), v.type ? importer.type_of(*v.type, b) : Type::unranked(f32));
+  const auto add = [&](const ValueInfoProto& v, const char* what, auto& list) {
+    try {
+      list.emplace_back(std::string(v.name), v.type ? importer.type_of(*v.type, b) : Type::unranked(f32));
+    } catch (const Error& e) {
+      fail(model.storage->name, ": ", what, " \"", v.name, "\": ", e.what());
+    }
   };
-  for (const ValueInfoProto& v : g.input) add(v, initialized.count(v.name) ? s.defaults : s.inputs);
-  for (const ValueInfoProto& v : g.output) add(v, s.outputs);
+  for (const ValueInfoProto& v : g.input) add(v, "input", initialized.count(v.name) ? s.defaults : s.inputs);
+  for (const ValueInfoProto& v : g.output) add(v, "output", s.outputs);
   return s;
 }
 

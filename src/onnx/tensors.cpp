@@ -42,6 +42,8 @@ constexpr Pair kTypes[] = {
     {kFloat8e8m0, {Kind::F8E8M0, 8}},
 };
 
+constexpr int64_t kMaxDense = int64_t{1} << 28;  // elements of a sparse tensor: zeros are made, not read
+
 }  // namespace
 
 ElementType element_type_of(int32_t data_type) {
@@ -56,8 +58,19 @@ int32_t data_type_of(ElementType t) {
   fail("element type ", t, " does not exist in ONNX");
 }
 
+// Its errors do not say where: the importer says which initializer or node it is.
+static DecodedTensor decoded(const TensorProto& proto, const std::shared_ptr<Storage>& storage) {
+  try {
+    return decode_tensor(proto, storage);
+  } catch (const Error& e) {
+    const std::string_view what = e.what();
+    const std::string place = cat(storage->name, ": tensor \"", proto.name, "\": ");
+    throw Error(std::string(what.substr(what.starts_with(place) ? place.size() : 0)));
+  }
+}
+
 Tensor tensor_of(const TensorProto& proto, const std::shared_ptr<Storage>& storage) {
-  DecodedTensor d = decode_tensor(proto, storage);
+  DecodedTensor d = decoded(proto, storage);
   const ElementType e = element_type_of(d.data_type);
   if (e.is_string()) {
     Tensor t(e, d.dims);
@@ -73,6 +86,8 @@ Tensor tensor_of(const TensorProto& proto, const std::shared_ptr<Storage>& stora
 Tensor dense_tensor_of(const SparseTensorProto& t, const std::shared_ptr<Storage>& storage) {
   if (!t.values || !t.indices) fail("a sparse tensor needs values and indices");
   const Tensor values = tensor_of(*t.values, storage), indices = tensor_of(*t.indices, storage);
+  if (element_count(t.dims) > kMaxDense)
+    fail("sparse tensor: required at most ", kMaxDense, " elements with the zeros, got ", t.dims);
   Tensor out(values.type(), t.dims);
   const std::vector<int64_t> at = indices.as_ints();
   const int64_t rank = out.rank(), n = values.count();

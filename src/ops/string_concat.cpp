@@ -4,6 +4,8 @@
 
 namespace tauto::ops {
 
+constexpr size_t kLongestString = size_t{1} << 28;  // a string that is joined with itself doubles
+
 constinit const Op string_concat{
     .name = "string_concat",
     .arity = 2,
@@ -19,6 +21,8 @@ constinit const Op string_concat{
           const std::string *x = c.tensor(0).data<std::string>(), *y = c.tensor(1).data<std::string>();
           for_each_broadcast<2>(out.shape(), {&c.tensor(0), &c.tensor(1)},
                                 [&](int64_t i, const std::array<int64_t, 2>& at) {
+                                  if (x[at[0]].size() + y[at[1]].size() > kLongestString)
+                                    c.refuse(cat("required strings of at most ", kLongestString, " bytes"));
                                   out.data<std::string>()[i] = x[at[0]] + y[at[1]];
                                 });
           c.out = std::move(out);

@@ -8,6 +8,7 @@ import time
 import tomllib
 
 import numpy as np
+import onnx
 import pytest
 
 import make_models
@@ -58,6 +59,8 @@ def test_signature():
     ({"x": X}, 'run: input "y": required f32[3], got nothing'),
     ({"x": X, "y": Y, "q": Y}, 'run: input "q": required one of "x", "y", got an unknown name'),
     ({"x": X, "y": X}, 'run: input "y": required f32[3], got f32[2, 3]'),
+    ({"x": X[:, :2], "y": Y}, 'run: input "x": required f32[N, 3], got f32[2, 2]'),
+    ({"x": X.astype(np.float64), "y": Y}, 'run: input "x": required f32[N, 3], got f64[2, 3]'),
     ([X], 'run: required 2 inputs ("x", "y"), got 1'),
 ])
 def test_wrong_inputs(inputs, message):
@@ -65,6 +68,14 @@ def test_wrong_inputs(inputs, message):
         tauto.load(make_models.add()).run(inputs)
     assert str(error.value) == message
     assert isinstance(error.value, ValueError)
+
+
+def test_a_size_that_inputs_share():
+    x, z = (make_models.value(name, make_models.FLOAT, ["N"]) for name in "xz")
+    model = tauto.load(make_models.model([onnx.helper.make_node("Concat", ["x", "z"], ["y"], axis=0)], [x, z], ["y"]))
+    with pytest.raises(tauto.Error) as error:
+        model(Y[:2], Y)
+    assert str(error.value) == 'run: input "z": required f32[N], got f32[3] (N is 2 here)'
 
 
 def test_wrong_use_is_a_type_error():
