@@ -292,6 +292,30 @@ void Generator::statement(const loops::For& s) {
   bound_.erase(s.variable);
 }
 
+// A comparison of indices that is the same each time; nothing where only run time knows.
+std::optional<bool> Generator::decided(const Expr& condition) {
+  if (const auto* l = condition.as<loops::Literal>()) return l->bits != 0;
+  const auto* a = condition.as<loops::Apply>();
+  if (!a || a->arguments.size() != 2 || !is_index(a->arguments[0]) || !is_index(a->arguments[1]) ||
+      varies(condition))
+    return std::nullopt;
+  Linear d = linear(a->arguments[1]);
+  add(d, linear(a->arguments[0]), -1);
+  std::erase_if(d.terms, [](const auto& t) { return t.second == Dim(0); });
+  if (!d.terms.empty() || !d.constant.is_literal()) return std::nullopt;
+  const int64_t v = d.constant.literal();
+  switch (a->function) {
+    case loops::Function::Less:
+      return v > 0;
+    case loops::Function::LessEqual:
+      return v >= 0;
+    case loops::Function::Equal:
+      return v == 0;
+    default:
+      return std::nullopt;
+  }
+}
+
 void Generator::under(const Expr& condition, const std::function<void()>& body) {
   const auto* a = condition.as<loops::Apply>();
   if (const auto* l = condition.as<loops::Literal>()) {
@@ -302,22 +326,19 @@ void Generator::under(const Expr& condition, const std::function<void()>& body) 
   switch (a->function) {
     case loops::Function::And:
       return under(a->arguments[0], [&] { under(a->arguments[1], body); });
+    case loops::Function::Or: {
+      const auto first = decided(a->arguments[0]);
+      if (!first) throw NotGenerated{"a branch on either of two conditions"};
+      if (*first) return body();
+      return under(a->arguments[1], body);
+    }
     case loops::Function::Less:
     case loops::Function::LessEqual:
     case loops::Function::Equal: {
       if (!(a->arguments[0].type() == i64)) throw NotGenerated{"a branch on data"};
-      if (is_index(a->arguments[0]) && is_index(a->arguments[1]) && !varies(condition)) {
-        Linear d = linear(a->arguments[1]);
-        add(d, linear(a->arguments[0]), -1);
-        std::erase_if(d.terms, [](const auto& t) { return t.second == Dim(0); });
-        if (d.terms.empty() && d.constant.is_literal()) {
-          const int64_t v = d.constant.literal();
-          if (a->function == loops::Function::Less        ? v > 0
-              : a->function == loops::Function::LessEqual ? v >= 0
-                                                          : v == 0)
-            body();
-          return;
-        }
+      if (const auto known = decided(condition)) {
+        if (*known) body();
+        return;
       }
       const Reg x = scalar(a->arguments[0]), y = scalar(a->arguments[1]);
       open_if(a->function == loops::Function::Less        ? vec::Compare::Less

@@ -69,6 +69,7 @@ class Generator {
   void statement(const loops::If& s);
   void statement(const loops::Let& s);
   void statement(const loops::Allocate& s);
+  std::optional<bool> decided(const Expr& condition);
   void under(const Expr& condition, const std::function<void()>& body);
 
   // ---- index arithmetic (generate_index.cpp)

@@ -105,7 +105,8 @@ Stmt Scheduler::contracted(const Expr& contraction, const Tile& t, const Each& e
     return loops::store(b, {row, lane - start}, std::move(v));
   };
   const Expr zero = loops::number(in, 0);
-  const Stmt clear = each([&](const Expr& row, const Expr& lane) { return put(part, row, lane, zero); });
+  const Stmt clear =
+      each([&](const Expr& row, const Expr& lane, const Expr&) { return put(part, row, lane, zero); });
   // The innermost statement. A condition on the lanes masks what is loaded, or the sum; any other is a
   // branch.
   std::vector<Expr> on_lanes, on_rest;
@@ -116,7 +117,7 @@ Stmt Scheduler::contracted(const Expr& contraction, const Tile& t, const Each& e
     return in == type ? e : convert(e, in);
   };
   const Expr operand_a = operand(0), operand_b = operand(1);
-  const auto chain = [&](const Expr& row, const Expr& lane) {
+  const auto chain = [&](const Expr& row, const Expr& lane, const Expr&) {
     Expr a = operand_a, b = operand_b;
     Expr condition;
     for (const Expr& c : on_lanes) condition = condition.defined() ? both(condition, c) : c;
@@ -141,18 +142,13 @@ Stmt Scheduler::contracted(const Expr& contraction, const Tile& t, const Each& e
       throw NotScheduled{"columns on which a condition depends"};
   for (const Expr& c : on_rest) (rows_ && mentions(c, rows_->variable) ? on_rows : branches).push_back(c);
   if (!on_rows.empty())
-    innermost = each([&](const Expr& r_index, const Expr& lane) {
-      Stmt s = chain(r_index, lane);
-      for (const Expr& c : on_rows) {
-        // The row is all of r_index but the column, which conditions on rows do not mention.
-        loops::Ranges known = ranges_;
-        const std::string any = "$any_row";
-        known[any] = loops::below(t.rows);
-        const auto decided = decide(substitute(c, rows_->variable, t.row + loops::variable(any)), known);
-        if (!decided || !*decided) s = loops::guard(c, s);
-      }
+    innermost = each([&](const Expr& r_index, const Expr& lane, const Expr& row) {
+      Stmt s = chain(r_index, lane, row);
+      for (const Expr& c : on_rows)
+        if (const Expr left = undecided(c, t, row); left.defined()) s = loops::guard(left, s);
       return s;
     });
+
   std::vector<Axis> axes;
   for (const Axis& a : r.axes) {
     if (a.extent != Dim(1)) {
@@ -165,7 +161,7 @@ Stmt Scheduler::contracted(const Expr& contraction, const Tile& t, const Each& e
   const auto finish = [&](const Expr& sum) -> Stmt {
     const Expr result = in == type ? sum : convert(sum, type);
     const Expr value = replace(n_.store.value, contraction, result);
-    return each([&](const Expr& row, const Expr& lane) {
+    return each([&](const Expr& row, const Expr& lane, const Expr&) {
       const Expr v = substitute(substitute(value, kRow, row), kLane, lane - start);
       return loops::store(n_.store.buffer, n_.store.index, v);
     });
@@ -216,10 +212,11 @@ Stmt Scheduler::contracted(const Expr& contraction, const Tile& t, const Each& e
   const std::string kb = fresh("kb");
   const Expr block = loops::variable(kb);
   const Expr block_end = apply(Function::Min, {block + Expr(steps), loops::size(k.extent)});
-  const Stmt add = each([&](const Expr& row, const Expr& lane) {
+  const Stmt add = each([&](const Expr& row, const Expr& lane, const Expr&) {
     return put(sum, row, lane, at(sum, row, lane) + at(part, row, lane));
   });
-  const Stmt start_sum = each([&](const Expr& row, const Expr& lane) { return put(sum, row, lane, zero); });
+  const Stmt start_sum =
+      each([&](const Expr& row, const Expr& lane, const Expr&) { return put(sum, row, lane, zero); });
   const Stmt blocks = loops::loop(
       LoopKind::Serial, kb, Expr(int64_t{0}), loops::size(k.extent),
       loops::block({clear, loops::loop(LoopKind::Serial, k.variable, block, block_end, innermost), add}),
@@ -237,6 +234,33 @@ void Scheduler::conjuncts(const Expr& e, const std::string& lanes, std::vector<E
   }
   loops::Ranges ranges = ranges_;
   (mentions(e, lanes) ? on_lanes : on_rest).push_back(e);
+}
+
+Expr Scheduler::undecided(const Expr& condition, const Tile& t, const Expr& row) const {
+  const auto* c = condition.as<loops::Apply>();
+  if (!c || (c->function != Function::Less && c->function != Function::LessEqual)) return condition;
+  // d > 0 or d >= 0. A tile of several rows of a symbolic axis lies inside it: the extent is at least its
+  // size.
+  const Dim n = rows_->extent;
+  const auto holds = [&](int64_t r) {
+    const Expr at = t.row + Expr(r);
+    const auto low = affine_of(substitute(c->arguments[0], rows_->variable, at), ranges_);
+    const auto high = affine_of(substitute(c->arguments[1], rows_->variable, at), ranges_);
+    if (!low || !high) return false;
+    const auto range = range_of(*high - *low, ranges_);
+    if (!range) return false;
+    const int64_t least = c->function == Function::Less ? 1 : 0;
+    if (const auto lo = range->lo.as_literal()) return *lo >= least;
+    const auto above = (range->lo - n).as_literal();
+    return above && t.rows == p_.row_count && *above + t.rows >= least;
+  };
+  int64_t first = 0, last = t.rows;  // rows that hold: before `first`, and from `last` on
+  while (first < t.rows && holds(first)) ++first;
+  while (last > first && holds(last - 1)) --last;
+  if (first == t.rows) return {};
+  if (first > 0) return apply(Function::Or, {less(row, Expr(first)), condition});
+  if (last < t.rows) return apply(Function::Or, {less(Expr(last - 1), row), condition});
+  return condition;
 }
 
 bool Scheduler::clip(const Expr& condition, const std::string& v, Expr& from, Expr& to) {

@@ -76,7 +76,7 @@ Stmt Scheduler::tiles(const Axis& a, int64_t size, LoopKind kind, bool edges,
   const Dim n = a.extent;
   const std::string v = fresh(a.variable);
   const Expr start = loops::variable(v);
-  if (edges && kind == LoopKind::Serial) {
+  if (edges && kind == LoopKind::Serial && n.is_literal()) {
     const Dim whole = floor_div(n, Dim(size)) * Dim(size);
     const auto one = [&](Expr from, const Dim& low, const Dim& high) {  // a loop of low <= tile < high
       const std::string t = fresh(a.variable);
@@ -93,16 +93,6 @@ Stmt Scheduler::tiles(const Axis& a, int64_t size, LoopKind kind, bool edges,
       if (rest) s.push_back(body(Expr(w), rest));
       return loops::block(s);
     }
-    const std::string t = fresh(a.variable), w = fresh(a.variable), u = fresh(a.variable);
-    const Dim inner_end = max(Dim(size), whole - Dim(size));
-    ranges_[v] = {Dim(size), n - Dim(2 * size)};
-    return loops::block(
-        {loops::loop(LoopKind::Serial, t, Expr(int64_t{0}), loops::size(min(whole, Dim(size))),
-                     body(Expr(int64_t{0}), size), size),
-         loops::loop(LoopKind::Serial, v, Expr(size), loops::size(inner_end), body(start, size), size),
-         loops::loop(LoopKind::Serial, u, loops::size(inner_end), loops::size(whole),
-                     body(loops::variable(u), size), size),
-         loops::loop(LoopKind::Serial, w, loops::size(whole), loops::size(n), body(loops::variable(w), 1))});
   }
   if (const auto literal = n.as_literal()) {
     const int64_t whole = *literal / size * size, rest = *literal - whole;
@@ -134,9 +124,17 @@ Stmt Scheduler::tiles(const Axis& a, int64_t size, LoopKind kind, bool edges,
                                                   loops::loop(LoopKind::Serial, w, start, loops::size(n),
                                                               body(single, 1)))}),
                        size);
+  // The last tile ends with the axis: it computes some outputs again, to the same bits.
+  ranges_[v] = {Dim(edges ? size : 0), n - Dim(size + 1)};
+  std::vector<Stmt> s;
+  if (edges) s.push_back(body(Expr(int64_t{0}), size));
+  s.push_back(
+      loops::loop(kind, v, Expr(edges ? size : 0), loops::size(n - Dim(size)), body(start, size), size));
+  s.push_back(body(loops::size(n - Dim(size)), size));
   return loops::block(
-      {loops::loop(kind, v, Expr(int64_t{0}), loops::size(whole), body(start, size), size),
-       loops::loop(LoopKind::Serial, w, loops::size(whole), loops::size(n), body(single, 1))});
+      {loops::guard(less(Expr(size - 1), loops::size(n)), loops::block(s)),
+       loops::guard(less(loops::size(n), Expr(size)),
+                    loops::loop(kind, w, Expr(int64_t{0}), loops::size(n), body(single, 1)))});
 }
 
 Stmt Scheduler::lane_tiles(const Axis& a, LoopKind kind, const std::function<Stmt(Expr, int, Expr)>& body) {
@@ -218,7 +216,8 @@ Stmt Scheduler::tile(const Tile& t) {
     const Expr from = t.lane + loops::variable(v) * Expr(w);
     const auto lane_loop = [&](bool masked) {
       const Expr to = from + Expr(w);
-      Stmt s = f(loops::variable(r) * Expr(t.columns) + loops::variable(q), loops::variable(l));
+      Stmt s = f(loops::variable(r) * Expr(t.columns) + loops::variable(q), loops::variable(l),
+                 loops::variable(r));
       s = substitute(s, lanes_->variable, loops::variable(l));
       s = loops::loop(LoopKind::Lanes, l, from, masked ? apply(Function::Min, {to, t.end}) : to, s);
       if (rows_) s = substitute(s, rows_->variable, t.row + loops::variable(r));
@@ -243,7 +242,7 @@ Stmt Scheduler::tile(const Tile& t) {
     SpellOut before(
         ranges_, t_, [this](const std::string& s) { return fresh(s); }, scratch_);
     const Expr value = before.without(n_.store.value, lanes.variable);
-    const Stmt body = each([&](const Expr&, const Expr&) {
+    const Stmt body = each([&](const Expr&, const Expr&, const Expr&) {
       SpellOut inside(
           ranges_, t_, [this](const std::string& s) { return fresh(s); }, scratch_, lanes.variable);
       const Expr v = inside.all(value);

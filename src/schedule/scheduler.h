@@ -30,7 +30,8 @@ class Scheduler {
   const loops::Expr* find_contraction(const loops::Expr& e);
 
   // for tile in 0..extent: body(start, count), count <= size; the rest of a literal extent is one smaller
-  // tile, of a symbolic one single steps.
+  // tile; of a symbolic one the last tile overlaps the one before, and an axis shorter than a tile is walked
+  // singly.
   // With `edges` the first and the last whole tile stand by themselves, so that conditions which fail only
   // there are decided everywhere else.
   loops::Stmt tiles(const loops::Axis& a, int64_t size, loops::LoopKind kind, bool edges,
@@ -56,9 +57,10 @@ class Scheduler {
   // One element at a time; reductions over their own axes.
   loops::Stmt single();
 
-  // f(r, lane) is a statement for row·columns + column r of the tile, over the axes' own variables but the
-  // lanes'.
-  using Body = std::function<loops::Stmt(const loops::Expr& r, const loops::Expr& lane)>;
+  // f(r, lane, row) is a statement for row·columns + column r of the tile, over the axes' own variables but
+  // the lanes'.
+  using Body =
+      std::function<loops::Stmt(const loops::Expr& r, const loops::Expr& lane, const loops::Expr& row)>;
   using Each = std::function<loops::Stmt(const Body&)>;
 
   // All of it unrolled.
@@ -73,6 +75,10 @@ class Scheduler {
   loops::Stmt contracted(const loops::Expr& contraction, const Tile& t, const Each& each);
   void conjuncts(const loops::Expr& e, const std::string& lanes, std::vector<loops::Expr>& on_lanes,
                  std::vector<loops::Expr>& on_rest);
+
+  // The condition for those rows of the tile (numbered by `row`) where its range does not decide it;
+  // undefined if it holds for all.
+  loops::Expr undecided(const loops::Expr& condition, const Tile& t, const loops::Expr& row) const;
 
   // A condition v < e or 0 <= v + e as a bound of v's loop.
   bool clip(const loops::Expr& condition, const std::string& v, loops::Expr& from, loops::Expr& to);
