@@ -1,6 +1,8 @@
 // Regions and statements.
 #include "codegen/generate.h"
 
+#include <set>
+
 #include "codegen/generator.h"
 #include "codegen/rules.h"
 #include "support/error.h"
@@ -384,11 +386,12 @@ void Generator::statement(const loops::Allocate& s) {
 
 // ---- the whole --------------------------------------------------------------------------------------------
 
-static void scan(const loops::Stmt& s, const std::function<void(const loops::Expr&)>& on_expr,
-                 std::map<const loops::Buffer*, bool>& written);
+// Expressions are graphs: f says whether to go on below a node, so that it can keep away from what it has
+// seen.
+using Visit = std::function<bool(const loops::Expr&)>;
 
-static void scan(const loops::Expr& e, const std::function<void(const loops::Expr&)>& f) {
-  f(e);
+static void scan(const loops::Expr& e, const Visit& f) {
+  if (!f(e)) return;
   const auto all = [&](const std::vector<loops::Expr>& v) {
     for (const loops::Expr& x : v) scan(x, f);
   };
@@ -398,8 +401,7 @@ static void scan(const loops::Expr& e, const std::function<void(const loops::Exp
   if (const auto* b = e.as<loops::Bits>()) return scan(b->from, f);
 }
 
-static void scan(const loops::Stmt& s, const std::function<void(const loops::Expr&)>& f,
-                 std::map<const loops::Buffer*, bool>& written) {
+static void scan(const loops::Stmt& s, const Visit& f, std::map<const loops::Buffer*, bool>& written) {
   if (const auto* x = s->as<loops::Store>()) {
     written[x->buffer.get()] = true;
     for (const loops::Expr& e : x->index) scan(e, f);
@@ -421,15 +423,18 @@ static void scan(const loops::Stmt& s, const std::function<void(const loops::Exp
 // Whether it handles 64-bit elements: index arithmetic (i64 without a load) does not count.
 static bool handles_wide(const loops::Kernel& k, std::map<const loops::Buffer*, bool>& written) {
   bool wide = false;
+  std::set<const loops::ExprNode*> seen;
   scan(
       k.body,
       [&](const loops::Expr& e) {
+        if (!seen.insert(e.get()).second) return false;
         const ElementType t = e.type();
         if (t.is_float() && t.bits == 64) wide = true;
         if (t == u64) wide = true;
         if (t == i64 && (e.as<loops::Load>() || e.as<loops::Convert>() || e.as<loops::Bits>())) wide = true;
         if (const auto* c = e.as<loops::Convert>(); c && (c->from.type() == i64 || c->from.type() == u32))
           wide = true;
+        return true;
       },
       written);
   for (const auto& [b, yes] : written)

@@ -7,6 +7,7 @@
 
 #include "codegen/x64/encode.h"
 #include "compile/layouts.h"
+#include "compile/legality.h"
 #include "runtime/memory_plan.h"
 #include "support/float_environment.h"
 
@@ -140,6 +141,8 @@ BoundGroup bind(const Function& f, const CompiledGroup& g, const Env& env) {
   const auto shape = shape_of(f.node(g.group.result).type, env);
   if (!shape) return b;
   b.shape = *shape;
+  for (Id id : g.group.unsure)
+    if (!is_legal(f, id, env)) return b;
   if (g.group.kind == Group::Kind::View) {
     b.runs = true;
     return b;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <set>
 
+#include "compile/legality.h"
 #include "loops/affine.h"
 #include "ops/lowering.h"
 #include "schedule/schedule.h"
@@ -101,6 +102,9 @@ class GroupLowering {
       }
       if (g_.inlined_[static_cast<size_t>(id)]) refuse("what is checked has to be a value of its own");
       g_.group_.checks.push_back({id, first, every, least, end});
+    }
+    const Tensor* constant(int input) const override {
+      return constant_value(g_.f_.node(node.inputs.at(static_cast<size_t>(input))));
     }
     loops::BufferPtr table(const Tensor& t) override { return g_.constant(t, cat("table_", ++g_.names_)); }
 
@@ -363,6 +367,9 @@ std::vector<Group> group_nodes(const Module& m, const Function& f, const GroupOp
         g.nodes = {id};
       }
     }
+    if (g.kind != Group::Kind::Reference)
+      for (Id node : g.nodes)
+        if (!is_always_legal(f, node)) g.unsure.push_back(node);
     groups.push_back(std::move(g));
   }
   return groups;

@@ -389,7 +389,60 @@ void resize(Draw& d) {
   }
 }
 
+// The symbol for extent n of dim d of input i ends with its value.
+Dim extent(Sizes sizes, int64_t n, size_t i, size_t d) {
+  if (sizes == Sizes::Literal || (sizes == Sizes::Shared && n == 1)) return n;
+  return Dim::symbol(sizes == Sizes::Shared ? cat("S_", n) : cat("A", i, "_", d, "_", n));
+}
 }  // namespace
+int64_t value_of(const std::string& symbol) { return std::stoll(symbol.substr(symbol.rfind('_') + 1)); }
+
+namespace {
+
+// A shape, or the limit of a range, in the extents of x where it can be.
+Dims in_extents(const Dims& x, const Tensor& t) {
+  Dims r;
+  for (int64_t n : t.as_ints()) {
+    r.emplace_back(n);
+    for (const Dim& d : x) {
+      const int64_t have = d.is_literal() ? d.literal() : value_of(d.symbol_name());
+      if (r.back().is_literal() && (have == n || (have > 1 && n % have == 0)))
+        r.back() = d * (have == n ? 1 : n / have);
+    }
+  }
+  return r;
+}
+
+}  // namespace
+
+Id build(Builder& b, const OpCase& c, Sizes sizes) {
+  std::vector<Id> ids(c.in.size());
+  for (size_t i = 0; i < c.in.size(); ++i) {
+    if (c.fixed[i]) continue;
+    Type t = type_of(c.in[i]);
+    for (size_t d = 0; d < t.dims.size(); ++d) t.dims[d] = extent(sizes, t.dims[d].literal(), i, d);
+    ids[i] = b.parameter(cat("x", i), std::move(t));
+  }
+  const std::string name = c.op->name;
+  for (size_t i = 0; i < c.in.size(); ++i) {
+    if (!c.fixed[i]) continue;
+    const Tensor& t = c.in[i];
+    const bool is_shape = name == "reshape" || name == "expand" || name == "resize" || name == "range";
+    if (sizes == Sizes::Literal || i != 1 || !is_shape) {
+      ids[i] = b.constant(t);
+      continue;
+    }
+    const Dims x = name == "range" ? Dims{extent(sizes, t.as_ints()[0], 0, 0)} : b.type(ids[0]).dims;
+    ids[i] = b.add(ops::dims, {}, {{"values", in_extents(x, t)}, {"shape", t.shape()}, {"type", t.type()}});
+  }
+  Attributes a = c.attributes;
+  if (name == "dims") {
+    Dims v = a.get<Dims>("values");
+    for (size_t d = 0; d < v.size(); ++d) v[d] = extent(sizes, v[d].literal(), 0, d);
+    a.set("values", v);
+  }
+  return b.add(*c.op, ids, a);
+}
 
 std::string OpCase::text() const {
   std::string s = cat(op->name, "(");

@@ -15,6 +15,14 @@ struct OpCase {
   std::string text() const;
 };
 
+// What is known of extents: their values; which are equal; nothing.
+enum class Sizes { Literal, Shared, Apart };
+
+int64_t value_of(const std::string& symbol);  // that such a symbol stands for
+
+// The node of a case; inputs that are not fixed are parameters.
+Id build(Builder& b, const OpCase& c, Sizes sizes);
+
 // Some cases of op; none for operators that cannot be lowered.
 std::vector<OpCase> lowering_cases(const Op& op, uint64_t seed);
 
