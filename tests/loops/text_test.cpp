@@ -2,7 +2,10 @@
 // wrong.
 #include <gtest/gtest.h>
 
+#include <random>
+
 #include "loops/loops.h"
+#include "loops/random_kernel.h"
 #include "support/error.h"
 
 namespace tauto::loops {
@@ -83,6 +86,36 @@ TEST(LoopsText, SaysWhatIsWrongWithAText) {
   EXPECT_EQ(with("for if in 0 .. 4 out[0] = x[0]"),
             "line 2: required a variable, got \"if in 0 .. 4 out[0] = x[\"");
   EXPECT_EQ(with("for i in 0 .. <N*> out[i] = x[i]").substr(0, 8), "line 2: ");
+}
+
+// Texts with a few characters changed are read, or refused with an Error; nothing else happens.
+TEST(LoopsText, DamagedTextsAreRefused) {
+  int refused = 0;
+  for (uint64_t seed = 0; seed < 1500; ++seed) {
+    std::mt19937_64 random(seed);
+    const std::string whole = text_of(tauto::testing::random_kernel(seed % 100).kernel);
+    std::string text = whole;
+    for (int i = static_cast<int>(random() % 3); i >= 0; --i) {
+      const size_t at = random() % text.size(), from = random() % whole.size();
+      const size_t length = 1 + random() % (random() % 8 ? 3 : 60);
+      if (random() % 2)
+        text.replace(at, random() % 2, whole.substr(from, length));
+      else
+        text.erase(at, length);
+      if (text.empty()) text = "k";
+    }
+    SCOPED_TRACE(cat("seed ", seed, "\n", text));
+    try {
+      const Kernel k = parse_kernel(text);
+      verify(k);
+      EXPECT_EQ(text_of(parse_kernel(text_of(k))), text_of(k));
+    } catch (const Error&) {
+      ++refused;
+    } catch (const std::exception& e) {
+      ADD_FAILURE() << e.what();
+    }
+  }
+  EXPECT_GT(refused, 500);
 }
 
 TEST(LoopsText, VerifyNamesTheFirstBrokenRule) {
