@@ -1,0 +1,399 @@
+// Rules are tried in the order in which they stand; what none of them changes becomes a term.
+#include "verify/algebra.h"
+
+#include <cmath>
+#include <utility>
+
+#include "loops/arithmetic.h"
+#include "loops/values.h"
+#include "support/error.h"
+
+namespace tauto::verify {
+namespace {
+
+using loops::Function;
+
+bool is(Term x, Function f) { return term_function(x) == loops::text_of(f); }
+Term argument(Term x, size_t i) { return term_arguments(x)[i]; }
+bool is_narrow(ElementType t) { return t.is_integer() && t.bits < 32; }
+uint64_t sign_bit(ElementType t) { return uint64_t{1} << (t.bits - 1); }
+bool is_literal(Term x, uint64_t bits) { return term_literal_of(x) == bits; }
+
+double number_of(Term x, uint64_t bits) {
+  return term_type(x) == f32 ? static_cast<double>(loops::as<float>(bits)) : loops::as<double>(bits);
+}
+bool is_nan_literal(Term x) {
+  const auto bits = term_literal_of(x);
+  return bits && term_type(x).is_float() && std::isnan(number_of(x, *bits));
+}
+
+bool is_zero(Term x, std::optional<uint64_t> bits) { return bits && number_of(x, *bits) == 0; }
+bool is_finite_input(Term x) {
+  const std::string_view f = term_function(x);
+  return f.size() > 2 && f.substr(f.size() - 2) == "![";
+}
+
+// x of x + (+0), which is x but for the sign of zero.
+std::optional<Term> without_zero(Term sum) {
+  if (!is(sum, Function::Add)) return std::nullopt;
+  if (is_literal(argument(sum, 0), 0)) return argument(sum, 1);
+  if (is_literal(argument(sum, 1), 0)) return argument(sum, 0);
+  return std::nullopt;
+}
+// A sum is -0 only if both of its parts are.
+bool never_minus_zero(Term x) {
+  const auto plain = [](Term t) {
+    const auto bits = term_literal_of(t);
+    return (bits && *bits != sign_bit(term_type(t))) || is(t, Function::Abs);
+  };
+  return plain(x) || (is(x, Function::Add) && (plain(argument(x, 0)) || plain(argument(x, 1))));
+}
+
+// The identity of max or min as the left operand (either, of integers): the other one comes out.
+bool is_identity(Function f, Term x) {
+  const auto bits = term_literal_of(x);
+  if (!bits) return false;
+  const bool most = f == Function::Max || f == Function::Greater2;
+  const ElementType t = term_type(x);
+  if (t == f32 || t == f64) return number_of(x, *bits) == (most ? -__builtin_inf() : __builtin_inf());
+  if (!t.is_integer()) return false;
+  return x == literal(t, most ? static_cast<uint64_t>(t.min_value()) : t.max_value());
+}
+
+template <Function F>
+Term computed(ElementType t, const uint64_t* bits) {
+  return loops::visit_type(t, [&](auto zero) -> Term {
+    using T = decltype(zero);
+    if constexpr (F != Function::Choose && loops::is_defined(F, kElementOf<T>)) {
+      auto v = loops::value<F, T>(loops::as<T>(bits[0]), loops::as<T>(bits[1]), loops::as<T>(bits[2]));
+      return literal(loops::gives_bool(F) ? boolean : t, loops::bits_of(v));
+    }
+    CHECK(false, loops::text_of(F), " of ", t);
+    return {};
+  });
+}
+Term computed(Function f, ElementType t, const uint64_t* bits) {
+  switch (f) {
+#define TAUTO_X(name, text, arity) \
+  case Function::name:             \
+    return computed<Function::name>(t, bits);
+    TAUTO_LOOP_FUNCTIONS(TAUTO_X)
+#undef TAUTO_X
+  }
+  return {};
+}
+
+Term made(Function f, Term a, Term b, Term c) {
+  const ElementType t = f == Function::Choose ? term_type(b) : loops::gives_bool(f) ? boolean : term_type(a);
+  switch (loops::arity_of(f)) {
+    case 1:
+      return term_apply(loops::text_of(f), t, {a});
+    case 2:
+      return term_apply(loops::text_of(f), t, {a, b});
+    default:
+      return term_apply(loops::text_of(f), t, {a, b, c});
+  }
+}
+
+Term choose(Term c, Term a, Term b) {
+  const ElementType t = term_type(a);
+  if (const auto known_c = known(c)) return *known_c != 0 ? a : b;
+  if (a == b) return a;
+  if (is(c, Function::Not)) return choose(argument(c, 0), b, a);
+  if (t.is_bool())
+    return apply(Function::Or, apply(Function::And, c, a), apply(Function::And, apply(Function::Not, c), b));
+  const auto x = term_literal_of(a), y = term_literal_of(b);
+  if (x && y && *y == 0 && converted(truth(true), t) == a) return converted(c, t);
+  if (is(c, Function::IsNan)) {
+    const Term p = argument(c, 0);
+    if (a == p && is(b, Function::Greater2) && argument(b, 0) == p)
+      return apply(Function::Max, p, argument(b, 1));
+    if (a == p && is(b, Function::Lesser2) && argument(b, 0) == p)
+      return apply(Function::Min, p, argument(b, 1));
+    // convert: NaN gives 0, what lies above the largest value that value.
+    if (x == uint64_t{0} && t.is_signed()) {
+      if (is(b, Function::Choose) && is(argument(b, 0), Function::LessEqual)) {
+        const Term above = argument(b, 0);
+        const Term power = term_number(term_type(p), std::ldexp(1.0, t.bits - 1));
+        if (argument(above, 0) == power && argument(above, 1) == p &&
+            is_literal(argument(b, 1), t.max_value()) && argument(b, 2) == truncated(p, t))
+          return converted(p, t);
+      }
+      for (const ElementType n : {i8, u8, i16, u16}) {
+        const Term low = term_number(term_type(p), static_cast<double>(n.min_value())),
+                   high = term_number(term_type(p), static_cast<double>(n.max_value()));
+        if (b == truncated(apply(Function::Lesser2, apply(Function::Greater2, p, low), high), t))
+          return converted(converted(p, n), t);
+      }
+    }
+  }
+  return made(Function::Choose, c, a, b);
+}
+
+// Functions of truth values.
+Term logical(Function f, Term a, Term b, Term c) {
+  const auto x = known(a);
+  std::optional<int64_t> y;
+  if (loops::arity_of(f) > 1) y = known(b);
+  const auto negated = [](Term t) { return apply(Function::Not, t); };
+  switch (f) {
+    case Function::Not:
+      if (x) return truth(*x == 0);
+      return is(a, Function::Not) ? argument(a, 0) : made(f, a, b, c);
+    case Function::And:
+      if (x) return *x != 0 ? b : a;
+      if (y) return *y != 0 ? a : b;
+      if (a == b) return a;
+      break;
+    case Function::Or:
+      if (x) return *x != 0 ? a : b;
+      if (y) return *y != 0 ? b : a;
+      if (a == b) return a;
+      break;
+    case Function::Xor:
+      if (x) return *x != 0 ? negated(b) : b;
+      if (y) return *y != 0 ? negated(a) : a;
+      if (a == b) return truth(false);
+      break;
+    case Function::Equal:
+      return negated(apply(Function::Xor, a, b));
+    case Function::Less:
+      return apply(Function::And, negated(a), b);
+    case Function::LessEqual:
+      return apply(Function::Or, negated(a), b);
+    default:
+      return made(f, a, b, c);
+  }
+  if (b.id < a.id) std::swap(a, b);
+  return made(f, a, b, c);
+}
+
+// Integers of 8 and 16 bits where the vector program has them in 32: by what that computes.
+std::optional<Term> narrow(Function f, Term a, Term b) {
+  const ElementType t = term_type(a);
+  const auto wide = [](Term x) { return converted(x, i32); };
+  switch (f) {
+    case Function::Less:
+    case Function::LessEqual:
+    case Function::Equal:
+      return apply(f, wide(a), wide(b));
+    case Function::Max:
+    case Function::Min:
+    case Function::Greater2:
+    case Function::Lesser2:
+      return converted(apply(f, wide(a), wide(b)), t);
+    case Function::Abs:
+      return t.is_signed() ? converted(apply(f, wide(a)), t) : a;
+    case Function::ShiftRight:
+      if (const auto n = known(b); n && *n >= 0 && *n < t.bits)
+        return converted(apply(f, wide(a), wide(b)), t);
+      return std::nullopt;
+    default:
+      return std::nullopt;
+  }
+}
+
+bool is_ring(Function f) {
+  using enum Function;
+  return f == Add || f == Sub || f == Mul || f == BitAnd || f == BitOr || f == BitXor;
+}
+constexpr Function kRing[] = {Function::Add,    Function::Sub,   Function::Mul,
+                              Function::BitAnd, Function::BitOr, Function::BitXor};
+
+// Every value of `from` is a value of `to`.
+bool widens(ElementType from, ElementType to) {
+  if (from.is_float())
+    return to.is_float() && (to.bits == 64 || (to == f32 && from.bits <= 32) || from == to);
+  if (from.is_bool()) return true;
+  if (!from.is_integer()) return false;
+  if (to.is_integer())
+    return from.is_signed() == to.is_signed() ? to.bits >= from.bits
+                                              : !from.is_signed() && to.bits > from.bits;
+  return (to == f64 && from.bits <= 32) || (to == f32 && from.bits <= 16);
+}
+
+}  // namespace
+
+Term literal(ElementType t, uint64_t bits) {
+  if (t.bits < 64) bits &= (uint64_t{1} << (t.is_bool() ? 1 : t.bits)) - 1;
+  return term_literal(t, bits);
+}
+
+std::optional<int64_t> known(Term x) {
+  const auto bits = term_literal_of(x);
+  const ElementType t = term_type(x);
+  if (!bits || (!t.is_integer() && !t.is_bool())) return std::nullopt;
+  if (t.is_bool() || !t.is_signed() || t.bits == 64) return static_cast<int64_t>(*bits);
+  const int shift = 64 - t.bits;
+  return static_cast<int64_t>(*bits << shift) >> shift;
+}
+
+Term apply(Function f, Term a, Term b, Term c) {
+  const ElementType t = term_type(a);
+  const int arity = loops::arity_of(f);
+  if (f == Function::Choose) return choose(a, b, c);
+  if (t.is_bool()) return logical(f, a, b, c);
+  const auto x = term_literal_of(a), y = arity > 1 ? term_literal_of(b) : 0,
+             z = arity > 2 ? term_literal_of(c) : 0;
+  if (x && y && z && loops::is_defined(f, t)) {
+    const uint64_t bits[] = {*x, *y, *z};
+    return computed(f, t, bits);
+  }
+  const bool floats = t.is_float();
+  if (is_narrow(t))
+    if (const auto n = narrow(f, a, b)) return *n;
+  switch (f) {
+    case Function::Fma:
+      if (!floats) return apply(Function::Add, apply(Function::Mul, a, b), c);
+      // A term that is left out: of a contraction, whose sum ends with +0 + … and so has no sign of zero.
+      if (is_zero(a, x) && is_finite_input(b)) return c;
+      if (is_zero(b, y) && is_finite_input(a)) return c;
+      if (b.id < a.id) std::swap(a, b);
+      break;
+    case Function::Add:
+      if (x == uint64_t{0} && (!floats || never_minus_zero(b))) return b;
+      if (y == uint64_t{0} && (!floats || never_minus_zero(a))) return a;
+      if (floats && x != uint64_t{0} && y != uint64_t{0}) {
+        const Term zero = literal(t, 0);
+        if (const auto s = without_zero(a)) return apply(f, apply(f, *s, b), zero);
+        if (const auto s = without_zero(b)) return apply(f, apply(f, a, *s), zero);
+      }
+      [[fallthrough]];
+    case Function::Mul:
+    case Function::Equal:
+      if (b.id < a.id) std::swap(a, b);
+      // A truth value as a number is 0 or 1.
+      for (const auto& [p, q] : {std::pair(a, b), std::pair(b, a)})
+        if (f == Function::Equal && is_literal(p, 0) && term_function(q) == "convert" &&
+            term_type(argument(q, 0)).is_bool())
+          return apply(Function::Not, argument(q, 0));
+      break;
+    case Function::Sub:
+      if (!floats && y == uint64_t{0}) return a;
+      break;
+    case Function::BitAnd:
+      if (a == b) return a;
+      if (t == i32)  // zero-extended again
+        for (const auto& [p, q] : {std::pair(a, b), std::pair(b, a)})
+          for (const ElementType n : {u8, u16})
+            if (is_literal(p, n.max_value())) return converted(converted(q, n), t);
+      if (t == i64)  // u32 in i64
+        for (const auto& [p, q] : {std::pair(a, b), std::pair(b, a)})
+          if (is_literal(p, 0xffffffffu)) return converted(converted(q, u32), t);
+      if (b.id < a.id) std::swap(a, b);
+      break;
+    case Function::BitOr:
+    case Function::BitXor:
+      if (b.id < a.id) std::swap(a, b);
+      break;
+    case Function::BitNot:
+      return apply(Function::BitXor, a, literal(t, ~uint64_t{0}));
+    case Function::Negate:
+      if (!floats) return apply(Function::Sub, literal(t, 0), a);
+      if (is(a, Function::Negate)) return argument(a, 0);
+      break;
+    case Function::Abs:
+      if (!floats) return t.is_signed() ? apply(Function::Greater2, a, apply(Function::Negate, a)) : a;
+      break;
+    case Function::Max:
+    case Function::Min: {
+      if (is_identity(f, a)) return b;
+      if (is_identity(f, b)) return a;
+      const Function simple = f == Function::Max ? Function::Greater2 : Function::Lesser2;
+      if (!floats || (x && !is_nan_literal(a))) return apply(simple, a, b);
+      break;
+    }
+    case Function::Greater2:
+    case Function::Lesser2:
+      if (is_identity(f, a)) return b;
+      if (!floats && is_identity(f, b)) return a;
+      break;
+    case Function::ShiftRight:
+      if (!t.is_signed()) return apply(Function::ShiftRightLogical, a, b);
+      if (const auto n = known(b); n && t == i32 && is(a, Function::ShiftLeft) && argument(a, 1) == b)
+        for (const ElementType e : {i8, i16})
+          if (*n == 32 - e.bits) return converted(converted(argument(a, 0), e), t);
+      [[fallthrough]];
+    case Function::ShiftLeft:
+    case Function::ShiftRightLogical:
+      if (y == uint64_t{0}) return a;
+      break;
+    default:
+      break;
+  }
+  return made(f, a, b, c);
+}
+
+Term converted(Term x, ElementType to) {
+  const ElementType from = term_type(x);
+  if (from == to) return x;
+  if (const auto bits = term_literal_of(x)) return literal(to, loops::converted(*bits, from, to));
+  if (to.is_bool() && from.is_integer())
+    return apply(Function::Not, apply(Function::Equal, x, literal(from, 0)));
+  if (term_function(x) == "convert") {
+    const Term inner = argument(x, 0);
+    const ElementType first = term_type(inner);
+    if (widens(first, from)) return converted(inner, to);  // nothing was lost on the way
+    // Integers modulo 2^n: only the last, narrowest cut counts.
+    if (first.is_integer() && from.is_integer() && to.is_integer() && to.bits <= from.bits)
+      return converted(inner, to);
+  }
+  if (is(x, Function::Choose))
+    return apply(Function::Choose, argument(x, 0), converted(argument(x, 1), to),
+                 converted(argument(x, 2), to));
+  if (from.is_integer() && to.is_integer() && to.bits <= from.bits) {
+    for (const Function f : kRing)
+      if (is(x, f) && is_ring(f) && is_narrow(to))
+        return apply(f, converted(argument(x, 0), to), converted(argument(x, 1), to));
+    if (is(x, Function::ShiftLeft) && is_narrow(to)) {
+      const auto n = known(argument(x, 1));
+      if (n && *n >= 0 && *n < to.bits)
+        return apply(Function::ShiftLeft, converted(argument(x, 0), to),
+                     literal(to, static_cast<uint64_t>(*n)));
+    }
+  }
+  return term_apply("convert", to, {x});
+}
+
+Term truncated(Term x, ElementType to) {
+  const ElementType from = term_type(x);
+  if (!from.is_float() || !to.is_integer()) return converted(x, to);
+  if (const auto bits = term_literal_of(x)) {
+    const double v = std::trunc(number_of(x, *bits)), limit = std::ldexp(1.0, to.bits - 1);
+    const bool inside = v >= -limit && v < limit;
+    return literal(to, inside ? static_cast<uint64_t>(static_cast<int64_t>(v)) : sign_bit(to));
+  }
+  return term_apply("truncate_to", to, {x});
+}
+
+Term same_bits(Term x, ElementType to) {
+  const ElementType from = term_type(x);
+  if (from == to) return x;
+  if (const auto bits = term_literal_of(x)) return literal(to, *bits);
+  if (term_function(x) == "bits") return same_bits(argument(x, 0), to);
+  // The sign bit alone.
+  if (to.is_float() && !from.is_float()) {
+    const Term sign = literal(from, sign_bit(from)), rest = literal(from, sign_bit(from) - 1);
+    const auto one_of = [&](Term mask) -> std::optional<Term> {
+      if (argument(x, 0) == mask) return argument(x, 1);
+      if (argument(x, 1) == mask) return argument(x, 0);
+      return std::nullopt;
+    };
+    if (is(x, Function::BitXor))
+      if (const auto y = one_of(sign)) return apply(Function::Negate, same_bits(*y, to));
+    if (is(x, Function::BitAnd))
+      if (const auto y = one_of(rest)) return apply(Function::Abs, same_bits(*y, to));
+    if (is(x, Function::BitOr))
+      for (const size_t k : {size_t{0}, size_t{1}}) {
+        const Term magnitude = same_bits(argument(x, k), to), s = argument(x, 1 - k);
+        if (!is(magnitude, Function::Abs) || !is(s, Function::BitAnd)) continue;
+        if (argument(s, 0) == sign)
+          return apply(Function::CopySign, argument(magnitude, 0), same_bits(argument(s, 1), to));
+        if (argument(s, 1) == sign)
+          return apply(Function::CopySign, argument(magnitude, 0), same_bits(argument(s, 0), to));
+      }
+  }
+  return term_apply("bits", to, {x});
+}
+
+}  // namespace tauto::verify

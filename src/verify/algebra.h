@@ -1,0 +1,30 @@
+// The algebra of terms in which two programs are compared: the functions of the loops IR, uninterpreted, and
+// few rules that hold for all inputs.
+//
+// Both sides of a proof, loops and vector programs, build their values by these functions, so that equal
+// terms mean equal bits (NaNs counted as equal). Each rule is one of: literals are computed; a + b, a · b and
+// fma(a, b, c) do not depend on the order of a and b; what the vector program spells out in several
+// instructions is the one function that it spells (a sign bit flipped: negate; a NaN test around `greater2`:
+// max; limits around a truncation: a saturating conversion; shifts there and back: a narrow integer). Narrow
+// integers are computed in their own type; additions of +0 are gathered into one at the end of a sum; the
+// identities of max and min are left out. One rule holds only up to the sign of a zero sum, which the order
+// of contractions (docs/semantics.md) hides: fma(±0, w, acc) is acc where w is an input known to be finite,
+// whose name ends in '!'.
+#pragma once
+
+#include "loops/loops.h"
+#include "ops/term.h"
+
+namespace tauto::verify {
+
+Term apply(loops::Function f, Term a, Term b = {}, Term c = {});
+Term converted(Term x, ElementType to);         // as loops::Convert
+Term truncated(Term x, ElementType to);         // as vec::VecOp::Convert: INT_MIN where out of range
+Term same_bits(Term x, ElementType to);         // as loops::Bits
+Term literal(ElementType type, uint64_t bits);  // bits of the type, zero-extended
+inline Term truth(bool b) { return literal(boolean, b); }
+
+// An integer or truth value that is known.
+std::optional<int64_t> known(Term x);
+
+}  // namespace tauto::verify

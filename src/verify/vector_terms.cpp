@@ -1,0 +1,402 @@
+// Buffers get made-up addresses far apart, so that an address says which buffer it belongs to.
+#include "verify/vector_terms.h"
+
+#include <algorithm>
+#include <map>
+
+#include "codegen/rules.h"
+#include "support/error.h"
+#include "verify/algebra.h"
+
+namespace tauto::verify {
+namespace {
+
+using loops::Function;
+using vec::Instr;
+using vec::Lane;
+using vec::Reg;
+using vec::VecOp;
+
+constexpr int kSpace = 40;  // bits of the address space of one buffer
+
+ElementType type_of(Lane l) {
+  constexpr ElementType kTypes[] = {i32, i64, f32, f64};
+  return kTypes[static_cast<size_t>(l)];
+}
+
+using Lanes = std::vector<Term>;
+
+class Evaluation {
+ public:
+  Evaluation(const vec::Program& p, std::vector<SymbolicBuffer>& buffers, const std::vector<uint64_t>& values,
+             int64_t workspace)
+      : p_(p),
+        buffers_(buffers),
+        scalars_(static_cast<size_t>(p.scalars)),
+        masks_(static_cast<size_t>(p.masks)),
+        vectors_(p.vectors.size()),
+        own_bytes_{workspace, p.scratch} {
+    for (size_t k = 0; k < buffers.size(); ++k) arguments_.push_back((k + 1) << kSpace);
+    arguments_.insert(arguments_.end(), values.begin(), values.end());
+    arguments_.push_back((buffers.size() + 1) << kSpace);
+    match_ends();
+  }
+
+  void run() {
+    for (at_ = 0; at_ < p_.code.size(); ++at_) step(p_.code[at_]);
+  }
+
+ private:
+  // ---- registers ----
+  int64_t& scalar(Reg r) { return scalars_[static_cast<size_t>(r.id)]; }
+  Lanes& mask(Reg r) { return masks_[static_cast<size_t>(r.id)]; }
+  Lanes& vector(Reg r) { return vectors_[static_cast<size_t>(r.id)]; }
+  Lane lane(Reg r) const { return p_.vectors[static_cast<size_t>(r.id)]; }
+
+  [[noreturn]] void wrong(const std::string& what) const {
+    fail("program ", p_.name, ", line ", at_ + 2, ": ", vec::text_of(p_.code[at_]), ": ", what);
+  }
+  [[noreturn]] void undecided(const char* what) const {
+    throw Undecided{cat("line ", at_ + 2, ": ", vec::text_of(p_.code[at_]), ": ", what)};
+  }
+
+  // ---- control ----
+  void match_ends() {
+    std::vector<size_t> open;
+    end_.resize(p_.code.size());
+    other_.resize(p_.code.size());
+    for (size_t k = 0; k < p_.code.size(); ++k) {
+      const VecOp op = p_.code[k].op;
+      if (op == VecOp::Loop || op == VecOp::If) open.push_back(k);
+      if (op == VecOp::Else) other_[open.back()] = k, other_[k] = open.back();
+      if (op == VecOp::End) {
+        const size_t begin = open.back();
+        open.pop_back();
+        end_[begin] = k;
+        end_[k] = begin;
+        if (p_.code[begin].op == VecOp::If && other_[begin] != 0) end_[other_[begin]] = k;
+      }
+    }
+  }
+
+  void control(const Instr& i) {
+    switch (i.op) {
+      case VecOp::Loop:
+        scalar(i.result) = scalar(i.operand[0]);
+        if (scalar(i.result) >= scalar(i.operand[1])) at_ = end_[at_];
+        break;
+      case VecOp::If: {
+        const int64_t a = scalar(i.operand[0]), b = scalar(i.operand[1]);
+        const auto c = static_cast<vec::Compare>(i.immediate);
+        const bool holds = c == vec::Compare::Less ? a < b : c == vec::Compare::LessEqual ? a <= b : a == b;
+        if (!holds) at_ = other_[at_] != 0 ? other_[at_] : end_[at_];
+        break;
+      }
+      case VecOp::Else:
+        at_ = end_[at_];
+        break;
+      default: {  // End
+        const Instr& begin = p_.code[end_[at_]];
+        if (begin.op != VecOp::Loop) break;
+        scalar(begin.result) += begin.immediate;
+        if (scalar(begin.result) < scalar(begin.operand[1])) at_ = end_[at_];
+      }
+    }
+  }
+
+  // ---- memory ----
+  struct Place {
+    SymbolicBuffer* buffer = nullptr;  // or in memory of its own:
+    size_t own = 0;
+    int64_t offset = 0;  // an element of the buffer, a byte of own memory
+  };
+  int64_t address(const Instr& i) {
+    const vec::Address& a = i.address;
+    return scalar(a.base) + (a.index ? a.scale * scalar(a.index) : 0) + a.offset;
+  }
+  Place place(int64_t address, ElementType t) {
+    const int64_t k = (address >> kSpace) - 1, byte = address & ((int64_t{1} << kSpace) - 1);
+    const auto count = static_cast<int64_t>(buffers_.size());
+    if (k >= count && k < count + 2) {
+      const auto own = static_cast<size_t>(k - count);
+      if (byte + t.bytes() > own_bytes_[own])
+        wrong(cat("byte ", byte, " of ", own_bytes_[own], " of its own memory"));
+      return {nullptr, own, byte};
+    }
+    if (k < 0 || k >= count) wrong("an address outside all buffers");
+    SymbolicBuffer& b = buffers_[static_cast<size_t>(k)];
+    if (b.type != t) wrong(cat("buffer ", b.name, " holds ", b.type, ", accessed as ", t));
+    const int64_t e = byte / t.bytes();
+    if (byte % t.bytes() != 0) wrong(cat("part of an element of buffer ", b.name));
+    if (e >= static_cast<int64_t>(b.elements.size()))
+      wrong(cat("element ", e, " of buffer ", b.name, " with ", b.elements.size(), " elements"));
+    return {&b, 0, e};
+  }
+  Term read(int64_t address, ElementType t) {
+    const Place at = place(address, t);
+    if (at.buffer) {
+      const std::optional<Term>& e = at.buffer->elements[static_cast<size_t>(at.offset)];
+      if (!e) wrong(cat("element ", at.offset, " of buffer ", at.buffer->name, " was never written"));
+      return *e;
+    }
+    const auto e = own_[at.own].find(at.offset);
+    if (e == own_[at.own].end() || term_type(e->second) != t)
+      wrong(cat("byte ", at.offset, " of its own memory was never written as ", t));
+    return e->second;
+  }
+  void write(int64_t address, ElementType t, Term v) {
+    const Place at = place(address, t);
+    if (at.buffer) {
+      at.buffer->elements[static_cast<size_t>(at.offset)] = v;
+      return;
+    }
+    // Elements that this one overlaps are gone.
+    auto& memory = own_[at.own];
+    auto e = memory.lower_bound(at.offset - 7);
+    while (e != memory.end() && e->first < at.offset + t.bytes())
+      e = e->first + term_type(e->second).bytes() > at.offset ? memory.erase(e) : std::next(e);
+    memory[at.offset] = v;
+  }
+
+  static Term widened(Term element, Lane l) { return converted(element, type_of(l)); }
+  static Term narrowed(Term v, ElementType t) {
+    return t.is_bool() ? apply(Function::Not, apply(Function::Equal, v, literal(i32, 0))) : converted(v, t);
+  }
+
+  Term loaded(const Instr& i, int64_t address, Term set) {
+    const Term zero = literal(type_of(i.lane), 0);
+    if (known(set) == 0) return zero;
+    return apply(Function::Choose, set, widened(read(address, i.memory), i.lane), zero);
+  }
+  Term set(const Instr& i, size_t lane) { return i.mask ? mask(i.mask)[lane] : truth(true); }
+
+  void memory(const Instr& i) {
+    const int64_t base = address(i), bytes = i.memory.bytes();
+    const auto lanes = static_cast<size_t>(p_.lanes);
+    Lanes r;
+    switch (i.op) {
+      case VecOp::LoadS: {
+        const auto v = known(read(base, i.memory));
+        if (!v) undecided("a scalar that follows from elements");
+        scalar(i.result) = *v;
+        return;
+      }
+      case VecOp::Load:
+        for (size_t l = 0; l < lanes; ++l)
+          r.push_back(loaded(i, base + static_cast<int64_t>(l) * bytes, set(i, l)));
+        break;
+      case VecOp::Broadcast:
+        r.assign(lanes, widened(read(base, i.memory), i.lane));
+        break;
+      case VecOp::Gather:
+        for (size_t l = 0; l < lanes; ++l) {
+          const auto index = known(vector(i.operand[0])[l]);
+          if (!index && known(set(i, l)) != 0) undecided("an address that follows from elements");
+          r.push_back(loaded(i, base + index.value_or(0) * bytes, set(i, l)));
+        }
+        break;
+      default:
+        for (size_t l = 0; l < (i.op == VecOp::StoreOne ? 1 : lanes); ++l) {
+          const Term on = set(i, l);
+          if (known(on) == 0) continue;
+          const int64_t a = base + static_cast<int64_t>(l) * bytes;
+          const Term v = narrowed(vector(i.operand[0])[l], i.memory);
+          write(a, i.memory, known(on) ? v : apply(Function::Choose, on, v, read(a, i.memory)));
+        }
+        return;
+    }
+    vector(i.result) = std::move(r);
+  }
+
+  // ---- scalars and masks ----
+  void integers(const Instr& i) {
+    const int64_t a = i.operand[0].cls == vec::Class::Scalar ? scalar(i.operand[0]) : 0;
+    const int64_t b = i.operand[1].cls == vec::Class::Scalar ? scalar(i.operand[1]) : 0;
+    const int64_t v = i.immediate;
+    const auto set = [&](uint64_t x) { scalar(i.result) = static_cast<int64_t>(x); };
+    const auto u = [](int64_t x) { return static_cast<uint64_t>(x); };
+    switch (i.op) {
+      case VecOp::Imm:
+        return set(u(v));
+      case VecOp::Arg:
+        if (u(v) >= arguments_.size()) wrong(cat("required one of ", arguments_.size(), " arguments"));
+        return set(arguments_[static_cast<size_t>(v)]);
+      case VecOp::Scratch:
+        return set(((buffers_.size() + 2) << kSpace) + u(v));
+      case VecOp::MoveS:
+        return set(u(a));
+      case VecOp::AddS:
+        return set(u(a) + u(b));
+      case VecOp::SubS:
+        return set(u(a) - u(b));
+      case VecOp::MulS:
+        return set(u(a) * u(b));
+      case VecOp::AddI:
+        return set(u(a) + u(v));
+      case VecOp::MulI:
+        return set(u(a) * u(v));
+      case VecOp::MinS:
+        return set(u(std::min(a, b)));
+      case VecOp::MaxS:
+        return set(u(std::max(a, b)));
+      case VecOp::DivS:
+      case VecOp::ModS: {
+        if (b <= 0) wrong(cat("required a divisor > 0, given ", b));
+        const int64_t q = a / b - (a % b < 0 ? 1 : 0);
+        return set(u(i.op == VecOp::DivS ? q : a - q * b));
+      }
+      default: {  // Any
+        bool all_known = true;
+        for (const Term m : mask(i.operand[0])) {
+          const auto k = known(m);
+          if (k && *k != 0) return set(1);
+          all_known = all_known && k.has_value();
+        }
+        if (!all_known) undecided("a scalar that follows from elements");
+        return set(0);
+      }
+    }
+  }
+
+  Term compared(vec::Compare c, Term a, Term b) {
+    if (c == vec::Compare::Less) return apply(Function::Less, a, b);
+    if (c == vec::Compare::LessEqual) return apply(Function::LessEqual, a, b);
+    if (c == vec::Compare::Equal) return apply(Function::Equal, a, b);
+    const Term nan = apply(Function::IsNan, a);
+    return a == b ? nan : apply(Function::Or, nan, apply(Function::IsNan, b));
+  }
+
+  Term mask_lane(const Instr& i, size_t l) {
+    const auto in = [&](int k) { return mask(i.operand[k])[l]; };
+    switch (i.op) {
+      case VecOp::First:
+        return truth(static_cast<int64_t>(l) < scalar(i.operand[0]));
+      case VecOp::FillM:
+        return truth(i.immediate != 0);
+      case VecOp::AndM:
+        return apply(Function::And, in(0), in(1));
+      case VecOp::OrM:
+        return apply(Function::Or, in(0), in(1));
+      case VecOp::XorM:
+        return apply(Function::Xor, in(0), in(1));
+      case VecOp::NotM:
+        return apply(Function::Not, in(0));
+      default:
+        return compared(static_cast<vec::Compare>(i.immediate), vector(i.operand[0])[l],
+                        vector(i.operand[1])[l]);
+    }
+  }
+
+  // ---- lanes ----
+  Term on_bits(Function f, Term a, Term b) {
+    const ElementType t = term_type(a), bits = t.bits == 64 ? i64 : i32;
+    return same_bits(apply(f, same_bits(a, bits), same_bits(b, bits)), t);
+  }
+  Term inverted(Term a) {
+    const ElementType t = term_type(a), bits = t.bits == 64 ? i64 : i32;
+    return same_bits(apply(Function::BitNot, same_bits(a, bits)), t);
+  }
+
+  Term vector_lane(const Instr& i, size_t l) {
+    const ElementType t = type_of(i.lane);
+    const auto in = [&](int k) { return vector(i.operand[k])[l]; };
+    const auto count = [&] { return literal(t, static_cast<uint64_t>(i.immediate)); };
+    switch (i.op) {
+      case VecOp::Const:
+        return literal(t, static_cast<uint64_t>(i.immediate));
+      case VecOp::Splat:
+        return literal(t, static_cast<uint64_t>(scalar(i.operand[0])));
+      case VecOp::Iota:
+        return literal(t, l);
+      case VecOp::MoveV:
+        return in(0);
+      case VecOp::Add:
+        return apply(Function::Add, in(0), in(1));
+      case VecOp::Sub:
+        return apply(Function::Sub, in(0), in(1));
+      case VecOp::Mul:
+        return apply(Function::Mul, in(0), in(1));
+      case VecOp::Div:
+        return apply(Function::Div, in(0), in(1));
+      case VecOp::Sqrt:
+        return apply(Function::Sqrt, in(0));
+      case VecOp::Fma:
+        return apply(Function::Fma, in(0), in(1), in(2));
+      case VecOp::Greater:
+        return apply(Function::Greater2, in(0), in(1));
+      case VecOp::Lesser:
+        return apply(Function::Lesser2, in(0), in(1));
+      case VecOp::And:
+        return on_bits(Function::BitAnd, in(0), in(1));
+      case VecOp::Or:
+        return on_bits(Function::BitOr, in(0), in(1));
+      case VecOp::Xor:
+        return on_bits(Function::BitXor, in(0), in(1));
+      case VecOp::AndNot:
+        return on_bits(Function::BitAnd, inverted(in(0)), in(1));
+      case VecOp::Shl:
+        return apply(Function::ShiftLeft, in(0), count());
+      case VecOp::Shr:
+        return apply(Function::ShiftRightLogical, in(0), count());
+      case VecOp::Sar:
+        return apply(Function::ShiftRight, in(0), count());
+      case VecOp::ShlV:
+        return apply(Function::ShiftLeft, in(0), in(1));
+      case VecOp::ShrV:
+        return apply(Function::ShiftRightLogical, in(0), in(1));
+      case VecOp::SarV:
+        return apply(Function::ShiftRight, in(0), in(1));
+      case VecOp::Round: {
+        constexpr Function kRoundings[] = {Function::RoundEven, Function::Floor, Function::Ceil,
+                                           Function::Truncate};
+        return apply(kRoundings[i.immediate], in(0));
+      }
+      case VecOp::Select:
+        return apply(Function::Choose, mask(i.operand[0])[l], in(1), in(2));
+      case VecOp::Convert:
+        return truncated(in(0), t);
+      case VecOp::Reinterpret:
+        return same_bits(in(0), t);
+      case VecOp::Narrow16:
+        return converted(converted(in(0), i.immediate == 0 ? f16 : bf16), f32);
+      default: {  // Down
+        const size_t from = l + static_cast<size_t>(i.immediate);
+        return from < static_cast<size_t>(p_.lanes) ? vector(i.operand[0])[from] : literal(t, 0);
+      }
+    }
+  }
+
+  void step(const Instr& i) {
+    const VecOp op = i.op;
+    if (op == VecOp::Prefetch) return;
+    if (op == VecOp::Loop || op == VecOp::If || op == VecOp::Else || op == VecOp::End) return control(i);
+    if (vec::has_memory(op)) return memory(i);
+    if (vec::result_of(op) == 's') return integers(i);
+    const bool is_mask = vec::result_of(op) == 'm';
+    Lanes r;
+    for (size_t l = 0; l < static_cast<size_t>(p_.lanes); ++l)
+      r.push_back(is_mask ? mask_lane(i, l) : vector_lane(i, l));
+    (is_mask ? mask(i.result) : vector(i.result)) = std::move(r);
+  }
+
+  const vec::Program& p_;
+  std::vector<SymbolicBuffer>& buffers_;
+  std::vector<uint64_t> arguments_;
+  std::vector<int64_t> scalars_;
+  std::vector<Lanes> masks_, vectors_;
+  int64_t own_bytes_[2];            // workspace, scratch
+  std::map<int64_t, Term> own_[2];  // by byte
+  std::vector<size_t> end_, other_;
+  size_t at_ = 0;
+};
+
+}  // namespace
+
+void evaluate_terms(const vec::Program& p, std::vector<SymbolicBuffer>& buffers,
+                    const std::vector<uint64_t>& values, int64_t workspace) {
+  const std::string broken = vec::check(p);
+  CHECK(broken.empty(), p.name, ": ", broken);
+  Evaluation(p, buffers, values, workspace).run();
+}
+
+}  // namespace tauto::verify

@@ -1,0 +1,194 @@
+// Kernels of every template are proved at sizes around the number of lanes, whole and in two pieces; programs
+// with one instruction changed are not.
+#include "verify/prove_kernel.h"
+
+#include <gtest/gtest.h>
+
+#include "support/error.h"
+
+namespace tauto::verify {
+namespace {
+
+using loops::Axis;
+using loops::BufferPtr;
+using loops::Expr;
+using loops::Function;
+using loops::Order;
+
+Expr var(const char* name) { return loops::variable(name); }
+Expr f(Function fn, std::vector<Expr> a) { return loops::apply(fn, std::move(a)); }
+
+loops::Kernel kernel(std::vector<Axis> axes, const BufferPtr& out, std::vector<Expr> index, Expr value,
+                     std::vector<BufferPtr> inputs, std::vector<std::string> symbols = {"N"}) {
+  loops::Kernel k;
+  k.name = "k";
+  k.buffers = std::move(inputs);
+  k.buffers.push_back(out);
+  k.symbols = std::move(symbols);
+  k.body = loops::store(out, std::move(index), std::move(value));
+  for (auto a = axes.rbegin(); a != axes.rend(); ++a)
+    k.body =
+        loops::loop(loops::LoopKind::Serial, a->variable, Expr(int64_t{0}), loops::size(a->extent), k.body);
+  return k;
+}
+BufferPtr buffer(const char* name, std::vector<Dim> dims, ElementType t = f32) {
+  return loops::make_buffer(name, t, std::move(dims));
+}
+
+// relu(a b + bias), rows by N.
+loops::Kernel matmul() {
+  const Dim n = Dim::symbol("N");
+  const auto a = buffer("a", {n, 11}), b = buffer("b", {11, 21}), bias = buffer("bias", {21}),
+             c = buffer("c", {n, 21});
+  const Expr product =
+      loops::reduce(Order::Blocks, Function::Fma, {{"k", 11}},
+                    {loops::load(a, {var("i"), var("k")}), loops::load(b, {var("k"), var("j")})});
+  return kernel({{"i", n}, {"j", 21}}, c, {var("i"), var("j")},
+                f(Function::Max, {loops::number(f32, 0), product + loops::load(bias, {var("j")})}),
+                {a, b, bias});
+}
+// A function of each element, N of them.
+loops::Kernel elementwise(ElementType t) {
+  const Dim n = Dim::symbol("N");
+  const auto x = buffer("x", {n}, t), y = buffer("y", {n}, t), z = buffer("z", {n}, t);
+  const Expr a = loops::load(x, {var("i")}), b = loops::load(y, {var("i")});
+  return kernel(
+      {{"i", n}}, z, {var("i")},
+      select(less(a, b), f(Function::Max, {f(Function::Fma, {a, b, a}), f(Function::Abs, {a - b})}), a),
+      {x, y});
+}
+// x - max over rows of N.
+loops::Kernel rows() {
+  const Dim n = Dim::symbol("N");
+  const auto x = buffer("x", {3, n}), y = buffer("y", {3, n});
+  const Expr most =
+      loops::reduce(Order::Partials, Function::Max, {{"k", n}}, {loops::load(x, {var("i"), var("k")})});
+  return kernel({{"i", 3}, {"j", n}}, y, {var("i"), var("j")}, loops::load(x, {var("i"), var("j")}) - most,
+                {x});
+}
+loops::Kernel convolution(bool finite) {
+  auto weights = std::make_shared<loops::Buffer>(*buffer("w", {5, 6, 3}));
+  weights->finite = finite;
+  const BufferPtr w = weights;
+  const Dim n = Dim::symbol("N");
+  const auto x = buffer("x", {6, n}), y = buffer("y", {5, n});
+  const Expr at = var("i") + var("k") - Expr(1);
+  const Expr inside = both(f(Function::LessEqual, {Expr(int64_t{0}), at}), less(at, loops::size(n)));
+  return kernel(
+      {{"o", 5}, {"i", n}}, y, {var("o"), var("i")},
+      loops::reduce(Order::Blocks, Function::Fma, {{"c", 6}, {"k", 3}},
+                    {loops::load(x, {var("c"), at}), loops::load(w, {var("o"), var("c"), var("k")})}, inside),
+      {x, w});
+}
+
+struct Built {
+  loops::Kernel kernel;
+  Scheduled scheduled;
+  Generated generated;
+};
+Built build(const loops::Kernel& k, int lanes) {
+  Built b;
+  b.kernel = k;
+  Nest nest = flatten(k);
+  for (const BufferPtr& p : k.buffers) nest.constant.push_back(p->name == "b" || p->name == "w");
+  const Target target{lanes, 32};
+  b.scheduled = schedule(nest, default_plan(nest, target), target);
+  b.generated = generate(b.scheduled.kernel, lanes);
+  return b;
+}
+Env sizes(int64_t n) {
+  Env env;
+  env.bind("N", n);
+  return env;
+}
+
+TEST(ProveKernel, AllTemplatesAtSizesAroundTheLanes) {
+  const std::vector<std::pair<const char*, loops::Kernel>> kernels = {
+      {"matmul", matmul()},
+      {"elementwise f32", elementwise(f32)},
+      {"elementwise f64", elementwise(f64)},
+      {"elementwise i8", elementwise(i8)},
+      {"elementwise u16", elementwise(u16)},
+      {"elementwise i32", elementwise(i32)},
+      {"rows", rows()},
+      {"convolution", convolution(false)},
+      {"convolution, finite weights", convolution(true)}};
+  for (const auto& [name, k] : kernels)
+    for (const int lanes : {4, 8}) {
+      const Built b = build(k, lanes);
+      for (const int64_t n : {1, 2, lanes - 1, lanes, lanes + 1, 2 * lanes, 4 * lanes + 3})
+        for (const bool pieces : {false, true}) {
+          const Proof p = prove_kernel(k, b.scheduled, b.generated, sizes(n), pieces);
+          EXPECT_EQ(p.verdict, Proof::Verdict::Proved)
+              << name << ", " << lanes << " lanes, N = " << n << ": " << p.reason << "\n"
+              << vec::text_of(b.generated.program);
+          EXPECT_GT(p.elements, 0);
+        }
+    }
+}
+
+// Whichever single instruction on data or memory is changed: the proof fails at some size. Of large programs
+// only every so many mutants are tried.
+void expect_no_proof_of_mutants(const loops::Kernel& k, int every) {
+  const Built b = build(k, 4);
+  int mutants = 0;
+  for (size_t at = 0; at < b.generated.program.code.size(); ++at) {
+    Generated g = b.generated;
+    vec::Instr& i = g.program.code[at];
+    switch (i.op) {
+      case vec::VecOp::Fma:
+        std::swap(i.operand[0], i.operand[2]);
+        break;
+      case vec::VecOp::Sub:
+        std::swap(i.operand[0], i.operand[1]);
+        break;
+      case vec::VecOp::Add:
+        i.op = vec::VecOp::Mul;
+        break;
+      case vec::VecOp::Greater:
+        i.op = vec::VecOp::Lesser;
+        break;
+      case vec::VecOp::Const:
+        i.immediate ^= 1;
+        break;
+      case vec::VecOp::Store:
+      case vec::VecOp::StoreOne:
+        i.address.offset += i.memory.bytes();
+        break;
+      case vec::VecOp::Load:
+      case vec::VecOp::Broadcast:
+        i.address.offset += i.memory.bytes();
+        break;
+      default:
+        continue;
+    }
+    if (!vec::check(g.program).empty() || g.program == b.generated.program) continue;
+    if (mutants++ % every != 0) continue;
+    bool proved = true;
+    for (const int64_t n : {1, 2, 3, 4, 5, 8, 15, 31})
+      if (proved) proved = prove_kernel(k, b.scheduled, g, sizes(n)).verdict == Proof::Verdict::Proved;
+    EXPECT_FALSE(proved) << "line " << at + 2 << " was " << vec::text_of(b.generated.program.code[at]) << "\n"
+                         << vec::text_of(g.program);
+  }
+  EXPECT_GT(mutants, 3);
+}
+TEST(ProveKernel, NoProofOfChangedPrograms) {
+  expect_no_proof_of_mutants(elementwise(f32), 1);
+  expect_no_proof_of_mutants(elementwise(i8), 1);
+  expect_no_proof_of_mutants(rows(), 3);
+  expect_no_proof_of_mutants(matmul(), 7);
+  expect_no_proof_of_mutants(convolution(true), 9);
+}
+
+TEST(ProveKernel, SaysWhatDiffers) {
+  const loops::Kernel k = elementwise(f32);
+  Built b = build(k, 4);
+  for (vec::Instr& i : b.generated.program.code)
+    if (i.op == vec::VecOp::Select) std::swap(i.operand[1], i.operand[2]);
+  const Proof p = prove_kernel(k, b.scheduled, b.generated, sizes(1));
+  EXPECT_EQ(p.verdict, Proof::Verdict::Undecided);
+  EXPECT_EQ(p.reason.substr(0, 44), "z[0]: required select(less(x[0], y[0]), max(");
+}
+
+}  // namespace
+}  // namespace tauto::verify
