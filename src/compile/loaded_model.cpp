@@ -5,6 +5,7 @@
 #include <mutex>
 #include <new>
 #include <set>
+#include <stdexcept>
 
 #include "graph/text.h"
 #include "onnx/import.h"
@@ -84,6 +85,8 @@ struct LoadedModel::Source {
       throw Error(cat(name, ": ", e.what()));
     } catch (const std::bad_alloc&) {
       throw Error(cat(name, ": required more memory than there is"));
+    } catch (const std::length_error&) {
+      throw Error(cat(name, ": required more memory than there can be"));
     }
   }
 

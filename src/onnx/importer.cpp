@@ -3,6 +3,8 @@
 #include "onnx/importer.h"
 
 #include <algorithm>
+#include <new>
+#include <stdexcept>
 
 #include "onnx/decode_tensor.h"
 #include "support/float_environment.h"
@@ -234,6 +236,10 @@ void Importer::convert_node(const NodeProto& node, Scope& scope) {
     throw;
   } catch (const Error& e) {
     throw LocatedError(place + ": " + e.what());
+  } catch (const std::bad_alloc&) {
+    throw LocatedError(place + ": required more memory than there is");
+  } catch (const std::length_error&) {
+    throw LocatedError(place + ": required more memory than there can be");
   }
 }
 

@@ -16,7 +16,9 @@ Expr negative_log_likelihood(Conversion& c, Expr logs) {
   const std::string reduction = c.attr_string("reduction", "mean");
   if (reduction != "none" && reduction != "sum" && reduction != "mean")
     c.refuse(cat("reduction: required none, sum or mean, got \"", reduction, "\""));
-  const Dims places = target.dims();
+  const Dims places = c.dims(1);
+  if (c.rank(1) != c.rank(0) - 1)
+    c.refuse(cat("required scores of one dim more than targets, got ", c.type(0), " and ", c.type(1)));
   Expr index = target, weight = logs.number(1);
   const bool ignores = c.has_attribute("ignore_index"), weighs = c.has(2);
   Expr ignored = target;

@@ -20,7 +20,10 @@ bool one_value(const Type& t) {
 
 // Scale and zero point repeated over blocks of `block` elements along `axis`.
 Id over_blocks(Conversion& c, Id p, const Type& x, int64_t axis, int64_t block) {
-  const Dims& d = c.type_of(p).dims;
+  const Type& t = c.type_of(p);
+  if (!t.is_tensor() || !t.ranked || t.rank() != x.rank())
+    c.refuse(cat("required scale and zero point of rank ", x.rank(), ", got ", t));
+  const Dims& d = t.dims;
   const size_t at = static_cast<size_t>(axis);
   Dims split = d, wide = d, merged = d;
   split.insert(split.begin() + static_cast<int64_t>(at) + 1, Dim(1));

@@ -5,6 +5,8 @@
 
 namespace tauto::onnx::convert {
 
+constexpr int64_t kMostAxes = 1024;
+
 void Slice(Conversion& c) {
   const bool inputs = c.version >= 10;
   const Id starts = inputs ? c.in(1) : c.b.ints(c.attr_ints("starts"));
@@ -19,6 +21,7 @@ void Slice(Conversion& c) {
     const Type& t = c.type_of(starts);
     const auto n = t.ranked && t.rank() == 1 ? t.dims[0].as_literal() : std::nullopt;
     if (!n) c.refuse("starts: the number of values must be known before run time");
+    if (*n > kMostAxes) c.refuse(cat("starts: required at most ", kMostAxes, " values, got ", *n));
     steps = c.b.ints(Ints(static_cast<size_t>(*n), 1));
   }
   c.out(c.add(ops::slice, {c.in(0), starts, ends, steps}, std::move(attributes)));

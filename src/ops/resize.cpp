@@ -264,6 +264,7 @@ loops::Expr resize_lower(Lowering& l, const Index& index) {
     return l.at(0, from);
   }
   if (!n.is_literal() || !m.is_literal()) l.refuse("extents that are known only at run time");
+  if (m.literal() > (int64_t{1} << 20)) l.refuse("more places than a kernel should list");
   r.from = n.literal(), r.to = m.literal();
   if (r.from == 0 || r.to == 0) return loops::number(l.type().element, 0);  // never asked for
   const std::vector<Taps> taps = taps_of(r);

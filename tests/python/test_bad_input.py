@@ -191,6 +191,17 @@ REFUSED = {
     "no rank where one counts": (
         model([node("LayerNormalization", ["x", "x"], ["y"])], [value("x", FLOAT, None)]),
         'node "it" (LayerNormalization): input 0: the rank must be known before run time'),
+    "scales of no rank": (
+        model([node("DequantizeLinear", ["q", "s"], ["y"], axis=0, block_size=1)],
+              [value("q", TensorProto.INT8, [2]), value("s", FLOAT, None)]),
+        'node "it" (DequantizeLinear): required scale and zero point of rank 1, got f32[...]'),
+    "classes of no rank": (
+        model([node("NegativeLogLikelihoodLoss", ["x", "t"], ["y"])], [value("x", FLOAT, [2, 3]),
+                                                                      value("t", INT64, None)]),
+        'node "it" (NegativeLogLikelihoodLoss): input 1: the rank must be known before run time'),
+    "a scalar for an image": (
+        model([node("BatchNormalization", ["x"] * 5, ["y", "m", "v"], training_mode=1)], [value("x")]),
+        'node "it" (BatchNormalization): required more than 0 dims, got 0'),
     # dims
     "negative dim of an input": (model([node("Relu", ["x"], ["y"])], [value("x", FLOAT, [-5])]),
                                  'input "x": required dimensions >= 0, got -5'),
