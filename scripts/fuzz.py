@@ -41,7 +41,7 @@ def models():
 def texts(folder):
     """Graphs that the file tests expect to be printed, as files."""
     os.makedirs(folder, exist_ok=True)
-    with open(os.path.join(ROOT, "src", "graph", "graph.h"), encoding="utf-8") as file:
+    with open(os.path.join(ROOT, "src", "graph", "graph.cpp"), encoding="utf-8") as file:
         semantics = "semantics " + re.search(r"kSemanticsVersion = (\d+);", file.read())[1]
     found = set()
     for path in file_tests.find_files():

@@ -5,6 +5,8 @@
 
 namespace tauto {
 
+const int kSemanticsVersion = 2;
+
 std::vector<Type> Function::parameter_types() const {
   std::vector<Type> t;
   for (size_t i = 0; i < parameters.size(); ++i) t.push_back(nodes[i].type);

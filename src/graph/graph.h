@@ -26,8 +26,9 @@
 
 namespace tauto {
 
-// Changed whenever a definition in docs/semantics.md changes a bit of some result.
-inline constexpr int kSemanticsVersion = 1;
+// Changed whenever a definition in docs/semantics.md changes a bit of some result. (The number is in
+// graph.cpp, so that a change of it compiles one file.)
+extern const int kSemanticsVersion;
 
 using Id = int32_t;  // index of a node in its function
 

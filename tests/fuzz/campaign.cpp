@@ -4,9 +4,9 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <exception>
 #include <fstream>
 
@@ -55,14 +55,14 @@ int Campaign::run(const std::string& ending, const std::function<std::string(siz
     const std::string file = cat(out, "/mutant-", seed, "-", k, ending);
     // Written first and removed after: a crash leaves it behind.
     std::ofstream(file, std::ios::binary) << bytes;
-    const auto start = std::chrono::steady_clock::now();
+    const std::clock_t start = std::clock();
     Verdict v;
     try {
       v = judge(bytes);
     } catch (const std::exception& e) {
       v.problem = cat("another exception: ", e.what());
     }
-    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    const double seconds = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
     if (v.problem.empty() && seconds > kSeconds) v.problem = cat("took ", seconds, " seconds");
     if (v.problem.empty() && resident_megabytes() - before > kMegabytes)
       v.problem = cat(resident_megabytes(), " MB resident");

@@ -21,7 +21,7 @@ struct Verdict {
 };
 
 struct Campaign {
-  static constexpr double kSeconds = 20;    // a mutant, under sanitizers, on a busy machine
+  static constexpr double kSeconds = 10;    // of processor time for a mutant, under sanitizers
   static constexpr long kMegabytes = 2048;  // of growth over the whole run
 
   std::string program;

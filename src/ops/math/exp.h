@@ -74,7 +74,9 @@ TAUTO_TREE F expm1(F x) {
   const ExpReduced<F> v = exp_reduce(inside);
   const F tail = exp_tail(v.r, v.r_lo);
   const F p = v.r + tail;
-  const F p_lo = tail - (p - v.r);
+  // The last term is what rounding u = r + r_lo, which the tail depends on, did: d(e^u - 1 - u) = (e^u - 1)
+  // du.
+  const F p_lo = fma((v.r - (v.r + v.r_lo)) + v.r_lo, p, tail - (p - v.r));
   const F s = power(v.t, -1);
   const F half = constant<F>(0.5);
   const F low = s - half;
