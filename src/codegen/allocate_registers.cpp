@@ -40,7 +40,7 @@ std::vector<Life> lives_of(const Demands& d) {
     // Came into a loop from outside: the next trip may need it.
     for (int32_t k = inner; k >= 0 && loops[static_cast<size_t>(k)].begin > l.first;
          k = loops[static_cast<size_t>(k)].parent)
-      l.end = std::max(l.end, 2 * loops[static_cast<size_t>(k)].end);
+      l.end = std::max(l.end, 2 * loops[static_cast<size_t>(k)].end + 1);
   };
 
   for (int32_t i = 0; i < static_cast<int32_t>(d.code.size()); i++) {
@@ -64,11 +64,65 @@ std::vector<Life> lives_of(const Demands& d) {
   return lives;
 }
 
+// A value without a register of its own gets one for an innermost loop that reads it, if one is free there:
+// it is loaded before the loop.
+struct Stay {
+  int32_t value, loop, end;  // of the loop: its first and its last instruction
+  double reads = 0;
+  bool refused = false;
+};
+
+// All possible stays, those of one loop side by side, the most read first.
+std::vector<Stay> stays_of(const Demands& d) {
+  std::vector<Stay> all;
+  std::vector<int32_t> stamp(d.values.size(), -1), at(d.values.size(), -1);
+  for (int32_t begin = 0; begin < static_cast<int32_t>(d.code.size()); begin++) {
+    const int32_t end = d.code[static_cast<size_t>(begin)].loop_end;
+    if (end < 0) continue;
+    bool innermost = true;
+    for (int32_t i = begin + 1; i < end && innermost; i++)
+      innermost = d.code[static_cast<size_t>(i)].loop_end < 0;
+    if (!innermost) continue;
+    const size_t first = all.size();
+    for (int32_t i = begin; i <= end; i++) {
+      const Demand& c = d.code[static_cast<size_t>(i)];
+      if (c.write >= 0) {
+        if (stamp[static_cast<size_t>(c.write)] == begin)
+          all[static_cast<size_t>(at[static_cast<size_t>(c.write)])].refused = true;
+        stamp[static_cast<size_t>(c.write)] = begin;
+        at[static_cast<size_t>(c.write)] = static_cast<int32_t>(all.size());
+        all.push_back({c.write, begin, end, 0, true});
+      }
+      if (i == begin) continue;
+      for (const Read& r : c.reads) {
+        const size_t v = static_cast<size_t>(r.value);
+        if (stamp[v] != begin) {
+          stamp[v] = begin;
+          at[v] = static_cast<int32_t>(all.size());
+          all.push_back({r.value, begin, end, 0, false});
+        }
+        all[static_cast<size_t>(at[v])].reads += 1;
+      }
+    }
+    all.erase(std::remove_if(all.begin() + static_cast<std::ptrdiff_t>(first), all.end(),
+                             [](const Stay& s) { return s.refused; }),
+              all.end());
+    std::stable_sort(all.begin() + static_cast<std::ptrdiff_t>(first), all.end(),
+                     [](const Stay& a, const Stay& b) { return a.reads > b.reads; });
+  }
+  return all;
+}
+
 class Scan {
  public:
   Scan(const Demands& d, const RegisterCounts& c, const std::vector<Life>& lives,
-       std::vector<uint8_t>& spilled)
-      : demands_(d), lives_(lives), spilled_(spilled), mask_bank_(c.masks > 0 ? 2 : 1) {
+       std::vector<uint8_t>& spilled, std::vector<Stay>& stays)
+      : demands_(d),
+        lives_(lives),
+        spilled_(spilled),
+        stays_(stays),
+        staying_(d.values.size(), -1),
+        mask_bank_(c.masks > 0 ? 2 : 1) {
     holders_[0].resize(static_cast<size_t>(c.scalars));
     holders_[1].resize(static_cast<size_t>(c.vectors));
     holders_[2].resize(static_cast<size_t>(c.masks));
@@ -89,7 +143,8 @@ class Scan {
  private:
   struct Holder {
     int32_t end = -2;    // the last time it is taken
-    int32_t value = -1;  // -1: a temporary or a visit, which cannot be turned out
+    int32_t value = -1;  // -1: a stay, or a temporary or a visit, which cannot be turned out
+    int32_t stay = -1;
     bool taken = false;
   };
 
@@ -103,7 +158,7 @@ class Scan {
   }
 
   int16_t take(int bank, int32_t value, int32_t end, int16_t reg) {
-    holders_[bank][static_cast<size_t>(reg)] = {end, value, true};
+    holders_[bank][static_cast<size_t>(reg)] = {end, value, -1, true};
     if (bank == 0) result.scalars_used[static_cast<size_t>(reg)] = 1;
     return reg;
   }
@@ -142,6 +197,45 @@ class Scan {
     spilled_[static_cast<size_t>(v)] = 1;
   }
 
+  // Ends a stay, for want of registers; the register is free.
+  int16_t end_a_stay(int bank) {
+    for (size_t r = holders_[bank].size(); r-- > 0;) {
+      Holder& h = holders_[bank][r];
+      if (!h.taken || h.stay < 0) continue;
+      stays_[static_cast<size_t>(h.stay)].refused = true;
+      staying_[static_cast<size_t>(stays_[static_cast<size_t>(h.stay)].value)] = -1;
+      h.taken = false;
+      fits = false;
+      return static_cast<int16_t>(r);
+    }
+    return -1;
+  }
+
+  // Registers that are free at the beginning of an innermost loop, for values that it reads.
+  void begin_stays(int32_t loop, Seat& seat) {
+    for (; next_stay_ < stays_.size() && stays_[next_stay_].loop <= loop; next_stay_++) {
+      const Stay& s = stays_[next_stay_];
+      if (s.loop < loop || s.refused || !spilled_[static_cast<size_t>(s.value)]) continue;
+      const int bank = bank_of(s.value);
+      int16_t reg = -1;
+      for (const Visit& v : seat.visits)
+        if (v.value == s.value) reg = -2;  // the loop's own bound: it visits
+      if (reg == -1) reg = free_register(bank);
+      if (reg < 0) continue;
+      take(bank, -1, 2 * s.end + 1, reg);
+      holders_[bank][static_cast<size_t>(reg)].stay = static_cast<int32_t>(next_stay_);
+      staying_[static_cast<size_t>(s.value)] = reg;
+      seat.visits.push_back({s.value, reg, true, false});
+    }
+  }
+  void end_stays(int32_t i) {
+    for (std::vector<Holder>& bank : holders_)
+      for (Holder& h : bank)
+        if (h.taken && h.stay >= 0 && h.end < 2 * i)
+          staying_[static_cast<size_t>(stays_[static_cast<size_t>(h.stay)].value)] = -1;
+  }
+  bool stays(int32_t value) const { return staying_[static_cast<size_t>(value)] >= 0; }
+
   // A register for the whole life of a value, at best one of `wishes`.
   void settle(int32_t value, const std::vector<Read>& wishes) {
     const int bank = bank_of(value);
@@ -153,6 +247,7 @@ class Scan {
       if (bank_of(w) == bank && home >= 0 && !holders_[bank][static_cast<size_t>(home)].taken) reg = home;
     }
     if (reg < 0) reg = free_register(bank);
+    if (reg < 0) reg = end_a_stay(bank);
     if (reg < 0) {
       const int32_t v = victim(bank, value);
       turn_out(v);
@@ -166,6 +261,7 @@ class Scan {
   int16_t lend(Class c, int32_t end) {
     const int bank = bank_of(c);
     int16_t reg = free_register(bank);
+    if (reg < 0) reg = end_a_stay(bank);
     if (reg < 0) {
       const int32_t v = victim(bank, -1);
       turn_out(v);
@@ -177,6 +273,7 @@ class Scan {
   void step(int32_t i) {
     const Demand& c = demands_.code[static_cast<size_t>(i)];
     Seat& seat = result.code[static_cast<size_t>(i)];
+    end_stays(i);
     expire(2 * i);
 
     const bool update = updates_memory(c);
@@ -186,6 +283,10 @@ class Scan {
       const bool known = std::any_of(seat.visits.begin(), seat.visits.end(),
                                      [&](const Visit& v) { return v.value == r.value; });
       if (known) continue;
+      if (stays(r.value)) {
+        seat.visits.push_back({r.value, staying_[static_cast<size_t>(r.value)], false, false});
+        continue;
+      }
       const bool both = r.value == c.write;
       const int16_t reg = lend(demands_.values[static_cast<size_t>(r.value)], 2 * i + (both ? 1 : 0));
       seat.visits.push_back({r.value, reg, true, both});
@@ -195,6 +296,7 @@ class Scan {
     for (int k = 0; k < c.vectors; k++) seat.vectors.push_back(lend(Class::Vector, all));
     for (int k = 0; k < c.masks; k++) seat.masks.push_back(lend(Class::Mask, all));
 
+    if (c.loop_end >= 0) begin_stays(i, seat);
     if (c.write < 0 || update) return;
     if (!c.early) expire(2 * i + 1);
     if (spilled_[static_cast<size_t>(c.write)]) {
@@ -220,6 +322,7 @@ class Scan {
   int32_t memory_operand(const Demand& c) const {
     for (const Read& r : c.reads) {
       if (!r.memory || !spilled_[static_cast<size_t>(r.value)] || r.value == c.write) continue;
+      if (stays(r.value)) continue;
       if (reads_once(c, r.value)) return r.value;
     }
     return -1;
@@ -228,6 +331,9 @@ class Scan {
   const Demands& demands_;
   const std::vector<Life>& lives_;
   std::vector<uint8_t>& spilled_;
+  std::vector<Stay>& stays_;
+  size_t next_stay_ = 0;
+  std::vector<int16_t> staying_;  // per value: the register of its stay, -1: none
   const int mask_bank_;
   std::array<std::vector<Holder>, 3> holders_;
 };
@@ -265,9 +371,10 @@ void assign_slots(const Demands& d, const RegisterCounts& counts, const std::vec
 Allocation allocate_registers(const Demands& demands, const RegisterCounts& counts) {
   const std::vector<Life> lives = lives_of(demands);
   std::vector<uint8_t> spilled(demands.values.size(), 0);
-  // Each scan that does not fit turns out at least one more value.
-  for (size_t scans = 0; scans <= demands.values.size(); scans++) {
-    Scan scan(demands, counts, lives, spilled);
+  std::vector<Stay> stays = stays_of(demands);
+  // Each scan that does not fit turns out at least one more value, or a stay.
+  for (size_t scans = 0; scans <= demands.values.size() + stays.size(); scans++) {
+    Scan scan(demands, counts, lives, spilled, stays);
     scan.run();
     if (!scan.fits) continue;
     Allocation a = std::move(scan.result);

@@ -58,6 +58,7 @@ class Drawing {  // of random demands
         block(static_cast<int>(below(12)), depth + 1);
         demands.code[begin].loop_end = static_cast<int32_t>(demands.code.size());
         demands.code.push_back(some());
+        if (below(2) == 0) demands.code.back().write = assigned_[below(known)];
         assigned_.resize(known);  // the body may not have run
         continue;
       }
