@@ -2,6 +2,8 @@
 #include "graph/builder.h"
 
 #include <algorithm>
+#include <cstdlib>
+#include <map>
 #include <set>
 
 namespace tauto {
@@ -84,6 +86,29 @@ Id Builder::number(double v, ElementType type) {
     fail("a number of type ", type, " cannot be written");
   }
   return constant(std::move(t));
+}
+
+// Dims that mention a symbol from ?first on are those of `old`.
+static Type keep_symbols(Type t, const Type& old, int64_t first) {
+  if (t.tag != old.tag || t.parts.size() != old.parts.size() || t.dims.size() != old.dims.size()) return t;
+  for (size_t i = 0; i < t.dims.size(); ++i) {
+    std::vector<std::string> symbols;
+    symbols_of(t.dims[i], symbols);
+    if (std::any_of(symbols.begin(), symbols.end(),
+                    [&](const std::string& s) { return s[0] == '?' && std::atoll(s.c_str() + 1) >= first; }))
+      t.dims[i] = old.dims[i];
+  }
+  for (size_t i = 0; i < t.parts.size(); ++i)
+    t.parts[i] = keep_symbols(std::move(t.parts[i]), old.parts[i], first);
+  return t;
+}
+
+Id Builder::copy(const Node& old, std::vector<Id> inputs, Attributes attributes) {
+  const int64_t first = module_.next_symbol;
+  Node n{old.op, std::move(inputs), std::move(attributes), {}};
+  n.type = keep_symbols(infer(module_, function_, n, *this), old.type, first);
+  if (auto folded = fold(n)) return insert(std::move(*folded));
+  return insert(std::move(n));
 }
 
 Id Builder::item(Id tuple, int64_t index) { return add(ops::item, {tuple}, {{"index", index}}); }
@@ -228,6 +253,13 @@ void add_symbols(const Type& t, Names& out) {
   for (const Type& p : t.parts) add_symbols(p, out);
 }
 
+// The symbols that a value of the type has values for: elements of a sequence differ among themselves.
+void add_bound(const Type& t, Names& out) {
+  for (const Dim& d : t.dims) add_symbols(d, out);
+  if (t.tag == Type::Tag::Tuple)
+    for (const Type& p : t.parts) add_bound(p, out);
+}
+
 void add_symbols(const Attributes& attributes, Names& out) {
   if (!attributes.has_symbols()) return;
   for (const auto& [name, value] : attributes.all()) {
@@ -264,7 +296,7 @@ std::vector<char> live_nodes(const Module& m, const Function& f, const std::vect
   std::map<std::string, size_t> binder;
   for (size_t i = 0; i < n; ++i) {
     Names symbols;
-    add_symbols(f.nodes[i].type, symbols);
+    add_bound(f.nodes[i].type, symbols);
     for (const std::string& s : symbols) binder.try_emplace(s, i);
   }
   std::vector<char> live(n, 0);

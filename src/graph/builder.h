@@ -19,6 +19,9 @@ class Builder final : public FreshSymbols {
   Id constant(Tensor value);
   Id dims(Dims values);  // i64[n]
   Id add(const Op& op, std::vector<Id> inputs, Attributes attributes = {});
+  // `old`, perhaps of another function, over other inputs and with other attributes. Dimensions that its type
+  // rule would give new symbols stay what old.type calls them.
+  Id copy(const Node& old, std::vector<Id> inputs, Attributes attributes);
   Id item(Id tuple, int64_t index);
   template <class T>
   Id scalar(T v) {

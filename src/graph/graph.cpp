@@ -2,6 +2,9 @@
 #include "graph/graph.h"
 
 #include <algorithm>
+#include <iterator>
+
+#include "graph/symbols.h"
 
 namespace tauto {
 
@@ -144,6 +147,74 @@ std::string verify(const Module& m, const Function& f) {
   return "";
 }
 
+// Every symbol has a value before a node needs it: some earlier tensor of the function has it in its shape,
+// or, in a function that is called, it has one wherever the call stands.
+class Introduced {
+ public:
+  explicit Introduced(const Module& m) : m_(m) {}
+
+  std::string run() {
+    if (!m_.functions.count("main")) return "";
+    at_entry_["main"] = {};
+    waiting_ = {"main"};
+    while (!waiting_.empty()) {
+      const std::string name = *waiting_.begin();
+      waiting_.erase(waiting_.begin());
+      walk(m_.function(name), nullptr);
+    }
+    for (const auto& [name, symbols] : at_entry_) {
+      std::string why;
+      walk(m_.function(name), &why);
+      if (!why.empty()) return why;
+    }
+    return "";
+  }
+
+ private:
+  using Symbols = std::set<std::string>;
+
+  static void add(const Type& t, Symbols& known) {
+    std::vector<std::string> symbols;
+    for (const Dim& d : t.dims) symbols_of(d, symbols);
+    known.insert(symbols.begin(), symbols.end());
+    if (t.tag == Type::Tag::Tuple)
+      for (const Type& part : t.parts) add(part, known);
+  }
+
+  void enter(const std::string& callee, const Symbols& known) {
+    const auto [at, first] = at_entry_.try_emplace(callee, known);
+    Symbols both;
+    std::set_intersection(known.begin(), known.end(), at->second.begin(), at->second.end(),
+                          std::inserter(both, both.end()));
+    if (!first && both == at->second) return;
+    at->second = std::move(both);
+    waiting_.insert(callee);
+  }
+
+  void walk(const Function& f, std::string* why) {
+    Symbols known = at_entry_.at(f.name);
+    for (size_t i = 0; i < f.nodes.size(); ++i) {
+      const Node& n = f.nodes[i];
+      std::vector<std::string> used;
+      symbols_of(n.attributes, used);
+      for (const std::string& s : used)
+        if (why && !known.count(s)) {
+          *why = cat("function @", f.name, ", %", i, ": ", n.op->name,
+                     ": required symbols of earlier shapes, got ", s);
+          return;
+        }
+      for (const auto& [key, value] : n.attributes.all())
+        if (const FunctionName* callee = std::get_if<FunctionName>(&value); callee && !why)
+          enter(callee->name, known);
+      add(n.type, known);
+    }
+  }
+
+  const Module& m_;
+  std::map<std::string, Symbols> at_entry_;
+  Symbols waiting_;
+};
+
 }  // namespace
 
 std::string verify(const Module& m) {
@@ -151,7 +222,7 @@ std::string verify(const Module& m) {
     if (f->name != name) return cat("function @", name, " calls itself @", f->name);
     if (std::string why = verify(m, *f); !why.empty()) return why;
   }
-  return "";
+  return Introduced(m).run();
 }
 
 }  // namespace tauto

@@ -1,5 +1,6 @@
 // Parsing of modules: nodes are read with their stated types; verify() then re-derives every one of them.
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 
 #include "graph/literal.h"
@@ -27,6 +28,8 @@ class ModuleParser {
     while (!s_.at_end()) function();
     for (auto& [name, f] : functions_) m_.functions[name] = std::make_shared<const Function>(std::move(f));
     if (std::string why = verify(m_); !why.empty()) fail(why);
+    for (const auto& [name, f] : m_.functions)
+      for (const Node& n : f->nodes) keep_free(n.type);
     return std::move(m_);
   }
 
@@ -60,6 +63,16 @@ class ModuleParser {
       m_.constant_names[hash] = c.quoted();
     }
     constants_[name] = std::move(t);
+  }
+
+  // Symbols made later are none of those that stand here.
+  void keep_free(const Type& t) {
+    std::vector<std::string> symbols;
+    for (const Dim& d : t.dims) symbols_of(d, symbols);
+    for (const std::string& s : symbols)
+      if (s[0] == '?' && s.size() < 18)
+        m_.next_symbol = std::max<int64_t>(m_.next_symbol, std::atoll(s.c_str() + 1) + 1);
+    for (const Type& part : t.parts) keep_free(part);
   }
 
   Id value(const Function& f) {

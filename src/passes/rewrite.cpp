@@ -1,8 +1,10 @@
 // Rebuilding of modules.
 #include "passes/rewrite.h"
 
+#include <algorithm>
 #include <set>
 
+#include "graph/symbols.h"
 #include "graph/text.h"
 
 namespace tauto {
@@ -16,6 +18,22 @@ void visit(const Module& m, const std::string& name, std::set<std::string>& seen
     for (const auto& [key, value] : n.attributes.all())
       if (const FunctionName* callee = std::get_if<FunctionName>(&value)) visit(m, callee->name, seen, order);
   order.push_back(name);
+}
+
+// Symbols that `old` introduces and `now` says in another way. `introduced`: those that are in the new
+// function as they were.
+void learn(const Type& old, const Type& now, std::set<std::string>& introduced,
+           std::map<std::string, Dim>& known) {
+  if (old.dims.size() == now.dims.size())
+    for (size_t i = 0; i < old.dims.size(); ++i)
+      if (old.dims[i].is_symbol() && !(old.dims[i] == now.dims[i]) &&
+          !introduced.count(old.dims[i].symbol_name()))
+        known.emplace(old.dims[i].symbol_name(), now.dims[i]);
+  std::vector<std::string> symbols;
+  for (const Dim& d : now.dims) symbols_of(d, symbols);
+  introduced.insert(symbols.begin(), symbols.end());
+  for (size_t i = 0; i < std::min(old.parts.size(), now.parts.size()); ++i)
+    learn(old.parts[i], now.parts[i], introduced, known);
 }
 
 std::string text_of(const Builder& b, Id id) {
@@ -32,7 +50,7 @@ Id Rewrite::copy(Id old) {
   const Node& n = node(old);
   std::vector<Id> inputs;
   for (Id in : n.inputs) inputs.push_back(moved(in));
-  return b.add(*n.op, std::move(inputs), n.attributes);
+  return b.copy(n, std::move(inputs), known_ ? substitute(n.attributes, *known_) : n.attributes);
 }
 
 void Rewrite::record(Id old, Id now, Contract contract) {
@@ -51,22 +69,36 @@ Module rewrite(const Module& m, const std::string& pass, const std::function<Id(
   Module r = m;  // where functions call each other in a circle, one is still the old one when it is looked up
   std::set<std::string> seen;
   std::vector<std::string> order;
+  std::map<std::string, Dim> known;
   for (const auto& [name, f] : m.functions) visit(m, name, seen, order);
   for (const std::string& name : order) {
     const Function& f = m.function(name);
     Builder b(r, name);
     Rewrite w(b, f, pass);
+    w.known_ = &known;
+    std::set<std::string> introduced;
     for (size_t i = 0; i < f.nodes.size(); ++i) {
       b.set_sources(f.provenance[i]);
-      w.moved_.push_back(i < f.parameters.size() ? b.parameter(f.parameters[i], f.nodes[i].type)
-                                                 : step(w, static_cast<Id>(i)));
+      w.moved_.push_back(i < f.parameters.size()
+                             ? b.parameter(f.parameters[i], substitute(f.nodes[i].type, known))
+                             : step(w, static_cast<Id>(i)));
       b.add_sources(w.moved_.back(), f.provenance[i]);
+      learn(f.nodes[i].type, b.type(w.moved_.back()), introduced, known);
     }
     std::vector<Id> results;
     for (Id id : f.results) results.push_back(w.moved(id));
     r.functions.erase(name);
     b.finish(std::move(results), f.result_names);
   }
+  if (!known.empty())  // functions that were finished before
+    for (auto& [name, f] : r.functions) {
+      Function g = *f;
+      for (Node& n : g.nodes) {
+        n.type = substitute(n.type, known);
+        n.attributes = substitute(n.attributes, known);
+      }
+      f = std::make_shared<const Function>(std::move(g));
+    }
   return r;
 }
 

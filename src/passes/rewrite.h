@@ -1,5 +1,8 @@
 // The frame of every pass over graphs: functions are rebuilt node by node, callees before callers.
 //
+// Symbols keep their names. Where the new node says more of a dimension than a symbol did (arg_max of a
+// constant decides how long a range is), the symbol is replaced wherever it stands.
+//
 // A pass gives one function `step(Rewrite&, old id) -> new id`; most nodes are copied. Whatever it replaces
 // by something else it records in the ledger with its contract.
 #pragma once
@@ -28,6 +31,7 @@ class Rewrite {
   friend Module rewrite(const Module&, const std::string&, const std::function<Id(Rewrite&, Id)>&);
   std::string pass_;
   std::vector<Id> moved_;
+  const std::map<std::string, Dim>* known_ = nullptr;  // what a step found symbols to be
 };
 
 // Rebuilds all functions of m; the result carries m's ledger with what the pass adds.
