@@ -6,11 +6,13 @@
 #include <nanobind/stl/variant.h>
 #include <nanobind/stl/vector.h>
 
+#include <algorithm>
 #include <chrono>
 #include <optional>
 #include <variant>
 
 #include "compile/loaded_model.h"
+#include "compile/profile.h"
 #include "graph/text.h"
 #include "python/values.h"
 
@@ -154,6 +156,39 @@ nb::list groups_of(const LoadedModel& m, const RunInputs& inputs) {
   return list;
 }
 
+nb::list profile_of(const LoadedModel& m, RunInputs inputs, int threads, int repeat) {
+  std::vector<ProfileLine> lines;
+  {
+    const nb::gil_scoped_release release;
+    const std::shared_ptr<const Executable> e = m.executable(inputs);
+    ExecutionContext context;
+    ExecuteOptions options;
+    options.threads = threads;
+    e->run(inputs.values, options, context);
+    std::vector<Profile> runs(static_cast<size_t>(std::max(repeat, 1)));
+    for (Profile& p : runs) {
+      options.profile = &p;
+      e->run(inputs.values, options, context);
+    }
+    lines = lines_of(*e, runs);
+  }
+  nb::list list;
+  for (const ProfileLine& l : lines) {
+    nb::dict d;
+    d["function"] = l.function;
+    d["name"] = l.name;
+    d["kind"] = l.kind;
+    d["nodes"] = nb::cast(l.operators);
+    d["sources"] = nb::cast(l.sources);
+    d["calls"] = l.calls;
+    d["seconds"] = l.seconds;
+    d["flops"] = l.work.flops;
+    d["bytes"] = l.work.bytes;
+    list.append(d);
+  }
+  return list;
+}
+
 std::string repr(const LoadedModel& m) {
   const auto list = [](const NamedTypes& types) {
     std::string s;
@@ -234,6 +269,15 @@ NB_MODULE(_tauto, m) {
           "What the compiled model for these inputs is made of: for each group of nodes its kind (kernel, "
           "view "
           "or reference), its operators, the source nodes' names, and why it is no kernel.")
+      .def(
+          "profile",
+          [](const LoadedModel& m, nb::handle inputs, int threads, int repeat) {
+            return profile_of(m, inputs_of(m, inputs), threads, repeat);
+          },
+          "inputs"_a, nb::kw_only(), "threads"_a = 1, "repeat"_a = 1,
+          "Where the time of a run goes: for each group of nodes, the slowest first, what `groups` says, its "
+          "name, its calls and seconds in one run (the median of `repeat` runs after one that warms up), and "
+          "for kernels the operations (a fused multiply-add is two) and bytes that its definition asks for.")
       .def(
           "ideal",
           [](const LoadedModel& m, nb::handle inputs) {

@@ -17,7 +17,8 @@ A file tests/**/*.test holds cases; a case is commands, a program, and what they
   first line, and that beginning is taken off what is printed; one that begins with `<` is ONNX's own text form
   (onnx.parser) and becomes an .onnx file. `semantics %v` is the version of the semantics, in programs and outputs.
 * Commands stand in the order in which they run, until one fails, in a folder with nothing but the program. `tauto` is
-  that of the build; no shell is between: quotes hold, pipes do not, files do (-o m.graph).
+  that of the build; no shell is between: quotes hold, pipes do not, files do (-o m.graph). Variables may stand before
+  it (TAUTO_ISA=avx2 tauto …); those that steer the compiler are not inherited.
 * `# EXPECT` what stdout is (`# EXPECT-PROGRAM`: the program), `# EXPECT-ERROR` what stderr is, `# EXIT N` the exit
   code, 0 if it does not stand there. Blank lines at the ends do not count.
 * `# CASE name` begins another case with a program of its own; a `# RUN:` behind an expectation another run of the
@@ -45,6 +46,8 @@ import check_layers
 ROOT = check_layers.ROOT
 TIMEOUT = 60
 FAULT = 3  # tauto's exit code for a fault of its own
+VARIABLE = re.compile(r"[A-Z_]+=.*")
+STEERING = ("TAUTO_DEBUG", "TAUTO_DUMP", "TAUTO_ISA", "TAUTO_OFF", "TAUTO_PERF")
 DIRECTIVE = re.compile(r"# (CASE .+|RUN: .+|EXPECT|EXPECT-PROGRAM|EXPECT-ERROR|EXIT \d+)")
 
 
@@ -175,11 +178,16 @@ class Runner:
                 name = self.write(case, folder)
                 out, err, code = "", "", 0
                 for command in run.commands:
-                    program, *arguments = shlex.split(command.replace("%s", name))
+                    words = shlex.split(command.replace("%s", name))
+                    env = {key: value for key, value in os.environ.items() if key not in STEERING}
+                    while words and VARIABLE.fullmatch(words[0]):
+                        key, _, value = words.pop(0).partition("=")
+                        env[key] = value
+                    program, *arguments = words or [""]
                     if program != "tauto":
                         raise Mistake(f"# RUN: {command}: required the command tauto")
-                    done = subprocess.run([self.tauto, *arguments], cwd=folder, stdin=subprocess.DEVNULL,
-                                          capture_output=True, timeout=TIMEOUT)
+                    done = subprocess.run([self.tauto, *arguments], cwd=folder, env=env,
+                                          stdin=subprocess.DEVNULL, capture_output=True, timeout=TIMEOUT)
                     out += done.stdout.decode(errors="backslashreplace")
                     err += done.stderr.decode(errors="backslashreplace")
                     code = done.returncode

@@ -36,12 +36,18 @@ struct RunOptions {
   bool as_pb = false, print = false;
   bool interpret = false;
   int threads = 1;
+  bool profile = false;
+  std::string profile_json;  // file for a trace; empty: none
+  int repeat = 1;
+  std::string schedule;  // file with plans; empty: the default's
 };
 int run(const RunOptions& options);
 
 struct CompileOptions {
   std::string model;
-  std::string emit = "kernels";  // kernels, loops, schedule, vector, asm
+  std::string emit = "kernels";  // or graph, loops, schedule, scheduled, vector, asm
+  std::string kernel;            // the name of the only one to print; empty: all
+  std::string schedule;          // as RunOptions
 };
 int compile(const CompileOptions& options);
 

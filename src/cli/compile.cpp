@@ -1,14 +1,16 @@
 // tauto compile: what a model becomes, stage by stage.
+#include <algorithm>
+
 #include "cli/commands.h"
 #include "cli/progress.h"
-#include "codegen/x64/disassemble.h"
 #include "compile/loaded_model.h"
+#include "compile/stages.h"
+#include "graph/text.h"
 
 namespace tauto::cli {
 namespace {
 
-std::string head(const Executable& e, const Function& f, const CompiledGroup& g) {
-  (void)e;
+std::string head(const Function& f, const CompiledGroup& g) {
   const char* kinds[] = {"kernel", "view", "reference"};
   std::string s = cat("# ", kinds[static_cast<int>(g.group.kind)], " %", g.group.result, ":");
   for (Id id : g.group.nodes) s += cat(" ", f.node(id).op->name);
@@ -16,13 +18,26 @@ std::string head(const Executable& e, const Function& f, const CompiledGroup& g)
   return s + "\n";
 }
 
-std::string stage(const CompiledGroup& g, const std::string& emit) {
-  if (g.group.kind != Group::Kind::Kernel) return "";
-  if (emit == "loops") return loops::text_of(g.group.kernel);
-  if (emit == "schedule") return text_of(g.plan) + loops::text_of(g.scheduled);
-  if (emit == "vector") return vec::text_of(g.generated.program);
-  if (emit == "asm") return vec::disassemble(g.bytes);
-  return "";
+std::optional<Stage> stage_named(const std::string& name) {
+  for (Stage s : {Stage::Loops, Stage::Schedule, Stage::Scheduled, Stage::Vector, Stage::Asm})
+    if (name == name_of(s)) return s;
+  return std::nullopt;
+}
+
+// The kernels that are asked for: all, the one of that name, or those whose name has it as a part.
+std::vector<const CompiledGroup*> chosen(const Executable& e, const std::string& name) {
+  std::vector<const CompiledGroup*> exact, part;
+  std::string known;
+  for (const auto& [function, f] : e.functions())
+    for (const CompiledGroup& g : f.groups) {
+      const bool kernel = g.group.kind == Group::Kind::Kernel;
+      if (name.empty() || (kernel && g.group.kernel.name == name)) exact.push_back(&g);
+      if (kernel && g.group.kernel.name.find(name) != std::string::npos) part.push_back(&g);
+      if (kernel && known.size() < 200) known += cat(known.empty() ? "" : ", ", g.group.kernel.name);
+    }
+  if (exact.empty() && part.empty() && !name.empty())
+    fail("compile: --kernel: required a part of the name of a kernel (", known, "), got \"", name, "\"");
+  return exact.empty() ? part : exact;
 }
 
 }  // namespace
@@ -30,21 +45,30 @@ std::string stage(const CompiledGroup& g, const std::string& emit) {
 int compile(const CompileOptions& o) {
   const Progress progress("compiling");
   const LoadedModel m = LoadedModel::load(o.model);
-  const std::shared_ptr<const Executable> e = tauto::compile(m.module(), {});
-  size_t kernels = 0, views = 0, references = 0;
+  tauto::CompileOptions how;
+  Schedules schedules;
+  if (!o.schedule.empty()) {
+    schedules = parse_schedules(map_file(o.schedule).text());
+    how.schedules = &schedules;
+  }
+  const std::shared_ptr<const Executable> e = tauto::compile(m.module(), how);
+  if (o.emit == "graph") {
+    put(print(e->module()).text);
+    return 0;
+  }
+  const std::optional<Stage> stage = stage_named(o.emit);
+  const std::vector<const CompiledGroup*> groups = chosen(*e, o.kernel);
   std::string text;
   for (const auto& [name, f] : e->functions()) {
-    text += cat("function @", name, "\n");
+    bool first = true;
     for (const CompiledGroup& g : f.groups) {
-      text += head(*e, *f.function, g) + stage(g, o.emit);
-      ++(g.group.kind == Group::Kind::Kernel ? kernels
-         : g.group.kind == Group::Kind::View ? views
-                                             : references);
+      if (std::find(groups.begin(), groups.end(), &g) == groups.end()) continue;
+      if (first) text += cat("# function @", name, "\n");
+      first = false;
+      text += head(*f.function, g) + (stage ? text_of(f, g, *stage) : "");
     }
   }
-  put(text);
-  put(cat("compiled for ", isa_name(e->isa()), ": ", kernels, " kernels, ", views, " views, ", references,
-          " references\n"));
+  put(cat(text, "# ", summary(*e), "\n"));
   return 0;
 }
 

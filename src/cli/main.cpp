@@ -45,7 +45,17 @@ constexpr char kRunExamples[] =
     "  tauto run model.onnx --inputs case.npz --out out.npz   arrays by the names of inputs and outputs\n"
     "  tauto run model.onnx --inputs test_data_set_0 --pb --out results   ONNX's own test data\n"
     "  tauto run model.onnx --random 1 --dim batch=2 --print  the same random inputs on every machine\n"
-    "  tauto run model.onnx --random 1 --rep interval --print what any legal execution may return\n";
+    "  tauto run model.onnx --random 1 --rep interval --print what any legal execution may return\n"
+    "  tauto run model.onnx --random 1 --profile --repeat 20  where the time goes, kernel by kernel\n";
+
+constexpr char kCompileExamples[] =
+    "Examples:\n"
+    "  tauto compile model.onnx                      which nodes are computed together\n"
+    "  tauto compile model.onnx --emit=loops         what each kernel computes\n"
+    "  tauto compile model.onnx --emit=asm --kernel contract_12   its machine code\n"
+    "  tauto compile model.onnx --emit=schedule > plans   tiles, lanes and threads of each kernel; to be "
+    "edited,\n"
+    "  tauto run model.onnx --random 1 --schedule plans --profile   and run: other speed, same bits\n";
 
 std::vector<std::string> names_of_passes() {
   std::vector<std::string> names;
@@ -99,14 +109,26 @@ int dispatch(int argc, char** argv) {
   run_command->add_flag("--interpret", run_options.interpret, "run the interpreter instead of machine code");
   run_command->add_option("--threads", run_options.threads, "threads of machine code (1)")
       ->check(CLI::Range(1, 1024));
+  run_command->add_flag("--profile", run_options.profile, "print how long each kernel took, and why");
+  run_command->add_option("--profile-json", run_options.profile_json,
+                          "FILE: write the last run in Chrome's trace format");
+  run_command->add_option("--repeat", run_options.repeat, "N: profile as many runs, medians are printed (1)")
+      ->check(CLI::Range(1, 1000000));
+  run_command->add_option("--schedule", run_options.schedule,
+                          "FILE: plans of kernels, as tauto compile --emit=schedule prints them");
   run_command->footer(kRunExamples);
 
   CompileOptions compile_options;
   CLI::App* compile_command = app.add_subcommand("compile", "Compile a model and print what it becomes");
   compile_command->add_option("model", compile_options.model, "an ONNX file or a graph text")->required();
   compile_command
-      ->add_option("--emit", compile_options.emit, "kernels (the default), loops, schedule, vector or asm")
-      ->check(CLI::IsMember({"kernels", "loops", "schedule", "vector", "asm"}));
+      ->add_option("--emit", compile_options.emit,
+                   "kernels (the default), graph, loops, schedule, scheduled, vector or asm")
+      ->check(CLI::IsMember({"kernels", "graph", "loops", "schedule", "scheduled", "vector", "asm"}));
+  compile_command->add_option("--kernel", compile_options.kernel, "NAME: print only this kernel");
+  compile_command->add_option("--schedule", compile_options.schedule,
+                              "FILE: plans of kernels, as --emit=schedule prints them");
+  compile_command->footer(kCompileExamples);
 
   const auto is_command = [&](const CLI::App* c) { return c->get_name() == argv[1]; };
   const auto commands = app.get_subcommands([](const CLI::App*) { return true; });

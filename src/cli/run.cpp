@@ -4,6 +4,7 @@
 
 #include "cli/commands.h"
 #include "cli/print_value.h"
+#include "cli/profile.h"
 #include "cli/progress.h"
 #include "cli/random_inputs.h"
 #include "cli/value_files.h"
@@ -83,7 +84,44 @@ LoadedModel load(const std::string& path) {
   return LoadedModel::load(path);
 }
 
+void require_machine_code(const RunOptions& o, const char* option) {
+  if (o.interpret || o.rep != "exact")
+    fail("run: ", option, ": required machine code, got ", o.interpret ? "--interpret" : "--rep " + o.rep);
+}
+
+std::shared_ptr<const Executable> executable(const LoadedModel& m, const RunInputs& inputs,
+                                             const RunOptions& o) {
+  if (o.schedule.empty()) return m.executable(inputs);
+  require_machine_code(o, "--schedule");
+  const Schedules schedules = parse_schedules(map_file(o.schedule).text());
+  tauto::CompileOptions how;
+  how.schedules = &schedules;
+  return tauto::compile(m.module(inputs), how);
+}
+
+// One run that warms up, then those that count; prints or writes what they took.
+std::vector<Value> profile(const LoadedModel& m, const RunInputs& inputs, const RunOptions& o) {
+  require_machine_code(o, o.profile ? "--profile" : "--profile-json");
+  const Interruptible interruptible;
+  const std::shared_ptr<const Executable> e = executable(m, inputs, o);
+  ExecuteOptions options;
+  options.threads = o.threads;
+  options.cancelled = &interruptible.cancelled;
+  ExecutionContext context;
+  std::vector<Value> results = e->run(inputs.values, options, context);
+  std::vector<Profile> runs(static_cast<size_t>(o.repeat));
+  for (Profile& p : runs) {
+    options.profile = &p;
+    results = e->run(inputs.values, options, context);
+  }
+  if (!o.profile_json.empty()) write_file(o.profile_json, trace_json(runs.back()));
+  if (o.profile) put(profile_table(*e, runs, o.threads));
+  return results;
+}
+
 std::vector<Value> evaluate(const LoadedModel& m, RunInputs inputs, const RunOptions& o) {
+  if (o.profile || !o.profile_json.empty()) return profile(m, inputs, o);
+  if (o.repeat != 1) fail("run: --repeat: required --profile or --profile-json with it");
   Progress progress("running");
   const Interruptible interruptible;
   const std::shared_ptr<const Module> module = m.module(inputs);
@@ -97,8 +135,10 @@ std::vector<Value> evaluate(const LoadedModel& m, RunInputs inputs, const RunOpt
     options.threads = o.threads;
     options.cancelled = &interruptible.cancelled;
     options.progress = &step;
-    return m.execute(std::move(inputs), options);
+    const std::shared_ptr<const Executable> e = executable(m, inputs, o);
+    return e->run(std::move(inputs.values), options);
   }
+  if (!o.schedule.empty()) require_machine_code(o, "--schedule");
   InterpretOptions options;
   options.rep = rep_named(o.rep);
   options.cancelled = &interruptible.cancelled;

@@ -18,7 +18,7 @@ LoadedModel load(const std::string& path) {
 
 Module module_of(const ShowOptions& o) {
   const std::shared_ptr<const Module> m = load(o.model).module();
-  return o.after.empty() ? *m : run_passes(*m, o.after);
+  return o.after.empty() ? *m : run_passes(*m, o.after, compile_flags());
 }
 
 // One entry: pass, function, names of source nodes, what stood there, what stands there now, the contract.

@@ -2,12 +2,16 @@
 #include "compile/executable.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstdlib>
 #include <new>
 
 #include "codegen/x64/encode.h"
 #include "compile/layouts.h"
 #include "compile/legality.h"
+#include "compile/pipeline.h"
+#include "compile/profile.h"
+#include "compile/stages.h"
 #include "runtime/memory_plan.h"
 #include "support/float_environment.h"
 
@@ -19,17 +23,17 @@ constexpr int64_t kPieceWork = 1 << 15;  // element operations that are worth wa
 constexpr int64_t kPiecesPerThread = 4;
 constexpr size_t kKeptSizes = 8;  // sets of input sizes that a context remembers
 
-// The stages of one kernel, or why it has none.
-std::string build(CompiledGroup& g, Isa isa) {
+// The stages of one kernel, or why it has none. `plan`: null for the default's.
+std::string build(CompiledGroup& g, Isa isa, const Plan* plan) {
   try {
     const bool wide = isa == Isa::Avx512;
     const int bytes = wide ? 64 : 32;
-    Nest nest = flatten(g.group.kernel);
+    g.nest = flatten(g.group.kernel);
     for (const KernelArgument& a : g.group.arguments)
-      nest.constant.push_back(a.kind == KernelArgument::Kind::Constant);
+      g.nest.constant.push_back(a.kind == KernelArgument::Kind::Constant);
     const Target target{lanes_for(g.group.kernel, bytes), wide ? 32 : 16};
-    g.plan = default_plan(nest, target);
-    Scheduled scheduled = schedule(nest, g.plan, target);
+    g.plan = plan ? *plan : default_plan(g.nest, target);
+    Scheduled scheduled = schedule(g.nest, g.plan, target);
     g.scheduled = std::move(scheduled.kernel);
     g.generated = generate(g.scheduled, target.lanes);
     for (const Packing& p : scheduled.packings)
@@ -45,22 +49,28 @@ std::string build(CompiledGroup& g, Isa isa) {
   }
 }
 
+// The blocked values among those that a kernel sees.
+std::set<Id> blocked_of(const CompiledFunction& c, const Group& g) {
+  std::set<Id> seen;
+  for (const KernelArgument& a : g.arguments)
+    if (a.kind != KernelArgument::Kind::Constant && c.blocked.count(a.value)) seen.insert(a.value);
+  return seen;
+}
+
 // Builds the kernels that see blocked values again, with them. Values of a kernel that cannot be built so
 // become row-major again.
 void lay_out(const std::vector<Group>& groups, CompiledFunction& c, std::map<Id, CompiledGroup>& built,
-             Isa isa) {
+             Isa isa, const Plan* plan) {
   std::map<Id, std::set<Id>> done;  // with which of its values blocked each kernel was built last
   for (bool again = true; again;) {
     again = false;
     for (const Group& g : groups) {
       if (g.kind != Group::Kind::Kernel) continue;
-      std::set<Id> seen;
-      for (const KernelArgument& a : g.arguments)
-        if (a.kind != KernelArgument::Kind::Constant && c.blocked.count(a.value)) seen.insert(a.value);
+      const std::set<Id> seen = blocked_of(c, g);
       if (done[g.result] == seen) continue;
       CompiledGroup k;
       k.group = with_blocked(g, seen, c.block);
-      const std::string reason = build(k, isa);
+      const std::string reason = build(k, isa, plan);
       if (reason.empty()) {
         built[g.result] = std::move(k);
         done[g.result] = seen;
@@ -70,6 +80,22 @@ void lay_out(const std::vector<Group>& groups, CompiledFunction& c, std::map<Id,
       for (Id id : seen) c.blocked.erase(id);
       again = true;
     }
+  }
+}
+
+// Builds the kernels for which there is a plan with it.
+void carry_out(const Schedules& schedules, const std::vector<Group>& groups, const CompiledFunction& c,
+               std::map<Id, CompiledGroup>& built, Isa isa, std::set<ScheduleKey>& used) {
+  for (const Group& g : groups) {
+    if (g.kind != Group::Kind::Kernel) continue;
+    const auto given = schedules.find({c.function->name, g.kernel.name});
+    if (given == schedules.end()) continue;
+    CompiledGroup k;
+    k.group = with_blocked(g, blocked_of(c, g), c.block);
+    if (const std::string why = build(k, isa, &given->second); !why.empty())
+      fail("schedule @", c.function->name, " ", g.kernel.name, ": ", why);
+    built[g.result] = std::move(k);
+    used.insert(given->first);
   }
 }
 
@@ -185,7 +211,12 @@ BoundGroup bind(const Function& f, const CompiledGroup& g, const Env& env) {
 
 std::shared_ptr<const Executable> compile(std::shared_ptr<const Module> m, const CompileOptions& options) {
   auto e = std::make_shared<Executable>();
+  const auto start = std::chrono::steady_clock::now();
+  const Flags flags = compile_flags();
+  m = std::make_shared<const Module>(run_passes(*m, "", flags));
   e->module_ = m;
+  e->debug_ = flags.debug;
+  std::set<ScheduleKey> used;
   e->isa_ = options.isa;
   CodeWriter code;
   for (const auto& [name, function] : m->functions) {
@@ -193,20 +224,23 @@ std::shared_ptr<const Executable> compile(std::shared_ptr<const Module> m, const
     c.function = function.get();
     std::map<Id, CompiledGroup> built;
     GroupOptions how;
-    how.fuse = options.fuse;
-    how.accepts = [&](const Group& g) {
+    how.fuse = options.fuse && !flags.is_off("fuse");
+    const Plan plain, *plan = flags.is_off("schedule") ? &plain : nullptr;
+    how.accepts = [&](const Group& g) -> std::string {
+      if (flags.is_off("kernels")) return "TAUTO_OFF=kernels";
       CompiledGroup k;
       k.group = g;
-      std::string reason = build(k, options.isa);
+      std::string reason = build(k, options.isa, plan);
       if (reason.empty()) built[g.result] = std::move(k);
       return reason;
     };
     std::vector<Group> groups = group_nodes(*m, *function, how);
-    if (options.blocked) {
+    if (options.blocked && !flags.is_off("layouts")) {
       c.block = options.isa == Isa::Avx512 ? 16 : 8;
       c.blocked = choose_blocked(*function, groups, c.block);
-      lay_out(groups, c, built, options.isa);
+      lay_out(groups, c, built, options.isa, plan);
     }
+    if (options.schedules) carry_out(*options.schedules, groups, c, built, options.isa, used);
     for (Group& g : groups) {
       CompiledGroup k;
       if (g.kind == Group::Kind::Kernel) {
@@ -221,7 +255,13 @@ std::shared_ptr<const Executable> compile(std::shared_ptr<const Module> m, const
     find_lifetimes(c);
     e->functions_[name] = std::move(c);
   }
+  if (options.schedules) require_used(*options.schedules, used);
   e->code_ = std::move(code).seal();
+  show_stages(*e, flags);
+  if (flags.debug >= 1) {
+    const std::chrono::duration<double, std::milli> time = std::chrono::steady_clock::now() - start;
+    say(cat("tauto: ", summary(*e), ", ", static_cast<int64_t>(time.count()), " ms"));
+  }
   return e;
 }
 
@@ -238,7 +278,7 @@ ExecutionContext::~ExecutionContext() = default;
 class ExecutableRun {
  public:
   ExecutableRun(const Executable& e, const ExecuteOptions& o, ExecutionContext& context)
-      : e_(e), o_(o), context_(context) {
+      : e_(e), o_(o), context_(context), watched_(o.profile || e.debug_ >= 4) {
     interpret_.cancelled = o.cancelled;
     if (o.threads > 1) pool_ = ThreadPool::shared(o.threads);
     if (pool_) pool_->wake();
@@ -284,6 +324,7 @@ class ExecutableRun {
     for (size_t k = 0; k < c.groups.size(); ++k) {
       const CompiledGroup& g = c.groups[k];
       if (o_.cancelled && (*o_.cancelled)()) throw Cancelled();
+      const int64_t started = watched_ ? begin() : 0;
       Value& result = values[static_cast<size_t>(g.group.result)];
       // What main's inputs did not decide is bound here, when more is known.
       BoundGroup late;
@@ -299,6 +340,7 @@ class ExecutableRun {
       }
       if (!done && f.node(g.group.result).op != &ops::dims)
         for (Id id : g.group.nodes) reference(id);
+      if (watched_) end(c, k, env, started, depth);
       for (Id id : c.dead_after[k]) values[static_cast<size_t>(id)] = Value();
       if (o_.progress && depth == 0) (*o_.progress)(static_cast<int64_t>(g.group.nodes.size()));
     }
@@ -308,6 +350,19 @@ class ExecutableRun {
   }
 
  private:
+  int64_t begin() {
+    outer_.push_back(0);
+    return now();
+  }
+  // Groups of a function that is called count for themselves, not for the call.
+  void end(const CompiledFunction& c, size_t k, const Env& env, int64_t started, int depth) {
+    const int64_t took = now() - started, self = took - outer_.back();
+    outer_.pop_back();
+    if (!outer_.empty()) outer_.back() += took;
+    if (o_.profile) o_.profile->add(c, k, env, started, took, self, depth);
+    if (e_.debug_ >= 4) say(cat("tauto: ", name_of(c, c.groups[k]), ": ", self / 1000, " us"));
+  }
+
   const ExecutionContext::Bound& bind_all(const CompiledFunction& c, const Env& env) {
     auto& kept = context_.bound_;
     for (auto i = kept.begin(); i != kept.end(); ++i)
@@ -399,13 +454,17 @@ class ExecutableRun {
   InterpretOptions interpret_;
   std::shared_ptr<ThreadPool> pool_;
   std::vector<uint64_t> arguments_;
+  const bool watched_;
+  std::vector<int64_t> outer_;  // of the groups that run: what the groups inside took
 };
 
 std::vector<Value> Executable::run(std::vector<Value> inputs, const ExecuteOptions& options,
                                    ExecutionContext& context) const {
   const FloatEnvironment environment;
+  if (options.profile) options.profile->start = now();
   std::vector<Value> results = ExecutableRun(*this, options, context).call("main", std::move(inputs), {}, 0);
   for (Value& v : results) canonicalise(v);
+  if (options.profile) options.profile->end = now();
   return results;
 }
 

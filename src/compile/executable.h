@@ -12,6 +12,7 @@
 
 #include "codegen/generate.h"
 #include "compile/kernels.h"
+#include "compile/schedules.h"
 #include "interpret/interpret.h"
 #include "runtime/arena.h"
 #include "runtime/code_memory.h"
@@ -21,21 +22,26 @@
 
 namespace tauto {
 
+struct Profile;  // compile/profile.h
+
 struct CompileOptions {
   Isa isa = native_isa();
   bool fuse = true;
   bool blocked = true;  // may values lie in channel-blocked memory?
+  const Schedules* schedules = nullptr;  // plans to use instead of the default's; Error where one cannot be
 };
 
 struct ExecuteOptions {
   int threads = 1;
   const std::function<bool()>* cancelled = nullptr;        // asked between kernels; then throws Cancelled
   const std::function<void(int64_t)>* progress = nullptr;  // told how many of main's nodes are done
+  Profile* profile = nullptr;                              // filled with how long each group took
 };
 
 // One group with everything that was made of it, kept for `--emit`.
 struct CompiledGroup {
   Group group;
+  Nest nest;
   Plan plan;
   loops::Kernel scheduled;
   Generated generated;
@@ -87,6 +93,7 @@ class Executable {
   std::map<std::string, CompiledFunction> functions_;
   CodeMemory code_;
   Isa isa_ = Isa::Avx2;
+  int debug_ = 0;
 };
 
 std::shared_ptr<const Executable> compile(std::shared_ptr<const Module> m, const CompileOptions& options);

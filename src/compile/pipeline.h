@@ -1,21 +1,33 @@
-// The passes over graphs by name, in the order in which they run: what `tauto show --after PASS` stops at.
+// The stages by name, and the runner of the passes over graphs: each is switched off by TAUTO_OFF, timed, and
+// dumped by TAUTO_DUMP if it changed something; what it made is verified.
 #pragma once
 
 #include <string>
 #include <vector>
 
 #include "graph/graph.h"
+#include "support/flags.h"
 
 namespace tauto {
 
+// In the order in which they run: what `tauto show --after PASS` stops at.
 struct GraphPass {
   const char* name;
   Module (*run)(const Module&);
 };
-
 const std::vector<GraphPass>& graph_passes();
 
-// m after all passes up to and with `last`, which is the name of one.
-Module run_passes(const Module& m, const std::string& last);
+// What TAUTO_OFF may name besides:
+//   fuse       each node in a kernel of its own
+//   layouts    every value row-major
+//   schedule   loops as they are: no tiles, no lanes, no threads
+//   kernels    no machine code: every node by its reference
+inline constexpr const char* kLaterStages[] = {"fuse", "layouts", "schedule", "kernels"};
+
+// The flags of the environment. Error: TAUTO_OFF names no stage.
+Flags compile_flags();
+
+// m after all passes up to and with `last`, which is the name of one; "": after all.
+Module run_passes(const Module& m, const std::string& last, const Flags& flags);
 
 }  // namespace tauto
