@@ -135,6 +135,7 @@ std::vector<Value> evaluate(const LoadedModel& m, RunInputs inputs, const RunOpt
     options.threads = o.threads;
     options.cancelled = &interruptible.cancelled;
     options.progress = &step;
+    if (o.schedule.empty()) return m.execute(std::move(inputs), options);
     const std::shared_ptr<const Executable> e = executable(m, inputs, o);
     return e->run(std::move(inputs.values), options);
   }

@@ -4,9 +4,9 @@
 // what it writes, how many temporary registers its sequence of machine instructions takes. A value lives from
 // its first write to its last mention, and through each loop that it enters from outside; it has one register
 // for all that time, or none. Values without a register live in a slot of the stack frame (or are computed
-// anew, if that is cheap) and get a register just for the instructions that mention them, or for the length of an
-// innermost loop that only reads them, if one is free there. No register is set
-// aside for that: a scan in which something did not fit is repeated with these short claims among the others.
+// anew, if that is cheap) and get a register just for the instructions that mention them, or for the length
+// of an innermost loop that only reads them, if one is free there. No register is set aside for that: a scan
+// in which something did not fit is repeated with these short claims among the others.
 //
 // Everything is a function of the demands alone, so the same program gives the same registers.
 #pragma once

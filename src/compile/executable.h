@@ -27,7 +27,7 @@ struct Profile;  // compile/profile.h
 struct CompileOptions {
   Isa isa = native_isa();
   bool fuse = true;
-  bool blocked = true;  // may values lie in channel-blocked memory?
+  bool blocked = true;                   // may values lie in channel-blocked memory?
   const Schedules* schedules = nullptr;  // plans to use instead of the default's; Error where one cannot be
 };
 
