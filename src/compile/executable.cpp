@@ -160,13 +160,15 @@ struct BoundGroup {
   int64_t offset = -1;                 // in the context's memory
 };
 
-BoundGroup bind(const Function& f, const CompiledGroup& g, const Env& env) {
+BoundGroup bind_sizes(const Function& f, const CompiledGroup& g, const Env& env) {
   BoundGroup b;
   if (g.group.kind == Group::Kind::Reference) return b;
   const ElementType element = f.node(g.group.result).type.element;
   const auto shape = shape_of(f.node(g.group.result).type, env);
   if (!shape) return b;
   b.shape = *shape;
+  for (const auto& [x, y] : g.group.equal)
+    if (evaluate(x, env) != evaluate(y, env)) return b;
   for (Id id : g.group.unsure)
     if (!is_legal(f, id, env)) return b;
   if (g.group.kind == Group::Kind::View) {
@@ -205,6 +207,15 @@ BoundGroup bind(const Function& f, const CompiledGroup& g, const Env& env) {
   b.scratch = vec::caller_scratch(g.generated.program);
   b.runs = true;
   return b;
+}
+
+// Sizes that have no value (illegal broadcasts, overflow) are for the references to refuse.
+BoundGroup bind(const Function& f, const CompiledGroup& g, const Env& env) {
+  try {
+    return bind_sizes(f, g, env);
+  } catch (const Error&) {
+    return {};
+  }
 }
 
 }  // namespace

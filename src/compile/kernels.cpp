@@ -103,6 +103,10 @@ class GroupLowering {
       if (g_.inlined_[static_cast<size_t>(id)]) refuse("what is checked has to be a value of its own");
       g_.group_.checks.push_back({id, first, every, least, end});
     }
+    bool assume_equal(const Dim& a, const Dim& b) override {
+      g_.group_.equal.emplace_back(a, b);
+      return true;
+    }
     const Tensor* constant(int input) const override {
       return constant_value(g_.f_.node(node.inputs.at(static_cast<size_t>(input))));
     }

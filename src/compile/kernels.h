@@ -36,6 +36,7 @@ struct Group {
   loops::Kernel kernel;  // as a tensor expression
   std::vector<KernelArgument> arguments;
   std::vector<RangeCheck> checks;
+  std::vector<std::pair<Dim, Dim>> equal;  // sizes for which the kernel is made
   std::vector<Id> unsure;    // nodes whose demands on sizes may not hold: is_legal (compile/legality.h)
   std::vector<Dim> extents;  // of all axes: where one is 0 the references run
   // View: the elements of this value in the same order, under the result's shape

@@ -44,6 +44,8 @@ class Lowering {
     refuse("an element of input " + std::to_string(input) + " may be outside [" + text_of(least) + ", " +
            text_of(end) + ")");
   }
+  // True: the kernel is for sizes at which a == b; for others the references run.
+  virtual bool assume_equal(const Dim&, const Dim&) { return false; }
   // A constant table of the kernel.
   virtual loops::BufferPtr table(const Tensor&) { refuse("no tables here"); }
 

@@ -50,7 +50,7 @@ static bool follows(const Dim& have, const Dim& want) {
   return have == want || at_least(have, 2) || (k && *k > 1 && min(want, Dim(*k)) == have);
 }
 
-Index broadcast_index(const Lowering& l, int input, const Index& index) {
+Index broadcast_index(Lowering& l, int input, const Index& index) {
   const Dims &from = l.type(input).dims, &to = l.type().dims;
   CHECK(from.size() <= to.size() && index.size() == to.size());
   Index r;
@@ -61,7 +61,9 @@ Index broadcast_index(const Lowering& l, int input, const Index& index) {
       r.push_back(0);
     else if (follows(have, want))
       r.push_back(index[lead + i]);
-    else  // times 0 where the axis is 1 at run time, else times 1
+    else if (i + 1 == from.size() && l.assume_equal(have, want))
+      r.push_back(index[lead + i]);  // along the last axis elements are to stay neighbours
+    else                             // times 0 where the axis is 1 at run time, else times 1
       r.push_back(index[lead + i] * Expr(min(have, Dim(2)) - 1));
   }
   return r;

@@ -46,7 +46,7 @@ loops::Expr accessed_index(const Access& access, const AxisIndex& x, const Index
                            Conditions& inside);
 
 // The index into `input` of the result's element at `index`, as numpy broadcasts.
-Index broadcast_index(const Lowering& l, int input, const Index& index);
+Index broadcast_index(Lowering& l, int input, const Index& index);
 
 // Row-major offset of an index, and back. Extents 1 take no part.
 loops::Expr linear_index(const Dims& dims, const Index& index);
