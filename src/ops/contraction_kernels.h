@@ -203,35 +203,60 @@ void gather_rows(const C* from, const int64_t* taps, int64_t terms, int64_t coun
   }
 }
 
-// to[t][j] = from[j · step + t], by squares in registers where it can: a vector's halves hold n / 2 terms of
+// Terms t … t + n / 2 of n lanes, from[j · step + t], as a vector each: a vector's halves hold n / 2 terms of
 // lane j and of lane j + n / 2, so that all that is left to do stays within halves.
+template <class C>
+inline std::array<Lanes<C>, kVector<C> / 2> square(const C* from, int64_t step) {
+  constexpr int h = kVector<C> / 2;
+  std::array<Lanes<C>, h> r;
+#pragma GCC unroll 4
+  for (int i = 0; i < h; ++i) r[i] = halves(from + i * step, from + (i + h) * step);
+  if constexpr (h == 4) {
+    const auto a = __builtin_shufflevector(r[0], r[1], 0, 8, 1, 9, 4, 12, 5, 13),
+               b = __builtin_shufflevector(r[0], r[1], 2, 10, 3, 11, 6, 14, 7, 15),
+               c = __builtin_shufflevector(r[2], r[3], 0, 8, 1, 9, 4, 12, 5, 13),
+               d = __builtin_shufflevector(r[2], r[3], 2, 10, 3, 11, 6, 14, 7, 15);
+    return {__builtin_shufflevector(a, c, 0, 1, 8, 9, 4, 5, 12, 13),
+            __builtin_shufflevector(a, c, 2, 3, 10, 11, 6, 7, 14, 15),
+            __builtin_shufflevector(b, d, 0, 1, 8, 9, 4, 5, 12, 13),
+            __builtin_shufflevector(b, d, 2, 3, 10, 11, 6, 7, 14, 15)};
+  } else {
+    return {__builtin_shufflevector(r[0], r[1], 0, 4, 2, 6), __builtin_shufflevector(r[0], r[1], 1, 5, 3, 7)};
+  }
+}
+
+// to[t][j] = from[j · step + t].
 template <class C>
 void transpose(const C* from, int64_t step, C* to, int64_t width, int64_t terms, int64_t lanes) {
   constexpr int64_t n = kVector<C>, h = n / 2;
   const int64_t full = lanes / n * n, whole = terms / h * h;
   for (int64_t j = 0; j < full; j += n)
     for (int64_t t = 0; t < whole; t += h) {
-      const C* p = from + j * step + t;
-      C* q = to + t * width + j;
-      Lanes<C> r[h];
+      const auto x = square(from + j * step + t, step);
 #pragma GCC unroll 4
-      for (int64_t i = 0; i < h; ++i) r[i] = halves(p + i * step, p + (i + h) * step);
-      if constexpr (n == 8) {
-        const auto a = __builtin_shufflevector(r[0], r[1], 0, 8, 1, 9, 4, 12, 5, 13),
-                   b = __builtin_shufflevector(r[0], r[1], 2, 10, 3, 11, 6, 14, 7, 15),
-                   c = __builtin_shufflevector(r[2], r[3], 0, 8, 1, 9, 4, 12, 5, 13),
-                   d = __builtin_shufflevector(r[2], r[3], 2, 10, 3, 11, 6, 14, 7, 15);
-        store<C>(__builtin_shufflevector(a, c, 0, 1, 8, 9, 4, 5, 12, 13), q);
-        store<C>(__builtin_shufflevector(a, c, 2, 3, 10, 11, 6, 7, 14, 15), q + width);
-        store<C>(__builtin_shufflevector(b, d, 0, 1, 8, 9, 4, 5, 12, 13), q + 2 * width);
-        store<C>(__builtin_shufflevector(b, d, 2, 3, 10, 11, 6, 7, 14, 15), q + 3 * width);
-      } else {
-        store<C>(__builtin_shufflevector(r[0], r[1], 0, 4, 2, 6), q);
-        store<C>(__builtin_shufflevector(r[0], r[1], 1, 5, 3, 7), q + width);
-      }
+      for (size_t i = 0; i < h; ++i) store<C>(x[i], to + (t + static_cast<int64_t>(i)) * width + j);
     }
   for (int64_t t = 0; t < terms; ++t)
     for (int64_t j = t < whole ? full : 0; j < lanes; ++j) to[t * width + j] = from[j * step + t];
+}
+
+// pairs of n lanes where they lie: sums[j] += Σ a[j · a_step + t] · b[j · b_step + t].
+template <class C>
+void pairs_apart(const C* a, int64_t a_step, const C* b, int64_t b_step, int64_t terms, C* sums) {
+  constexpr int64_t n = kVector<C>, h = n / 2;
+  Lanes<C> acc = {};
+  int64_t t = 0;
+  for (; t + h <= terms; t += h) {
+    const auto x = square(a + t, a_step), y = square(b + t, b_step);
+#pragma GCC unroll 4
+    for (size_t i = 0; i < h; ++i) acc = multiply_add(x[i], y[i], acc);
+  }
+  C chain[n];
+  store<C>(acc, chain);
+  for (int64_t j = 0; j < n; ++j) {
+    for (int64_t u = t; u < terms; ++u) chain[j] = num::fma(a[j * a_step + u], b[j * b_step + u], chain[j]);
+    sums[j] = sums[j] + chain[j];
+  }
 }
 
 }  // namespace tauto::contraction

@@ -52,6 +52,17 @@ struct Source {
       std::fill(to + t * width + lane, to + (t + 1) * width, C(0));
   }
 
+  // The element at the block's first term and position `first`, if the next are to be found a step of the
+  // strip and a tap further: `width` positions of one strip, consecutive terms, nothing outside. Else null.
+  const C* straight(const Strips& s, size_t strip, int64_t first, int64_t width, const Place& place,
+                    int64_t block) const {
+    while (s.list[strip].first + s.list[strip].count <= first) ++strip;
+    const int64_t skip = first - s.list[strip].first;
+    if (!terms.consecutive[k] || !phase.operand[k].checked.empty() || skip + width > s.list[strip].count)
+      return nullptr;
+    return start(s, s.list[strip], skip, place, block) + *taps(block);
+  }
+
  private:
   const C* start(const Strips& s, const Strip& p, int64_t skip, const Place& place, int64_t block) const {
     return data + place.at[k] + terms.first(block) * terms.shift[k] + p.at[k] + skip * s.at[k];

@@ -246,6 +246,14 @@ class Tiled {
         context_.poll();
         std::fill(sums_.begin(), sums_.end(), C(0));
         for (int64_t b = 0; b < terms_.blocks(); ++b) {
+          const C *x = source(0).straight(s, strip, at, kWidth, place, b),
+                  *y = source(1).straight(s, strip, at, kWidth, place, b);
+          if (x && y) {
+            for (int64_t j = 0; j < kWidth; j += kVector<C>)
+              contraction::pairs_apart(x + j * s.at[0], s.at[0], y + j * s.at[1], s.at[1], terms_.count(b),
+                                       sums_.data() + j);
+            continue;
+          }
           source(0).pack(s, strip, at, kWidth, place, b, packed_.data());
           source(1).pack(s, strip, at, kWidth, place, b, panel_.data());
           contraction::pairs<C, kWidth>(packed_.data(), panel_.data(), terms_.count(b), sums_.data());
