@@ -8,7 +8,7 @@
 #include "loops/values.h"
 #include "support/error.h"
 
-namespace tauto::verify {
+namespace tauto::proof {
 namespace {
 
 using loops::Function;
@@ -396,4 +396,4 @@ Term same_bits(Term x, ElementType to) {
   return term_apply("bits", to, {x});
 }
 
-}  // namespace tauto::verify
+}  // namespace tauto::proof

@@ -15,7 +15,7 @@
 #include "loops/loops.h"
 #include "ops/term.h"
 
-namespace tauto::verify {
+namespace tauto::proof {
 
 Term apply(loops::Function f, Term a, Term b = {}, Term c = {});
 Term converted(Term x, ElementType to);         // as loops::Convert
@@ -27,4 +27,4 @@ inline Term truth(bool b) { return literal(boolean, b); }
 // An integer or truth value that is known.
 std::optional<int64_t> known(Term x);
 
-}  // namespace tauto::verify
+}  // namespace tauto::proof

@@ -10,7 +10,7 @@
 #include "support/error.h"
 #include "verify/algebra.h"
 
-namespace tauto::verify {
+namespace tauto::proof {
 namespace {
 
 using loops::Expr;
@@ -256,4 +256,4 @@ void evaluate_terms(const loops::Kernel& k, std::vector<SymbolicBuffer>& buffers
   Evaluation(k, buffers, sizes).run();
 }
 
-}  // namespace tauto::verify
+}  // namespace tauto::proof

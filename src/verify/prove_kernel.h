@@ -10,7 +10,7 @@
 #include "graph/dim.h"
 #include "schedule/schedule.h"
 
-namespace tauto::verify {
+namespace tauto::proof {
 
 struct Proof {
   enum class Verdict : uint8_t { Proved, Undecided, Refuted } verdict = Verdict::Undecided;
@@ -25,4 +25,4 @@ const char* text_of(Proof::Verdict v);
 Proof prove_kernel(const loops::Kernel& expression, const Scheduled& scheduled, const Generated& generated,
                    const Env& sizes, bool pieces = false);
 
-}  // namespace tauto::verify
+}  // namespace tauto::proof

@@ -8,7 +8,7 @@
 #include "support/error.h"
 #include "verify/algebra.h"
 
-namespace tauto::verify {
+namespace tauto::proof {
 namespace {
 
 using loops::Function;
@@ -399,4 +399,4 @@ void evaluate_terms(const vec::Program& p, std::vector<SymbolicBuffer>& buffers,
   Evaluation(p, buffers, values, workspace).run();
 }
 
-}  // namespace tauto::verify
+}  // namespace tauto::proof

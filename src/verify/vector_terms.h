@@ -12,7 +12,7 @@
 #include "codegen/vector.h"
 #include "ops/term.h"
 
-namespace tauto::verify {
+namespace tauto::proof {
 
 struct SymbolicBuffer {
   std::string name;
@@ -29,4 +29,4 @@ struct Undecided {
 void evaluate_terms(const vec::Program& p, std::vector<SymbolicBuffer>& buffers,
                     const std::vector<uint64_t>& values, int64_t workspace);
 
-}  // namespace tauto::verify
+}  // namespace tauto::proof

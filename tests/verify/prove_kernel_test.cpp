@@ -6,7 +6,7 @@
 
 #include "support/error.h"
 
-namespace tauto::verify {
+namespace tauto::proof {
 namespace {
 
 using loops::Axis;
@@ -191,4 +191,4 @@ TEST(ProveKernel, SaysWhatDiffers) {
 }
 
 }  // namespace
-}  // namespace tauto::verify
+}  // namespace tauto::proof

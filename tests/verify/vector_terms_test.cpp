@@ -14,7 +14,7 @@
 #include "support/error.h"
 #include "verify/algebra.h"
 
-namespace tauto::verify {
+namespace tauto::proof {
 namespace {
 
 using loops::Function;
@@ -247,4 +247,4 @@ TEST(VectorTerms, AccessesStayInside) {
 }
 
 }  // namespace
-}  // namespace tauto::verify
+}  // namespace tauto::proof
