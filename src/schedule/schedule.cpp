@@ -257,6 +257,52 @@ Stmt Scheduler::tile(const Tile& t) {
   return contracted(*contraction_, t, each);
 }
 
-Scheduled schedule(const Nest& n, const Plan& p, const Target& t) { return Scheduler(n, p, t).run(); }
+// A select on indices (the parts of a concat, padding) guards the loads of its sides. A reduction is spelled
+// out before the expression it stands in, outside of that guard: its loads would leave their buffers. So one
+// that only such a select asks for is refused.
+namespace {
+
+using Seen = std::set<const loops::ExprNode*>;
+
+bool reads(const Expr& e) {
+  if (e.as<loops::Load>() || e.as<loops::Reduce>()) return true;
+  const auto any = [](const std::vector<Expr>& all) { return std::any_of(all.begin(), all.end(), reads); };
+  if (const auto* a = e.as<loops::Apply>()) return any(a->arguments);
+  if (const auto* c = e.as<loops::Convert>()) return reads(c->from);
+  if (const auto* b = e.as<loops::Bits>()) return reads(b->from);
+  return false;
+}
+
+// The reductions in e: all of them, or those that no select on indices guards.
+void collect_reductions(const Expr& e, bool guarded_too, Seen& seen, Seen& found) {
+  if (!e.defined() || !seen.insert(e.get()).second) return;
+  const auto visit = [&](const Expr& x) { collect_reductions(x, guarded_too, seen, found); };
+  if (const auto* a = e.as<loops::Apply>()) {
+    const bool guards = a->function == loops::Function::Choose && !reads(a->arguments[0]);
+    for (size_t i = 0; i < a->arguments.size(); ++i)
+      if (i == 0 || !guards || guarded_too) visit(a->arguments[i]);
+  }
+  if (const auto* c = e.as<loops::Convert>()) visit(c->from);
+  if (const auto* b = e.as<loops::Bits>()) visit(b->from);
+  if (const auto* r = e.as<loops::Reduce>()) {
+    found.insert(e.get());
+    for (const Expr& x : r->operands) visit(x);
+  }
+}
+
+void refuse_guarded_reductions(const Expr& e) {
+  Seen seen, all, unguarded;
+  collect_reductions(e, true, seen, all);
+  seen.clear();
+  collect_reductions(e, false, seen, unguarded);
+  if (all != unguarded) throw NotScheduled{"a reduction in one part of a concatenation or padding"};
+}
+
+}  // namespace
+
+Scheduled schedule(const Nest& n, const Plan& p, const Target& t) {
+  refuse_guarded_reductions(n.store.value);
+  return Scheduler(n, p, t).run();
+}
 
 }  // namespace tauto

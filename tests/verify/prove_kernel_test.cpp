@@ -180,6 +180,26 @@ TEST(ProveKernel, NoProofOfChangedPrograms) {
   expect_no_proof_of_mutants(convolution(true), 9);
 }
 
+// A part of a concatenation that is a reduction would read outside of its buffer for the other parts'
+// indices.
+TEST(ProveKernel, ReductionsInPartsAreNotScheduled) {
+  const auto x = buffer("x", {3, 8}), z = buffer("z", {2}), y = buffer("y", {5});
+  const Expr most =
+      loops::reduce(Order::Chain, Function::Max, {{"k", 8}}, {loops::load(x, {var("i"), var("k")})});
+  const Expr parts = select(less(var("i"), Expr(3)), most, loops::load(z, {var("i") - Expr(3)}));
+  try {
+    build(kernel({{"i", 5}}, y, {var("i")}, parts, {x, z}), 4);
+    FAIL();
+  } catch (const NotScheduled& e) {
+    EXPECT_EQ(e.reason, "a reduction in one part of a concatenation or padding");
+  }
+  // What the condition asks for too is computed for every index anyhow.
+  const auto w = buffer("w", {3});
+  const Expr leaky = select(less(most, loops::number(f32, 0)), most * loops::number(f32, 0.5), most);
+  const Built b = build(kernel({{"i", 3}}, w, {var("i")}, leaky, {x}), 4);
+  EXPECT_EQ(prove_kernel(b.kernel, b.scheduled, b.generated, sizes(1)).verdict, Proof::Verdict::Proved);
+}
+
 TEST(ProveKernel, SaysWhatDiffers) {
   const loops::Kernel k = elementwise(f32);
   Built b = build(k, 4);
