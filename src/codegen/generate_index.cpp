@@ -31,13 +31,13 @@ void Generator::add(Linear& to, const Linear& l, const Dim& factor) {
     if (!factor.is_literal()) throw NotGenerated{"lanes at a distance that is known only at run time"};
     to.lane += l.lane * factor.literal();
   }
-  for (const auto& [reg, c] : l.terms) {
+  for (const auto& term : l.terms) {
     const auto at =
-        std::find_if(to.terms.begin(), to.terms.end(), [&](const auto& t) { return t.first == reg; });
+        std::find_if(to.terms.begin(), to.terms.end(), [&](const auto& t) { return t.first == term.first; });
     if (at != to.terms.end())
-      at->second += c * factor;
+      at->second += term.second * factor;
     else
-      to.terms.emplace_back(reg, c * factor);
+      to.terms.emplace_back(term.first, term.second * factor);
   }
   if (l.varying) {
     Reg v = l.varying;

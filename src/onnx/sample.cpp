@@ -58,8 +58,7 @@ Expr with_channel(Expr e) {
 class Grid {
  public:
   explicit Grid(Conversion& c)
-      : c_(c),
-        rows_(c, Expr(c, c.in(0)).wide()),
+      : rows_(c, Expr(c, c.in(0)).wide()),
         spatial_(rows_.dims.size() - 2),
         mode_(c.attr_string("mode", c.version < 20 ? "bilinear" : "linear")),
         padding_(c.attr_string("padding_mode", "zeros")),
@@ -145,7 +144,6 @@ class Grid {
     return all ? where(with_channel(*all), value, value.number(0)) : value;
   }
 
-  Conversion& c_;
   Rows rows_;
   size_t spatial_;
   std::string mode_, padding_;
