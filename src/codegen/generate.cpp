@@ -386,59 +386,23 @@ void Generator::statement(const loops::Allocate& s) {
 
 // ---- the whole --------------------------------------------------------------------------------------------
 
-// Expressions are graphs: f says whether to go on below a node, so that it can keep away from what it has
-// seen.
-using Visit = std::function<bool(const loops::Expr&)>;
-
-static void scan(const loops::Expr& e, const Visit& f) {
-  if (!f(e)) return;
-  const auto all = [&](const std::vector<loops::Expr>& v) {
-    for (const loops::Expr& x : v) scan(x, f);
-  };
-  if (const auto* l = e.as<loops::Load>()) return all(l->index);
-  if (const auto* a = e.as<loops::Apply>()) return all(a->arguments);
-  if (const auto* c = e.as<loops::Convert>()) return scan(c->from, f);
-  if (const auto* b = e.as<loops::Bits>()) return scan(b->from, f);
-}
-
-static void scan(const loops::Stmt& s, const Visit& f, std::map<const loops::Buffer*, bool>& written) {
-  if (const auto* x = s->as<loops::Store>()) {
-    written[x->buffer.get()] = true;
-    for (const loops::Expr& e : x->index) scan(e, f);
-    scan(x->value, f);
-  } else if (const auto* l = s->as<loops::For>()) {
-    scan(l->body, f, written);
-  } else if (const auto* b = s->as<loops::Block>()) {
-    for (const loops::Stmt& each : b->stmts) scan(each, f, written);
-  } else if (const auto* i = s->as<loops::If>()) {
-    scan(i->then, f, written);
-  } else if (const auto* v = s->as<loops::Let>()) {
-    scan(v->value, f);
-    scan(v->body, f, written);
-  } else if (const auto* a = s->as<loops::Allocate>()) {
-    scan(a->body, f, written);
-  }
-}
-
-// Whether it handles 64-bit elements: index arithmetic (i64 without a load) does not count.
+// Whether it handles 64-bit elements: index arithmetic (i64 without a load) does not count. Notes what it
+// writes.
 static bool handles_wide(const loops::Kernel& k, std::map<const loops::Buffer*, bool>& written) {
   bool wide = false;
-  std::set<const loops::ExprNode*> seen;
-  scan(
+  each_node(
       k.body,
       [&](const loops::Expr& e) {
-        if (!seen.insert(e.get()).second) return false;
         const ElementType t = e.type();
-        if (t.is_float() && t.bits == 64) wide = true;
-        if (t == u64) wide = true;
-        if (t == i64 && (e.as<loops::Load>() || e.as<loops::Convert>() || e.as<loops::Bits>())) wide = true;
-        if (const auto* c = e.as<loops::Convert>(); c && (c->from.type() == i64 || c->from.type() == u32))
-          wide = true;
-        return true;
+        const auto* c = e.as<loops::Convert>();
+        wide = wide || (t.is_float() && t.bits == 64) || t == u64 ||
+               (t == i64 && (e.as<loops::Load>() || c || e.as<loops::Bits>())) ||
+               (c && (c->from.type() == i64 || c->from.type() == u32));
       },
-      written);
-  for (const auto& [b, yes] : written)
-    if (b->type.bits == 64) wide = true;
+      [&](const loops::Stmt& s) {
+        if (const auto* x = s->as<loops::Store>()) written[x->buffer.get()] = true;
+      });
+  for (const auto& [b, yes] : written) wide = wide || b->type.bits == 64;
   return wide;
 }
 

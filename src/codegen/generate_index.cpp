@@ -65,20 +65,14 @@ bool Generator::is_index(const Expr& e) {
 }
 
 bool Generator::varies(const Expr& e) {
-  if (const auto* v = e.as<loops::Variable>()) {
+  return any_node(e, [&](const Expr& x) {
+    if (const auto* l = x.as<loops::Load>()) return l->buffer->scope == loops::Scope::Registers;
+    const auto* v = x.as<loops::Variable>();
+    if (!v) return false;
     const auto at = bound_.find(v->name);
     CHECK(at != bound_.end(), "variable ", v->name, " is not bound");
     return at->second.kind == Bound::Kind::Lanes || at->second.kind == Bound::Kind::Vector;
-  }
-  const auto any = [&](const std::vector<Expr>& all) {
-    return std::any_of(all.begin(), all.end(), [&](const Expr& x) { return varies(x); });
-  };
-  if (const auto* l = e.as<loops::Load>())
-    return l->buffer->scope == loops::Scope::Registers || any(l->index);
-  if (const auto* a = e.as<loops::Apply>()) return any(a->arguments);
-  if (const auto* c = e.as<loops::Convert>()) return varies(c->from);
-  if (const auto* b = e.as<loops::Bits>()) return varies(b->from);
-  return false;
+  });
 }
 
 std::optional<int64_t> Generator::literal(const Expr& e) {

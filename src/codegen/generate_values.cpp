@@ -190,16 +190,10 @@ void Generator::masked(Reg m, const std::function<void()>& body) {
 }
 
 static bool reads_memory(const loops::Expr& e) {
-  if (const auto* l = e.as<loops::Load>()) return l->buffer->scope != loops::Scope::Registers;
-  const auto any = [](const std::vector<loops::Expr>& all) {
-    for (const loops::Expr& x : all)
-      if (reads_memory(x)) return true;
-    return false;
-  };
-  if (const auto* a = e.as<loops::Apply>()) return any(a->arguments);
-  if (const auto* c = e.as<loops::Convert>()) return reads_memory(c->from);
-  if (const auto* b = e.as<loops::Bits>()) return reads_memory(b->from);
-  return false;
+  return any_node(e, [](const loops::Expr& x) {
+    const auto* l = x.as<loops::Load>();
+    return l && l->buffer->scope != loops::Scope::Registers;
+  });
 }
 
 // Only the chosen side is evaluated: where a side reads memory, it does so in the lanes that chose it.

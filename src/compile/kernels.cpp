@@ -178,23 +178,11 @@ class GroupLowering {
   }
 
   void reduction_extents(const Expr& value) {
-    std::set<const loops::ExprNode*> seen;
-    std::function<void(const Expr&)> walk = [&](const Expr& e) {
-      if (!e.defined() || !seen.insert(e.get()).second) return;
-      const auto all = [&](const std::vector<Expr>& v) {
-        for (const Expr& x : v) walk(x);
-      };
-      if (const auto* l = e.as<loops::Load>()) all(l->index);
-      if (const auto* a = e.as<loops::Apply>()) all(a->arguments);
-      if (const auto* c = e.as<loops::Convert>()) walk(c->from);
-      if (const auto* b = e.as<loops::Bits>()) walk(b->from);
-      if (const auto* r = e.as<loops::Reduce>()) {
+    each_node(value, [&](const Expr& e) {
+      if (const auto* r = e.as<loops::Reduce>())
         for (const Axis& a : r->axes) group_.extents.push_back(a.extent);
-        all(r->operands);
-        walk(r->guard);
-      }
-    };
-    walk(value);
+      return true;
+    });
   }
 
   const Function& f_;
@@ -227,33 +215,20 @@ Described describe(const Module& m, const Function& f, Id id) {
       if (g.arguments[i].kind == KernelArgument::Kind::Value)
         by_name[g.kernel.buffers[i]->name] = g.arguments[i].value;
     std::set<Id> other;
-    std::set<const loops::ExprNode*> seen;
     const auto at = affine_of(n.store.index[0]);
-    std::function<void(const Expr&)> walk = [&](const Expr& e) {
-      if (!e.defined() || !seen.insert(e.get()).second) return;
-      const auto all = [&](const std::vector<Expr>& v) {
-        for (const Expr& x : v) walk(x);
-      };
+    each_node(n.store.value, [&](const Expr& e) {
       if (const auto* l = e.as<loops::Load>()) {
         const auto where = affine_of(l->index[0]);
         if (const auto id = by_name.find(l->buffer->name); id != by_name.end())
           (where && at && *where == *at ? d.elementwise : other).insert(id->second);
-        all(l->index);
       }
-      if (const auto* a = e.as<loops::Apply>()) {
-        if (!(e.type() == i64)) ++d.cost;
-        all(a->arguments);
-      }
-      if (const auto* c = e.as<loops::Convert>()) ++d.cost, walk(c->from);
-      if (const auto* b = e.as<loops::Bits>()) walk(b->from);
+      d.cost += e.as<loops::Convert>() || (e.as<loops::Apply>() && !(e.type() == i64));
       if (const auto* r = e.as<loops::Reduce>()) {
         d.reduces = true;
         d.contracts |= r->order == loops::Order::Blocks;
-        all(r->operands);
-        walk(r->guard);
       }
-    };
-    walk(n.store.value);
+      return true;
+    });
     for (Id i : other) d.elementwise.erase(i);
     if (const auto* l = n.store.value.as<loops::Load>(); l && g.checks.empty()) {
       const auto where = affine_of(l->index[0]);

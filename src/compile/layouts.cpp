@@ -26,20 +26,18 @@ bool wants_blocks(const Group& g) {
   for (size_t i = 0; i < g.arguments.size(); ++i)
     if (g.arguments[i].kind == KernelArgument::Kind::Constant) constants.insert(g.kernel.buffers[i].get());
   bool wants = false;
-  rewrite(
+  const auto differs = [&](const Expr& x) {
+    const auto* l = x.as<loops::Load>();
+    return l && constants.count(l->buffer.get()) && mentions(x, kChannel);
+  };
+  each_node(
       g.kernel.body,
-      [&](const Expr& e) -> Expr {
+      [&](const Expr& e) {
         const auto* r = e.as<loops::Reduce>();
-        if (!r || r->order != loops::Order::Blocks) return {};
-        for (const Expr& operand : r->operands)
-          rewrite(operand, [&](const Expr& x) -> Expr {
-            const auto* l = x.as<loops::Load>();
-            if (l && constants.count(l->buffer.get()) && SpellOut::mentions(x, kChannel)) wants = true;
-            return {};
-          });
-        return {};
+        if (r && r->order == loops::Order::Blocks)
+          for (const Expr& operand : r->operands) wants = wants || any_node(operand, differs);
       },
-      [](const loops::Stmt&) { return loops::Stmt(); });
+      [](const loops::Stmt&) {});
   return wants;
 }
 

@@ -93,19 +93,6 @@ class Compiler {
     each_child(e, [&](const Expr& c) { count(c); });
   }
 
-  static void each_child(const Expr& e, const std::function<void(const Expr&)>& f) {
-    if (const Load* l = e.as<Load>())
-      for (const Expr& x : l->index) f(x);
-    if (const Apply* a = e.as<Apply>())
-      for (const Expr& x : a->arguments) f(x);
-    if (const Convert* c = e.as<Convert>()) f(c->from);
-    if (const Bits* b = e.as<Bits>()) f(b->from);
-    if (const Reduce* r = e.as<Reduce>()) {
-      for (const Expr& x : r->operands) f(x);
-      if (r->guard.defined()) f(r->guard);
-    }
-  }
-
   const Names& free(const Expr& e) {
     if (const auto found = free_.find(e.get()); found != free_.end()) return found->second;
     Names names;

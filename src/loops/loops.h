@@ -309,6 +309,17 @@ Kernel parse_kernel(std::string_view text);  // Error: line, what was expected, 
 // The first broken rule (unknown variable, wrong rank, a store into a constant …), or "".
 std::string verify(const Kernel& k);
 
+// Walks that look. Expressions are graphs with shared nodes.
+// The expressions directly inside e, in order; of a reduction the operands, then its guard if it has one.
+void each_child(const Expr& e, const std::function<void(const Expr&)>& f);
+// Every node under e once, e first; where f says false, nothing inside it. An undefined e has none.
+void each_node(const Expr& e, const std::function<bool(const Expr&)>& f);
+// Every statement and every expression in them, once; what is inside comes first.
+void each_node(const Stmt& s, const std::function<void(const Expr&)>& on_expr,
+               const std::function<void(const Stmt&)>& on_stmt);
+bool any_node(const Expr& e, const std::function<bool(const Expr&)>& f);  // is there one for which f holds?
+bool mentions(const Expr& e, const std::string& variable);
+
 // Rebuilding walks; a callback that returns an undefined value keeps the node (children are done first).
 Expr rewrite(const Expr& e, const std::function<Expr(const Expr&)>& f);
 Stmt rewrite(const Stmt& s, const std::function<Expr(const Expr&)>& on_expr,

@@ -20,19 +20,6 @@ float half_value(ElementType type, uint16_t bits) {
 
 constexpr int64_t kSharedWeight = 4;  // nodes from which a shared subexpression gets a name
 
-void each_child(const Expr& e, const std::function<void(const Expr&)>& f) {
-  if (const Load* l = e.as<Load>())
-    for (const Expr& x : l->index) f(x);
-  if (const Apply* a = e.as<Apply>())
-    for (const Expr& x : a->arguments) f(x);
-  if (const Convert* c = e.as<Convert>()) f(c->from);
-  if (const Bits* b = e.as<Bits>()) f(b->from);
-  if (const Reduce* r = e.as<Reduce>()) {
-    for (const Expr& x : r->operands) f(x);
-    if (r->guard.defined()) f(r->guard);
-  }
-}
-
 // Names and precedence of the expressions of one statement.
 class ExprPrinter {
  public:

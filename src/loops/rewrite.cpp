@@ -1,6 +1,7 @@
-// Rebuilding walks. Expressions are graphs with shared nodes: each node is rebuilt once per walk, and what
+// Walks. Expressions are graphs with shared nodes: each node is rebuilt once per walk, and what
 // did not change keeps its identity.
 #include <unordered_map>
+#include <unordered_set>
 
 #include "loops/loops.h"
 #include "support/error.h"
@@ -135,6 +136,57 @@ Expr substitute(const Expr& e, const std::string& variable, const Expr& value) {
 
 Stmt substitute(const Stmt& s, const std::string& variable, const Expr& value) {
   return rewrite(s, replacing(variable, value), {});
+}
+
+void each_child(const Expr& e, const std::function<void(const Expr&)>& f) {
+  if (const Load* l = e.as<Load>())
+    for (const Expr& x : l->index) f(x);
+  if (const Apply* a = e.as<Apply>())
+    for (const Expr& x : a->arguments) f(x);
+  if (const Convert* c = e.as<Convert>()) f(c->from);
+  if (const Bits* b = e.as<Bits>()) f(b->from);
+  if (const Reduce* r = e.as<Reduce>()) {
+    for (const Expr& x : r->operands) f(x);
+    if (r->guard.defined()) f(r->guard);
+  }
+}
+
+void each_node(const Expr& e, const std::function<bool(const Expr&)>& f) {
+  std::unordered_set<const ExprNode*> seen;
+  const std::function<void(const Expr&)> walk = [&](const Expr& x) {
+    if (seen.insert(x.get()).second && f(x)) each_child(x, walk);
+  };
+  if (e.defined()) walk(e);
+}
+
+void each_node(const Stmt& s, const std::function<void(const Expr&)>& on_expr,
+               const std::function<void(const Stmt&)>& on_stmt) {
+  rewrite(
+      s,
+      [&](const Expr& e) {
+        on_expr(e);
+        return Expr();
+      },
+      [&](const Stmt& x) {
+        on_stmt(x);
+        return Stmt();
+      });
+}
+
+bool any_node(const Expr& e, const std::function<bool(const Expr&)>& f) {
+  bool found = false;
+  each_node(e, [&](const Expr& x) {
+    found = found || f(x);
+    return !found;
+  });
+  return found;
+}
+
+bool mentions(const Expr& e, const std::string& variable) {
+  return any_node(e, [&](const Expr& x) {
+    const Variable* v = x.as<Variable>();
+    return v && v->name == variable;
+  });
 }
 
 }  // namespace tauto::loops

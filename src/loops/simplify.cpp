@@ -281,13 +281,13 @@ class Simplifier {
   }
   static bool mentions(const Stmt& s, const std::string& variable) {
     bool found = false;
-    rewrite(s,
-            [&](const Expr& e) {
-              const Variable* v = e.as<Variable>();
-              found |= v && v->name == variable;
-              return Expr();
-            },
-            {});
+    each_node(
+        s,
+        [&](const Expr& e) {
+          const Variable* v = e.as<Variable>();
+          found |= v && v->name == variable;
+        },
+        [](const Stmt&) {});
     return found;
   }
 

@@ -20,12 +20,13 @@ using loops::Scope;
 using loops::Stmt;
 
 int Scheduler::reads(const BufferPtr& b) const {
-  std::set<const loops::Load*> found;
-  rewrite(n_.store.value, [&](const Expr& e) -> Expr {
-    if (const auto* l = e.as<loops::Load>(); l && l->buffer == b) found.insert(l);
-    return {};
+  int found = 0;
+  each_node(n_.store.value, [&](const Expr& e) {
+    const auto* l = e.as<loops::Load>();
+    found += l && l->buffer == b;
+    return true;
   });
-  return static_cast<int>(found.size());
+  return found;
 }
 
 Expr Scheduler::packed_along(const Expr& operand, const loops::Reduce& r, const Axis& axis, const Expr& start,

@@ -23,7 +23,7 @@ struct Access {
   Expr index;
   std::optional<loops::Affine> affine;
   Dim stride(const std::string& v) const { return affine ? affine->coefficient(v) : Dim(2); }
-  bool reads(const std::string& v) const { return SpellOut::mentions(index, v); }
+  bool reads(const std::string& v) const { return mentions(index, v); }
 };
 
 struct Survey {
@@ -32,24 +32,18 @@ struct Survey {
   std::vector<const Reduce*> reductions;
   const Reduce* contraction = nullptr;
   int nodes = 0;
-  std::set<const loops::ExprNode*> seen;
 
-  void walk(const Expr& e) {
-    if (!e.defined() || !seen.insert(e.get()).second) return;
-    ++nodes;
-    const auto all = [&](const std::vector<Expr>& v) {
-      for (const Expr& x : v) walk(x);
-    };
-    if (const auto* l = e.as<loops::Load>()) loads.push_back({l->index[0], affine_of(l->index[0], ranges)});
-    if (const auto* a = e.as<loops::Apply>()) all(a->arguments);
-    if (const auto* c = e.as<loops::Convert>()) walk(c->from);
-    if (const auto* b = e.as<loops::Bits>()) walk(b->from);
-    if (const auto* r = e.as<Reduce>()) {
-      reductions.push_back(r);
-      if (r->order == loops::Order::Blocks) contraction = r;
-      all(r->operands);
-      walk(r->guard);
-    }
+  explicit Survey(const Nest& n) {
+    for (const Axis& a : n.axes) ranges[a.variable] = loops::below(a.extent);
+    each_node(n.store.value, [&](const Expr& e) {
+      ++nodes;
+      if (const auto* l = e.as<loops::Load>()) loads.push_back({l->index[0], affine_of(l->index[0], ranges)});
+      if (const auto* r = e.as<Reduce>()) {
+        reductions.push_back(r);
+        if (r->order == loops::Order::Blocks) contraction = r;
+      }
+      return true;
+    });
   }
 };
 
@@ -72,9 +66,7 @@ std::vector<std::pair<int64_t, int64_t>> pieces(int64_t n, int64_t size) {
 
 Plan default_plan(const Nest& n, const Target& t) {
   Plan p;
-  Survey s;
-  for (const Axis& a : n.axes) s.ranges[a.variable] = loops::below(a.extent);
-  s.walk(n.store.value);
+  const Survey s(n);
   const auto store = affine_of(n.store.index[0], s.ranges);
   const Axis* lanes = nullptr;
   for (const Axis& a : n.axes)
@@ -115,7 +107,7 @@ Plan default_plan(const Nest& n, const Target& t) {
         const int64_t count = size_or(a.extent, 256);
         // Of axes that are long enough the innermost, whose elements lie nearest.
         if (shares && count > 1 && count >= std::min<int64_t>(most_rows, 6)) rows = &a, most_rows = count;
-        if (own && others && !SpellOut::mentions(s.contraction->guard, a.variable) && vectors == 1 &&
+        if (own && others && !mentions(s.contraction->guard, a.variable) && vectors == 1 &&
             count > most_columns)
           columns = &a, most_columns = count;
       }

@@ -49,20 +49,12 @@ struct Flattener {
   }
 };
 
-void collect_axes(const Expr& e, Ranges& ranges, std::set<const loops::ExprNode*>& seen) {
-  if (!e.defined() || !seen.insert(e.get()).second) return;
-  const auto all = [&](const std::vector<Expr>& v) {
-    for (const Expr& x : v) collect_axes(x, ranges, seen);
-  };
-  if (const auto* l = e.as<loops::Load>()) all(l->index);
-  if (const auto* a = e.as<loops::Apply>()) all(a->arguments);
-  if (const auto* c = e.as<loops::Convert>()) collect_axes(c->from, ranges, seen);
-  if (const auto* b = e.as<loops::Bits>()) collect_axes(b->from, ranges, seen);
-  if (const auto* r = e.as<loops::Reduce>()) {
-    for (const Axis& x : r->axes) ranges[x.variable] = loops::below(x.extent);
-    all(r->operands);
-    collect_axes(r->guard, ranges, seen);
-  }
+void collect_axes(const Expr& e, Ranges& ranges) {
+  each_node(e, [&](const Expr& x) {
+    if (const auto* r = x.as<loops::Reduce>())
+      for (const Axis& a : r->axes) ranges[a.variable] = loops::below(a.extent);
+    return true;
+  });
 }
 
 // Every place where a variable of an index is used: flat indices, and other uses (conditions, values).
@@ -72,36 +64,27 @@ struct Uses {
 };
 
 void variables_of(const Expr& e, std::set<std::string>& out) {
-  if (!e.defined()) return;
-  if (const auto* v = e.as<loops::Variable>()) out.insert(v->name);
-  if (const auto* l = e.as<loops::Load>())
-    for (const Expr& x : l->index) variables_of(x, out);
-  if (const auto* a = e.as<loops::Apply>())
-    for (const Expr& x : a->arguments) variables_of(x, out);
-  if (const auto* c = e.as<loops::Convert>()) variables_of(c->from, out);
-  if (const auto* b = e.as<loops::Bits>()) variables_of(b->from, out);
+  each_node(e, [&](const Expr& x) {
+    if (const auto* v = x.as<loops::Variable>()) out.insert(v->name);
+    return true;
+  });
 }
 
-void collect_uses(const Expr& e, const Ranges& ranges, Uses& u, std::set<const loops::ExprNode*>& seen) {
-  if (!e.defined() || !seen.insert(e.get()).second) return;
-  if (const auto* v = e.as<loops::Variable>()) u.elsewhere.insert(v->name);
-  if (const auto* l = e.as<loops::Load>())
-    for (const Expr& x : l->index) {
-      if (const auto a = affine_of(x, ranges))
-        u.indices.push_back(*a);
-      else
-        variables_of(x, u.elsewhere);
-    }
-  const auto all = [&](const std::vector<Expr>& v) {
-    for (const Expr& x : v) collect_uses(x, ranges, u, seen);
-  };
-  if (const auto* a = e.as<loops::Apply>()) all(a->arguments);
-  if (const auto* c = e.as<loops::Convert>()) collect_uses(c->from, ranges, u, seen);
-  if (const auto* b = e.as<loops::Bits>()) collect_uses(b->from, ranges, u, seen);
-  if (const auto* r = e.as<loops::Reduce>()) {
-    all(r->operands);
-    collect_uses(r->guard, ranges, u, seen);
-  }
+void collect_index(const Expr& e, const Ranges& ranges, Uses& u) {
+  if (const auto a = affine_of(e, ranges))
+    u.indices.push_back(*a);
+  else
+    variables_of(e, u.elsewhere);
+}
+
+void collect_uses(const Expr& e, const Ranges& ranges, Uses& u) {
+  each_node(e, [&](const Expr& x) {
+    if (const auto* v = x.as<loops::Variable>()) u.elsewhere.insert(v->name);
+    const auto* l = x.as<loops::Load>();
+    if (l)
+      for (const Expr& i : l->index) collect_index(i, ranges, u);
+    return !l;
+  });
 }
 
 bool joinable(const Axis& outer, const Axis& inner, const Uses& u) {
@@ -234,13 +217,12 @@ Nest flatten(const loops::Kernel& k) {
   }
   const auto* store = s->as<loops::Store>();
   CHECK(store, "a nest holds one store");
-  std::set<const loops::ExprNode*> seen;
-  collect_axes(store->value, f.ranges, seen);
+  collect_axes(store->value, f.ranges);
 
   BlockSplit split(f.ranges);
-  rewrite(store->value, [&](const Expr& e) -> Expr {
+  each_node(store->value, [&](const Expr& e) {
     if (const auto* l = e.as<loops::Load>()) split.visit(*l->buffer, l->index);
-    return {};
+    return true;
   });
   split.visit(*store->buffer, store->index);
   keep_uncut(store->value, split);
@@ -253,8 +235,7 @@ Nest flatten(const loops::Kernel& k) {
   n.axes = axes;
   n.axes.insert(n.axes.end(), last.begin(), last.end());
   const Expr value = split.replace(store->value);
-  seen.clear();
-  collect_axes(value, f.ranges, seen);
+  collect_axes(value, f.ranges);
   for (const Axis& a : n.axes) f.ranges[a.variable] = loops::below(a.extent);
   n.store.value = rewrite(value, [&](const Expr& e) -> Expr {
     const auto* l = e.as<loops::Load>();
@@ -268,12 +249,8 @@ Nest flatten(const loops::Kernel& k) {
 
   // Output axes, then the axes of each reduction whose order of terms is that of one merged index.
   Uses u;
-  seen.clear();
-  collect_uses(n.store.value, f.ranges, u, seen);
-  if (const auto a = affine_of(n.store.index[0], f.ranges))
-    u.indices.push_back(*a);
-  else
-    variables_of(n.store.index[0], u.elsewhere);
+  collect_uses(n.store.value, f.ranges, u);
+  collect_index(n.store.index[0], f.ranges, u);
   std::vector<std::string> dropped;
   n.axes = join_axes(std::move(n.axes), u, dropped);
   n.store.value = rewrite(n.store.value, [&](const Expr& e) -> Expr {

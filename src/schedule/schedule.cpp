@@ -52,22 +52,15 @@ Scheduled Scheduler::run() {
 }
 
 const Expr* Scheduler::find_contraction(const Expr& e) {
-  std::set<const loops::ExprNode*> seen;
   const Expr* found = nullptr;
-  std::function<void(const Expr&)> walk = [&](const Expr& x) {
-    if (!x.defined() || !seen.insert(x.get()).second) return;
-    if (const auto* r = x.as<loops::Reduce>()) {
-      if (r->order != Order::Blocks) return;
+  each_node(e, [&](const Expr& x) {
+    const auto* r = x.as<loops::Reduce>();
+    if (r && r->order == Order::Blocks) {
       if (found) throw NotScheduled{"two contractions in one kernel"};
       found = &x;
-      return;
     }
-    if (const auto* a = x.as<loops::Apply>())
-      for (const Expr& y : a->arguments) walk(y);
-    if (const auto* c = x.as<loops::Convert>()) walk(c->from);
-    if (const auto* b = x.as<loops::Bits>()) walk(b->from);
-  };
-  walk(e);
+    return !r;
+  });
   return found;
 }
 
@@ -262,40 +255,24 @@ Stmt Scheduler::tile(const Tile& t) {
 // that only such a select asks for is refused.
 namespace {
 
-using Seen = std::set<const loops::ExprNode*>;
-
 bool reads(const Expr& e) {
-  if (e.as<loops::Load>() || e.as<loops::Reduce>()) return true;
-  const auto any = [](const std::vector<Expr>& all) { return std::any_of(all.begin(), all.end(), reads); };
-  if (const auto* a = e.as<loops::Apply>()) return any(a->arguments);
-  if (const auto* c = e.as<loops::Convert>()) return reads(c->from);
-  if (const auto* b = e.as<loops::Bits>()) return reads(b->from);
-  return false;
+  return any_node(e, [](const Expr& x) { return x.as<loops::Load>() || x.as<loops::Reduce>(); });
 }
 
 // The reductions in e: all of them, or those that no select on indices guards.
-void collect_reductions(const Expr& e, bool guarded_too, Seen& seen, Seen& found) {
-  if (!e.defined() || !seen.insert(e.get()).second) return;
-  const auto visit = [&](const Expr& x) { collect_reductions(x, guarded_too, seen, found); };
-  if (const auto* a = e.as<loops::Apply>()) {
-    const bool guards = a->function == loops::Function::Choose && !reads(a->arguments[0]);
-    for (size_t i = 0; i < a->arguments.size(); ++i)
-      if (i == 0 || !guards || guarded_too) visit(a->arguments[i]);
-  }
-  if (const auto* c = e.as<loops::Convert>()) visit(c->from);
-  if (const auto* b = e.as<loops::Bits>()) visit(b->from);
-  if (const auto* r = e.as<loops::Reduce>()) {
-    found.insert(e.get());
-    for (const Expr& x : r->operands) visit(x);
-  }
+std::set<const loops::ExprNode*> reductions_in(const Expr& e, bool guarded_too) {
+  std::set<const loops::ExprNode*> found;
+  each_node(e, [&](const Expr& x) {
+    if (x.as<loops::Reduce>()) found.insert(x.get());
+    const auto* a = x.as<loops::Apply>();
+    return guarded_too || !a || a->function != loops::Function::Choose || reads(a->arguments[0]);
+  });
+  return found;
 }
 
 void refuse_guarded_reductions(const Expr& e) {
-  Seen seen, all, unguarded;
-  collect_reductions(e, true, seen, all);
-  seen.clear();
-  collect_reductions(e, false, seen, unguarded);
-  if (all != unguarded) throw NotScheduled{"a reduction in one part of a concatenation or padding"};
+  if (reductions_in(e, true) != reductions_in(e, false))
+    throw NotScheduled{"a reduction in one part of a concatenation or padding"};
 }
 
 }  // namespace

@@ -82,9 +82,6 @@ class Scheduler {
 
   // A condition v < e or 0 <= v + e as a bound of v's loop.
   bool clip(const loops::Expr& condition, const std::string& v, loops::Expr& from, loops::Expr& to);
-  static bool mentions(const loops::Expr& e, const std::string& variable) {
-    return SpellOut::mentions(e, variable);
-  }
   static bool is_finite(const loops::Expr& e);
   static loops::Expr replace(const loops::Expr& in, const loops::Expr& what, const loops::Expr& by) {
     return rewrite(in, [&](const loops::Expr& e) { return e.get() == what.get() ? by : loops::Expr(); });

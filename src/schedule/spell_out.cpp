@@ -51,26 +51,6 @@ Stmt unrolled(const std::string& v, int64_t from, int64_t to, Stmt body) {
 
 }  // namespace
 
-bool SpellOut::mentions(const Expr& e, const std::string& variable) {
-  std::set<const loops::ExprNode*> seen;
-  std::function<bool(const Expr&)> walk = [&](const Expr& x) -> bool {
-    if (!x.defined() || !seen.insert(x.get()).second) return false;
-    if (const auto* v = x.as<loops::Variable>()) return v->name == variable;
-    const auto any = [&](const std::vector<Expr>& all) {
-      for (const Expr& y : all)
-        if (walk(y)) return true;
-      return false;
-    };
-    if (const auto* l = x.as<loops::Load>()) return any(l->index);
-    if (const auto* a = x.as<loops::Apply>()) return any(a->arguments);
-    if (const auto* c = x.as<loops::Convert>()) return walk(c->from);
-    if (const auto* b = x.as<loops::Bits>()) return walk(b->from);
-    if (const auto* r = x.as<Reduce>()) return any(r->operands) || walk(r->guard);
-    return false;
-  };
-  return !variable.empty() && e.defined() && walk(e);
-}
-
 Expr SpellOut::all(const Expr& e) { return walk(e, ""); }
 Expr SpellOut::without(const Expr& e, const std::string& variable) { return walk(e, variable); }
 

@@ -48,8 +48,6 @@ class SpellOut {
   // s inside the allocations that the statements need.
   loops::Stmt allocated(loops::Stmt s) const;
 
-  static bool mentions(const loops::Expr& e, const std::string& variable);
-
  private:
   loops::Expr walk(const loops::Expr& e, const std::string& skip);
   loops::Expr spell(const loops::Reduce& r, ElementType type);

@@ -54,25 +54,15 @@ class Evaluation {
   const Dependence& dependence(const Expr& e) {
     if (const auto at = dependences_.find(e.get()); at != dependences_.end()) return at->second;
     Dependence d;
-    const auto add = [&](const Expr& x) {
-      if (!x.defined()) return;
+    each_child(e, [&](const Expr& x) {
       const Dependence& o = dependence(x);
       d.variables.insert(o.variables.begin(), o.variables.end());
       d.changes = d.changes || o.changes;
-    };
+    });
     if (const auto* x = e.as<loops::Variable>()) d.variables.insert(x->name);
-    if (const auto* x = e.as<loops::Load>()) {
-      std::for_each(x->index.begin(), x->index.end(), add);
-      d.changes = d.changes || written_.count(x->buffer.get()) != 0;
-    }
-    if (const auto* x = e.as<loops::Apply>()) std::for_each(x->arguments.begin(), x->arguments.end(), add);
-    if (const auto* x = e.as<loops::Convert>()) add(x->from);
-    if (const auto* x = e.as<loops::Bits>()) add(x->from);
-    if (const auto* x = e.as<loops::Reduce>()) {
-      std::for_each(x->operands.begin(), x->operands.end(), add);
-      add(x->guard);
+    if (const auto* x = e.as<loops::Load>()) d.changes = d.changes || written_.count(x->buffer.get()) != 0;
+    if (const auto* x = e.as<loops::Reduce>())
       for (const loops::Axis& a : x->axes) d.variables.erase(a.variable);
-    }
     return dependences_[e.get()] = std::move(d);
   }
 
