@@ -175,12 +175,7 @@ Stmt Scheduler::contracted(const Expr& contraction, const Tile& t, const Each& e
     for (const Expr& c : branches) innermost = loops::guard(c, innermost);
     return loops::allocate(part, loops::block({clear, innermost, finish(plus_zero(sum_of(part)))}));
   }
-  Dim inner_terms = 1;
-  for (size_t i = 1; i < axes.size(); ++i) inner_terms = inner_terms * axes[i].extent;
-  if (!inner_terms.is_literal()) throw NotScheduled{"a window whose size is known only at run time"};
-  if (!axes[0].extent.is_literal() && inner_terms.literal() > kBlockTerms)
-    throw NotScheduled{"blocks of an outermost axis that may have one step"};
-  const int64_t steps = block_steps(inner_terms.literal());
+  const int64_t steps = block_steps(axes);
   for (size_t i = axes.size(); i-- > 1;) {
     const Axis& a = axes[i];
     const bool unroll = a.extent.is_literal() && a.extent.literal() <= 7 && i + 1 == axes.size() &&

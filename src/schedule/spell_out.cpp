@@ -152,16 +152,26 @@ Stmt SpellOut::accumulate(const Reduce& r, const BufferPtr& to, const Expr& at) 
   return r.guard.defined() && !per_lane ? loops::guard(r.guard, s) : s;
 }
 
+int64_t block_steps(const std::vector<Axis>& axes) {
+  std::vector<int64_t> extents;
+  for (const Axis& a : axes) {
+    const bool outermost = extents.empty();
+    if (!outermost && !a.extent.is_literal())
+      throw NotScheduled{"a window whose size is known only at run time"};
+    extents.push_back(a.extent.is_literal() ? a.extent.literal() : kBlockTerms);
+  }
+  const BlockCut cut = block_cut(extents);
+  if (!axes[0].extent.is_literal() && cut.inner > kBlockTerms)
+    throw NotScheduled{"blocks of an outermost axis that may have one step"};
+  return cut.steps;
+}
+
 // A contraction without a tile of its own: one chain per block, one element at a time.
 Expr SpellOut::blocks(const Reduce& r, ElementType type) {
   std::vector<Axis> axes;
   for (const Axis& a : r.axes)
     if (a.extent != Dim(1)) axes.push_back(a);
-  Dim inner_terms = 1;
-  for (size_t i = 1; i < axes.size(); ++i) inner_terms = inner_terms * axes[i].extent;
-  if (!inner_terms.is_literal()) throw NotScheduled{"a window whose size is known only at run time"};
-  if (!axes.empty() && !axes[0].extent.is_literal() && inner_terms.literal() > kBlockTerms)
-    throw NotScheduled{"blocks of an outermost axis that may have one step"};
+  const int64_t steps = axes.empty() ? 1 : block_steps(axes);
   const BufferPtr part = buffer("part", type, 1, Scope::Registers),
                   sum = buffer("sum", type, 1, Scope::Registers);
   const Expr zero = loops::number(type, 0), first = Expr(int64_t{0});
@@ -175,7 +185,6 @@ Expr SpellOut::blocks(const Reduce& r, ElementType type) {
   if (axes.empty()) {
     statements.push_back(loops::block({clear, s, add}));
   } else {
-    const int64_t steps = block_steps(inner_terms.literal());
     const std::string kb = fresh_("kb");
     const Expr from = loops::variable(kb), end = loops::size(axes[0].extent);
     const Expr to = apply(Function::Min, {from + Expr(steps), end});
@@ -231,24 +240,24 @@ Expr SpellOut::partials(const Reduce& r, ElementType type) {
     return each(count, [&](const Expr& p) { return loops::store(b, {p}, id); });
   };
   const auto fold = [&](const BufferPtr& b, int64_t count) {
-    for (int64_t half = kPartials / 2; half > 0; half /= 2)
+    for (int64_t half = kPartialSums / 2; half > 0; half /= 2)
       for (int64_t p = 0; p < half && p + half < count; ++p)
         statements.push_back(
             loops::store(b, {Expr(p)}, f(loops::load(b, {Expr(p)}), loops::load(b, {Expr(p + half)}))));
     return loops::load(b, {Expr(int64_t{0})});
   };
   const auto literal = n.as_literal();
-  const int64_t count = literal ? std::min(*literal, kPartials) : kPartials;
+  const int64_t count = literal ? std::min(*literal, kPartialSums) : kPartialSums;
   if (literal && *literal == 0) return id;
   const BufferPtr t = buffer("t", type, count, Scope::Registers);
   const auto piece = [&](const Expr& from, int64_t terms) {  // a literal number of them
     std::vector<Stmt> s{clear(t, count)};
-    const int64_t whole = terms / kPartials * kPartials;
+    const int64_t whole = terms / kPartialSums * kPartialSums;
     if (whole) {
       const std::string i = fresh_("i");
       s.push_back(serial(i, from, from + Expr(whole),
-                         each(kPartials, [&](const Expr& p) { return term(t, p, loops::variable(i) + p); }),
-                         kPartials));
+                         each(kPartialSums, [&](const Expr& p) { return term(t, p, loops::variable(i) + p); }),
+                         kPartialSums));
     }
     if (terms > whole)
       s.push_back(each(terms - whole, [&](const Expr& p) { return term(t, p, from + Expr(whole) + p); }));
@@ -273,7 +282,7 @@ Expr SpellOut::partials(const Reduce& r, ElementType type) {
                                 loops::block({piece(start, kPieceTerms), collect()}), kPieceTerms));
     if (*literal > whole) {
       statements.push_back(piece(Expr(whole), *literal - whole));
-      const int64_t last = std::min(*literal - whole, kPartials);
+      const int64_t last = std::min(*literal - whole, kPartialSums);
       statements.push_back(each(last, [&](const Expr& p) {
         return loops::store(s, {p}, f(loops::load(s, {p}), loops::load(t, {p})));
       }));
@@ -281,14 +290,14 @@ Expr SpellOut::partials(const Reduce& r, ElementType type) {
     return fold(s, count);
   }
   const Expr end = apply(Function::Min, {start + Expr(kPieceTerms), loops::size(n)});
-  const Expr whole = start + floor_div(end - start, Expr(kPartials)) * Expr(kPartials);
+  const Expr whole = start + floor_div(end - start, Expr(kPartialSums)) * Expr(kPartialSums);
   const std::string i = fresh_("i"), w = fresh_("whole"), e = fresh_("end");
   const Expr we = loops::variable(w), ee = loops::variable(e);
   const Stmt body = loops::block(
       {clear(t, count),
        serial(i, start, we,
-              each(kPartials, [&](const Expr& p) { return term(t, p, loops::variable(i) + p); }), kPartials),
-       each(kPartials, [&](const Expr& p) { return loops::guard(less(we + p, ee), term(t, p, we + p)); }),
+              each(kPartialSums, [&](const Expr& p) { return term(t, p, loops::variable(i) + p); }), kPartialSums),
+       each(kPartialSums, [&](const Expr& p) { return loops::guard(less(we + p, ee), term(t, p, we + p)); }),
        collect()});
   statements.push_back(serial(from, Expr(int64_t{0}), loops::size(n),
                               loops::let(e, end, loops::let(w, whole, body)), kPieceTerms));
@@ -301,7 +310,7 @@ Expr SpellOut::across(const Reduce& r, ElementType type) {
   const Axis& axis = r.axes[0];
   const Dim n = axis.extent;
   const Expr id = identity_of(r.function, type);
-  const int64_t w = std::min<int64_t>(target_.lanes, kPartials);
+  const int64_t w = std::min<int64_t>(target_.lanes, kPartialSums);
   const auto f = [&](const Expr& a, const Expr& b) { return apply(r.function, {a, b}); };
   // body(l, p) for lanes l = from … from + count, p = l - from.
   const auto lanes = [&](const Expr& from, int64_t count, const Expr& end,
@@ -317,7 +326,7 @@ Expr SpellOut::across(const Reduce& r, ElementType type) {
     }
     return loops::block(s);
   };
-  const BufferPtr t = buffer("t", type, kPartials, Scope::Registers);
+  const BufferPtr t = buffer("t", type, kPartialSums, Scope::Registers);
   SpellOut before(ranges_, target_, fresh_, scratch_);  // reductions inside that the lanes share
   const Expr shared = before.without(operand, axis.variable);
   const auto term = [&](const Expr& l, const Expr& p) {
@@ -326,34 +335,34 @@ Expr SpellOut::across(const Reduce& r, ElementType type) {
   statements.insert(statements.end(), before.statements.begin(), before.statements.end());
   allocations_.insert(allocations_.end(), before.allocations_.begin(), before.allocations_.end());
   const auto clear = [&](const BufferPtr& b) {
-    return lanes(Expr(int64_t{0}), kPartials, {},
+    return lanes(Expr(int64_t{0}), kPartialSums, {},
                  [&](const Expr&, const Expr& p) { return loops::store(b, {p}, id); });
   };
   const auto piece = [&](const Expr& from, const Expr& end, std::optional<int64_t> terms) {
     std::vector<Stmt> s{clear(t)};
     const std::string i = fresh_("i");
     if (terms) {
-      const int64_t whole = *terms / kPartials * kPartials;
+      const int64_t whole = *terms / kPartialSums * kPartialSums;
       if (whole)
         s.push_back(
-            serial(i, from, from + Expr(whole), lanes(loops::variable(i), kPartials, {}, term), kPartials));
+            serial(i, from, from + Expr(whole), lanes(loops::variable(i), kPartialSums, {}, term), kPartialSums));
       if (*terms > whole) s.push_back(lanes(from + Expr(whole), *terms - whole, {}, term));
     } else {
       const std::string v = fresh_("whole");
       const Expr whole = loops::variable(v);
       s.push_back(loops::let(
-          v, from + floor_div(end - from, Expr(kPartials)) * Expr(kPartials),
-          loops::block({serial(i, from, whole, lanes(loops::variable(i), kPartials, {}, term), kPartials),
-                        lanes(whole, kPartials, end, term)})));
+          v, from + floor_div(end - from, Expr(kPartialSums)) * Expr(kPartialSums),
+          loops::block({serial(i, from, whole, lanes(loops::variable(i), kPartialSums, {}, term), kPartialSums),
+                        lanes(whole, kPartialSums, end, term)})));
     }
     return loops::block(s);
   };
-  const BufferPtr memory = buffer("m", type, kPartials, Scope::Scratch);
+  const BufferPtr memory = buffer("m", type, kPartialSums, Scope::Scratch);
   const auto fold = [&](const BufferPtr& b) {
-    statements.push_back(lanes(Expr(int64_t{0}), kPartials, {}, [&](const Expr&, const Expr& p) {
+    statements.push_back(lanes(Expr(int64_t{0}), kPartialSums, {}, [&](const Expr&, const Expr& p) {
       return loops::store(memory, {p}, loops::load(b, {p}));
     }));
-    for (int64_t half = kPartials / 2; half > 0; half /= 2)
+    for (int64_t half = kPartialSums / 2; half > 0; half /= 2)
       statements.push_back(lanes(Expr(int64_t{0}), half, {}, [&](const Expr&, const Expr& p) {
         return loops::store(memory, {p}, f(loops::load(memory, {p}), loops::load(memory, {p + Expr(half)})));
       }));
@@ -369,9 +378,9 @@ Expr SpellOut::across(const Reduce& r, ElementType type) {
     statements.push_back(piece(Expr(int64_t{0}), {}, *literal));
     return keep(fold(t));
   }
-  const BufferPtr s = buffer("s", type, kPartials, Scope::Registers);
+  const BufferPtr s = buffer("s", type, kPartialSums, Scope::Registers);
   const auto collect = [&] {
-    return lanes(Expr(int64_t{0}), kPartials, {}, [&](const Expr&, const Expr& p) {
+    return lanes(Expr(int64_t{0}), kPartialSums, {}, [&](const Expr&, const Expr& p) {
       return loops::store(s, {p}, f(loops::load(s, {p}), loops::load(t, {p})));
     });
   };

@@ -6,20 +6,14 @@
 #include <vector>
 
 #include "loops/affine.h"
+#include "loops/reduction_order.h"
 #include "schedule/schedule.h"
 
 namespace tauto {
 
-inline constexpr int64_t kBlockTerms = 144;  // of a contraction
-inline constexpr int64_t kPartials = 16;     // of a reduction
-inline constexpr int64_t kPieceTerms = 256;
-
-// Steps of the outermost axis in a block of a contraction.
-inline int64_t block_steps(int64_t inner_terms) {
-  int64_t steps = 1;
-  while (steps * 2 * inner_terms <= kBlockTerms) steps *= 2;
-  return steps;
-}
+// Steps of the outermost of a contraction's ordered axes in a block (axes of extent 1 left out); NotScheduled
+// where the cut is known only at run time.
+int64_t block_steps(const std::vector<loops::Axis>& axes);
 
 // Replaces reductions in an expression by what was computed in `statements` before it.
 //
