@@ -1,15 +1,13 @@
-// Compiling all functions of a module, and running them.
+// Running the functions of a compiled module.
 #include "compile/executable.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cstdlib>
 #include <new>
 
 #include "codegen/x64/encode.h"
 #include "compile/layouts.h"
 #include "compile/legality.h"
-#include "compile/pipeline.h"
 #include "compile/profile.h"
 #include "compile/stages.h"
 #include "runtime/memory_plan.h"
@@ -22,112 +20,6 @@ constexpr int kMaxDepth = 200;           // of nested calls
 constexpr int64_t kPieceWork = 1 << 15;  // element operations that are worth waking a thread for
 constexpr int64_t kPiecesPerThread = 4;
 constexpr size_t kKeptSizes = 8;  // sets of input sizes that a context remembers
-
-// The stages of one kernel, or why it has none. `plan`: null for the default's.
-std::string build(CompiledGroup& g, Isa isa, const Plan* plan) {
-  try {
-    const bool wide = isa == Isa::Avx512;
-    const int bytes = wide ? 64 : 32;
-    g.nest = flatten(g.group.kernel);
-    for (const KernelArgument& a : g.group.arguments)
-      g.nest.constant.push_back(a.kind == KernelArgument::Kind::Constant);
-    const Target target{lanes_for(g.group.kernel, bytes), wide ? 32 : 16};
-    g.plan = plan ? *plan : default_plan(g.nest, target);
-    Scheduled scheduled = schedule(g.nest, g.plan, target);
-    g.scheduled = std::move(scheduled.kernel);
-    g.generated = generate(g.scheduled, target.lanes);
-    for (const Packing& p : scheduled.packings)
-      g.group.arguments[p.buffer].constant = packed(g.group.arguments[p.buffer].constant, p);
-    g.bytes = vec::encode(g.generated.program, {wide});
-    return "";
-  } catch (const NotScheduled& e) {
-    return e.reason;
-  } catch (const NotGenerated& e) {
-    return e.reason;
-  } catch (const Error& e) {
-    return e.what();
-  }
-}
-
-// The blocked values among those that a kernel sees.
-std::set<Id> blocked_of(const CompiledFunction& c, const Group& g) {
-  std::set<Id> seen;
-  for (const KernelArgument& a : g.arguments)
-    if (a.kind != KernelArgument::Kind::Constant && c.blocked.count(a.value)) seen.insert(a.value);
-  return seen;
-}
-
-// Builds the kernels that see blocked values again, with them. Values of a kernel that cannot be built so
-// become row-major again.
-void lay_out(const std::vector<Group>& groups, CompiledFunction& c, std::map<Id, CompiledGroup>& built,
-             Isa isa, const Plan* plan) {
-  std::map<Id, std::set<Id>> done;  // with which of its values blocked each kernel was built last
-  for (bool again = true; again;) {
-    again = false;
-    for (const Group& g : groups) {
-      if (g.kind != Group::Kind::Kernel) continue;
-      const std::set<Id> seen = blocked_of(c, g);
-      if (done[g.result] == seen) continue;
-      CompiledGroup k;
-      k.group = with_blocked(g, seen, c.block);
-      const std::string reason = build(k, isa, plan);
-      if (reason.empty()) {
-        built[g.result] = std::move(k);
-        done[g.result] = seen;
-        continue;
-      }
-      CHECK(!seen.empty(), g.kernel.name, ": ", reason);
-      for (Id id : seen) c.blocked.erase(id);
-      again = true;
-    }
-  }
-}
-
-// Builds the kernels for which there is a plan with it.
-void carry_out(const Schedules& schedules, const std::vector<Group>& groups, const CompiledFunction& c,
-               std::map<Id, CompiledGroup>& built, Isa isa, std::set<ScheduleKey>& used) {
-  for (const Group& g : groups) {
-    if (g.kind != Group::Kind::Kernel) continue;
-    const auto given = schedules.find({c.function->name, g.kernel.name});
-    if (given == schedules.end()) continue;
-    CompiledGroup k;
-    k.group = with_blocked(g, blocked_of(c, g), c.block);
-    if (const std::string why = build(k, isa, &given->second); !why.empty())
-      fail("schedule @", c.function->name, " ", g.kernel.name, ": ", why);
-    built[g.result] = std::move(k);
-    used.insert(given->first);
-  }
-}
-
-// Lifetimes of values, in groups.
-void find_lifetimes(CompiledFunction& c) {
-  const Function& f = *c.function;
-  const size_t count = c.groups.size();
-  std::vector<int> last(f.nodes.size(), -1);
-  std::vector<bool> escapes(f.nodes.size(), false);
-  for (size_t k = 0; k < count; ++k)
-    for (Id id : c.groups[k].group.nodes)
-      for (Id in : f.node(id).inputs) {
-        last[static_cast<size_t>(in)] = static_cast<int>(k);
-        if (c.groups[k].group.kind == Group::Kind::Reference) escapes[static_cast<size_t>(in)] = true;
-      }
-  for (Id r : f.results) escapes[static_cast<size_t>(r)] = true, last[static_cast<size_t>(r)] = -1;
-  c.dead_after.assign(count, {});
-  for (size_t i = 0; i < last.size(); ++i)
-    if (last[i] >= 0) c.dead_after[static_cast<size_t>(last[i])].push_back(static_cast<Id>(i));
-  for (size_t k = count; k-- > 0;) {
-    const Group& g = c.groups[k].group;
-    if (g.kind != Group::Kind::View) continue;
-    const auto view = static_cast<size_t>(g.result), source = static_cast<size_t>(g.source);
-    escapes[source] = escapes[source] || escapes[view];
-    last[source] = std::max(last[source], last[view]);
-  }
-  for (size_t k = 0; k < count; ++k) {
-    const auto id = static_cast<size_t>(c.groups[k].group.result);
-    c.last_use.push_back(std::max(last[id], static_cast<int>(k)));
-    c.planned.push_back(c.groups[k].group.kind == Group::Kind::Kernel && !escapes[id]);
-  }
-}
 
 // A tensor whose elements are not set.
 Tensor uninitialised(ElementType type, Shape shape) {
@@ -192,19 +84,20 @@ BoundGroup bind_sizes(const Function& f, const CompiledGroup& g, const Env& env)
       if (!expected) return b;
       b.expected.push_back(*expected);
     }
-  for (const Dim& d : g.generated.sizes) {
+  for (const Dim& d : g.built->generated.sizes) {
     const auto v = evaluate(d, env);
     if (!v) return b;
     b.sizes.push_back(static_cast<uint64_t>(*v));
   }
-  const auto from = evaluate(g.generated.parallel_from, env), to = evaluate(g.generated.parallel_to, env);
-  const auto workspace = evaluate(g.generated.workspace, env);
+  const auto from = evaluate(g.built->generated.parallel_from, env),
+             to = evaluate(g.built->generated.parallel_to, env);
+  const auto workspace = evaluate(g.built->generated.workspace, env);
   if (!from || !to || !workspace) return b;
   b.from = *from;
   b.to = *to;
-  b.steps = (b.to - b.from + g.generated.parallel_step - 1) / g.generated.parallel_step;
+  b.steps = (b.to - b.from + g.built->generated.parallel_step - 1) / g.built->generated.parallel_step;
   b.workspace = (*workspace + 63) / 64 * 64;
-  b.scratch = vec::caller_scratch(g.generated.program);
+  b.scratch = vec::caller_scratch(g.built->generated.program);
   b.runs = true;
   return b;
 }
@@ -219,62 +112,6 @@ BoundGroup bind(const Function& f, const CompiledGroup& g, const Env& env) {
 }
 
 }  // namespace
-
-std::shared_ptr<const Executable> compile(std::shared_ptr<const Module> m, const CompileOptions& options) {
-  auto e = std::make_shared<Executable>();
-  const auto start = std::chrono::steady_clock::now();
-  const Flags flags = compile_flags();
-  m = std::make_shared<const Module>(run_passes(*m, "", flags));
-  e->module_ = m;
-  e->debug_ = flags.debug;
-  std::set<ScheduleKey> used;
-  e->isa_ = options.isa;
-  CodeWriter code;
-  for (const auto& [name, function] : m->functions) {
-    CompiledFunction c;
-    c.function = function.get();
-    std::map<Id, CompiledGroup> built;
-    GroupOptions how;
-    how.fuse = options.fuse && !flags.is_off("fuse");
-    const Plan plain, *plan = flags.is_off("schedule") ? &plain : nullptr;
-    how.accepts = [&](const Group& g) -> std::string {
-      if (flags.is_off("kernels")) return "TAUTO_OFF=kernels";
-      CompiledGroup k;
-      k.group = g;
-      std::string reason = build(k, options.isa, plan);
-      if (reason.empty()) built[g.result] = std::move(k);
-      return reason;
-    };
-    std::vector<Group> groups = group_nodes(*m, *function, how);
-    if (options.blocked && !flags.is_off("layouts")) {
-      c.block = options.isa == Isa::Avx512 ? 16 : 8;
-      c.blocked = choose_blocked(*function, groups, c.block);
-      lay_out(groups, c, built, options.isa, plan);
-    }
-    if (options.schedules) carry_out(*options.schedules, groups, c, built, options.isa, used);
-    for (Group& g : groups) {
-      CompiledGroup k;
-      if (g.kind == Group::Kind::Kernel) {
-        k = std::move(built.at(g.result));
-        k.kernel = code.add(k.scheduled.name, k.bytes);
-        g.arguments = std::move(k.group.arguments);  // with packed constants
-        g.kernel = std::move(k.group.kernel);        // with its layouts
-      }
-      k.group = std::move(g);
-      c.groups.push_back(std::move(k));
-    }
-    find_lifetimes(c);
-    e->functions_[name] = std::move(c);
-  }
-  if (options.schedules) require_used(*options.schedules, used);
-  e->code_ = std::move(code).seal();
-  show_stages(*e, flags);
-  if (flags.debug >= 1) {
-    const std::chrono::duration<double, std::milli> time = std::chrono::steady_clock::now() - start;
-    say(cat("tauto: ", summary(*e), ", ", static_cast<int64_t>(time.count()), " ms"));
-  }
-  return e;
-}
 
 // All groups of main for one set of sizes, and where their results lie in the context's memory.
 struct ExecutionContext::Bound {
@@ -437,7 +274,7 @@ class ExecutableRun {
     const auto entry = e_.code_.function<void(const uint64_t*, void*)>(g.kernel);
     const auto run = [&](std::vector<uint64_t>& own, int64_t first, int64_t last) {
       thread_local Arena arena;
-      const int64_t step = g.generated.parallel_step;
+      const int64_t step = g.built->generated.parallel_step;
       own.push_back(static_cast<uint64_t>(b.from + first * step));
       own.push_back(static_cast<uint64_t>(std::min(b.to, b.from + last * step)));
       const int64_t bytes = b.workspace + b.scratch;

@@ -10,15 +10,12 @@
 #include <memory>
 #include <set>
 
-#include "codegen/generate.h"
-#include "compile/kernels.h"
+#include "compile/build_kernel.h"
 #include "compile/schedules.h"
 #include "interpret/interpret.h"
 #include "runtime/arena.h"
 #include "runtime/code_memory.h"
 #include "runtime/thread_pool.h"
-#include "schedule/schedule.h"
-#include "support/cpu.h"
 
 namespace tauto {
 
@@ -40,13 +37,9 @@ struct ExecuteOptions {
 
 // One group with everything that was made of it, kept for `--emit`.
 struct CompiledGroup {
-  Group group;
-  Nest nest;
-  Plan plan;
-  loops::Kernel scheduled;
-  Generated generated;
-  std::vector<uint8_t> bytes;
-  size_t kernel = 0;  // its number in the code memory
+  Group group;                               // its constants packed
+  std::shared_ptr<const BuiltKernel> built;  // of a kernel; equal kernels share it
+  size_t kernel = 0;                         // its number in the code memory
 };
 
 struct CompiledFunction {

@@ -12,10 +12,10 @@ constexpr Stage kStages[] = {Stage::Loops, Stage::Schedule, Stage::Scheduled, St
 
 std::string schedule_text(const CompiledFunction& f, const CompiledGroup& g) {
   std::string axes;
-  for (const loops::Axis& a : g.nest.axes)
+  for (const loops::Axis& a : g.built->nest.axes)
     axes += cat(axes.empty() ? " " : ", ", a.variable, " < ", a.extent);
   return cat("schedule @", f.function->name, " ", g.group.kernel.name,
-             "\n# axes:", axes.empty() ? " none" : axes, "\n", text_of(g.plan));
+             "\n# axes:", axes.empty() ? " none" : axes, "\n", text_of(g.built->plan));
 }
 
 std::string one_line(const Plan& p) {
@@ -35,17 +35,21 @@ const char* name_of(Stage s) {
 
 std::string text_of(const CompiledFunction& f, const CompiledGroup& g, Stage s) {
   if (g.group.kind != Group::Kind::Kernel) return "";
+  const std::string& first = g.built->scheduled.name;
+  const std::string shared = first == g.group.kernel.name
+                                 ? ""
+                                 : cat("# ", g.group.kernel.name, " is the same kernel as ", first, "\n");
   switch (s) {
     case Stage::Loops:
       return loops::text_of(g.group.kernel);
     case Stage::Schedule:
       return schedule_text(f, g);
     case Stage::Scheduled:
-      return loops::text_of(g.scheduled);
+      return shared + loops::text_of(g.built->scheduled);
     case Stage::Vector:
-      return vec::text_of(g.generated.program);
+      return shared + vec::text_of(g.built->generated.program);
     case Stage::Asm:
-      return vec::disassemble(g.bytes);
+      return shared + vec::disassemble(g.built->bytes);
   }
   CHECK(false);
 }
@@ -75,7 +79,8 @@ void show_stages(const Executable& e, const Flags& flags) {
       const bool kernel = g.group.kind == Group::Kind::Kernel;
       if (flags.debug >= 3)
         say(cat("tauto: @", name, " ", name_of(f, g), ": ",
-                kernel ? cat(one_line(g.plan), "; ", g.bytes.size(), " bytes of code") : g.group.reason));
+                kernel ? cat(one_line(g.built->plan), "; ", g.built->bytes.size(), " bytes of code")
+                       : g.group.reason));
       if (!kernel) continue;
       const std::string stem =
           dump.on() ? dump.next((name == "main" ? "" : name + "_") + g.group.kernel.name) : "";

@@ -112,7 +112,7 @@ TEST(Schedules, RandomPlansChangeNoBit) {
         for (const auto& [name, f] : first->functions())
           for (const CompiledGroup& g : f.groups)
             if (g.group.kind == Group::Kind::Kernel)
-              s[{name, g.group.kernel.name}] = random_plan(g.nest, random);
+              s[{name, g.group.kernel.name}] = random_plan(g.built->nest, random);
         options.schedules = &s;
         try {
           const auto e = compile(m, options);

@@ -1,0 +1,46 @@
+// The stages of one kernel, and those already built.
+#include "compile/build_kernel.h"
+
+#include "codegen/x64/encode.h"
+#include "loops/structure.h"
+#include "support/error.h"
+
+namespace tauto {
+namespace {
+
+BuiltKernel stages(const Group& g, Isa isa, const Plan* plan) {
+  BuiltKernel k;
+  try {
+    const bool wide = isa == Isa::Avx512;
+    k.nest = flatten(g.kernel);
+    for (const KernelArgument& a : g.arguments)
+      k.nest.constant.push_back(a.kind == KernelArgument::Kind::Constant);
+    const Target target{lanes_for(g.kernel, wide ? 64 : 32), wide ? 32 : 16};
+    k.plan = plan ? *plan : default_plan(k.nest, target);
+    Scheduled scheduled = schedule(k.nest, k.plan, target);
+    k.scheduled = std::move(scheduled.kernel);
+    k.packings = std::move(scheduled.packings);
+    k.generated = generate(k.scheduled, target.lanes);
+    k.bytes = vec::encode(k.generated.program, {wide});
+  } catch (const NotScheduled& e) {
+    k.reason = e.reason;
+  } catch (const NotGenerated& e) {
+    k.reason = e.reason;
+  } catch (const Error& e) {
+    k.reason = e.what();
+  }
+  return k;
+}
+
+}  // namespace
+
+std::shared_ptr<const BuiltKernel> KernelBuilder::build(const Group& g, const Plan* plan) {
+  std::string key = plan ? "plan\n" + text_of(*plan) : "";
+  for (const KernelArgument& a : g.arguments) key += static_cast<char>('0' + static_cast<int>(a.kind));
+  key += loops::structure_of(g.kernel);
+  std::shared_ptr<const BuiltKernel>& k = built_[std::move(key)];
+  if (!k) k = std::make_shared<const BuiltKernel>(stages(g, isa_, plan));
+  return k;
+}
+
+}  // namespace tauto

@@ -1,0 +1,167 @@
+// Compiling all functions of a module: passes, groups, kernels, code memory.
+#include <algorithm>
+#include <chrono>
+
+#include "compile/build_kernel.h"
+#include "compile/executable.h"
+#include "compile/layouts.h"
+#include "compile/pipeline.h"
+#include "compile/stages.h"
+#include "support/error.h"
+
+namespace tauto {
+namespace {
+
+// The blocked values among those that a kernel sees.
+std::set<Id> blocked_of(const CompiledFunction& c, const Group& g) {
+  std::set<Id> seen;
+  for (const KernelArgument& a : g.arguments)
+    if (a.kind != KernelArgument::Kind::Constant && c.blocked.count(a.value)) seen.insert(a.value);
+  return seen;
+}
+
+using Refused = std::map<std::vector<Id>, std::string>;  // groups that have no kernel, and why
+using Kernels = std::map<Id, CompiledGroup>;
+
+// Builds all kernels with the blocked values that they see. Values of a kernel that cannot be built so become
+// row-major again; one that cannot be built at all is added to `refused`.
+Kernels build_all(const std::vector<Group>& groups, CompiledFunction& c, KernelBuilder& builder,
+                  const Plan* plan, Refused& refused) {
+  Kernels built;
+  std::map<Id, std::set<Id>> done;  // with which of its values blocked each kernel was built last
+  for (bool again = true; again;) {
+    again = false;
+    for (const Group& g : groups) {
+      if (g.kind != Group::Kind::Kernel) continue;
+      const std::set<Id> seen = blocked_of(c, g);
+      const auto before = done.find(g.result);
+      if (before != done.end() && before->second == seen) continue;
+      CompiledGroup k;
+      k.group = with_blocked(g, seen, c.block);
+      k.built = builder.build(k.group, plan);
+      done[g.result] = seen;
+      if (!k.built->reason.empty() && seen.empty()) refused[g.nodes] = k.built->reason;
+      if (!k.built->reason.empty() && !seen.empty()) again = true;
+      if (!k.built->reason.empty())
+        for (Id id : seen) c.blocked.erase(id);
+      built[g.result] = std::move(k);
+    }
+  }
+  return built;
+}
+
+// Builds the kernels for which there is a plan with it.
+void carry_out(const Schedules& schedules, const std::vector<Group>& groups, const CompiledFunction& c,
+               Kernels& built, KernelBuilder& builder, std::set<ScheduleKey>& used) {
+  for (const Group& g : groups) {
+    if (g.kind != Group::Kind::Kernel) continue;
+    const auto given = schedules.find({c.function->name, g.kernel.name});
+    if (given == schedules.end()) continue;
+    CompiledGroup& k = built.at(g.result);
+    k.built = builder.build(k.group, &given->second);
+    if (!k.built->reason.empty())
+      fail("schedule @", c.function->name, " ", g.kernel.name, ": ", k.built->reason);
+    used.insert(given->first);
+  }
+}
+
+// Lifetimes of values, in groups.
+void find_lifetimes(CompiledFunction& c) {
+  const Function& f = *c.function;
+  const size_t count = c.groups.size();
+  std::vector<int> last(f.nodes.size(), -1);
+  std::vector<bool> escapes(f.nodes.size(), false);
+  for (size_t k = 0; k < count; ++k)
+    for (Id id : c.groups[k].group.nodes)
+      for (Id in : f.node(id).inputs) {
+        last[static_cast<size_t>(in)] = static_cast<int>(k);
+        if (c.groups[k].group.kind == Group::Kind::Reference) escapes[static_cast<size_t>(in)] = true;
+      }
+  for (Id r : f.results) escapes[static_cast<size_t>(r)] = true, last[static_cast<size_t>(r)] = -1;
+  c.dead_after.assign(count, {});
+  for (size_t i = 0; i < last.size(); ++i)
+    if (last[i] >= 0) c.dead_after[static_cast<size_t>(last[i])].push_back(static_cast<Id>(i));
+  for (size_t k = count; k-- > 0;) {
+    const Group& g = c.groups[k].group;
+    if (g.kind != Group::Kind::View) continue;
+    const auto view = static_cast<size_t>(g.result), source = static_cast<size_t>(g.source);
+    escapes[source] = escapes[source] || escapes[view];
+    last[source] = std::max(last[source], last[view]);
+  }
+  for (size_t k = 0; k < count; ++k) {
+    const auto id = static_cast<size_t>(c.groups[k].group.result);
+    c.last_use.push_back(std::max(last[id], static_cast<int>(k)));
+    c.planned.push_back(c.groups[k].group.kind == Group::Kind::Kernel && !escapes[id]);
+  }
+}
+
+}  // namespace
+
+std::shared_ptr<const Executable> compile(std::shared_ptr<const Module> m, const CompileOptions& options) {
+  auto e = std::make_shared<Executable>();
+  const auto start = std::chrono::steady_clock::now();
+  const Flags flags = compile_flags();
+  m = std::make_shared<const Module>(run_passes(*m, "", flags));
+  e->module_ = m;
+  e->debug_ = flags.debug;
+  std::set<ScheduleKey> used;
+  e->isa_ = options.isa;
+  KernelBuilder builder(options.isa);
+  CodeWriter code;
+  std::map<const BuiltKernel*, size_t> numbers;  // in the code memory
+  for (const auto& [name, function] : m->functions) {
+    CompiledFunction c;
+    c.function = function.get();
+    GroupOptions how;
+    how.fuse = options.fuse && !flags.is_off("fuse");
+    const Plan plain, *plan = flags.is_off("schedule") ? &plain : nullptr;
+    Refused refused;
+    how.accepts = [&](const Group& g) -> std::string {
+      if (flags.is_off("kernels")) return "TAUTO_OFF=kernels";
+      const auto at = refused.find(g.nodes);
+      return at == refused.end() ? "" : at->second;
+    };
+    // Every group is taken to have a kernel; those that turn out to have none are taken apart.
+    std::vector<Group> groups;
+    Kernels built;
+    for (bool done = false; !done;) {
+      const size_t before = refused.size();
+      groups = group_nodes(*m, *function, how);
+      if (options.blocked && !flags.is_off("layouts")) {
+        c.block = options.isa == Isa::Avx512 ? 16 : 8;
+        c.blocked = choose_blocked(*function, groups, c.block);
+      }
+      built = build_all(groups, c, builder, plan, refused);
+      done = refused.size() == before;
+    }
+    if (options.schedules) carry_out(*options.schedules, groups, c, built, builder, used);
+    for (Group& g : groups) {
+      CompiledGroup k;
+      if (g.kind == Group::Kind::Kernel) {
+        k = std::move(built.at(g.result));
+        const auto [number, fresh] = numbers.emplace(k.built.get(), 0);
+        if (fresh) number->second = code.add(k.built->scheduled.name, k.built->bytes);
+        k.kernel = number->second;
+        for (const Packing& p : k.built->packings) {
+          Tensor& constant = k.group.arguments[p.buffer].constant;
+          constant = packed(constant, p);
+        }
+      } else {
+        k.group = std::move(g);
+      }
+      c.groups.push_back(std::move(k));
+    }
+    find_lifetimes(c);
+    e->functions_[name] = std::move(c);
+  }
+  if (options.schedules) require_used(*options.schedules, used);
+  e->code_ = std::move(code).seal();
+  show_stages(*e, flags);
+  if (flags.debug >= 1) {
+    const std::chrono::duration<double, std::milli> time = std::chrono::steady_clock::now() - start;
+    say(cat("tauto: ", summary(*e), ", ", static_cast<int64_t>(time.count()), " ms"));
+  }
+  return e;
+}
+
+}  // namespace tauto

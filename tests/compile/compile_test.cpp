@@ -1,0 +1,59 @@
+// Compiling: the same model gives the same bytes, and equal layers one kernel.
+#include "compile/executable.h"
+
+#include <gtest/gtest.h>
+
+#include "graph/text.h"
+#include "interpret/interpret.h"
+
+namespace tauto {
+namespace {
+
+// Four equal layers, the last of which is followed by something else.
+const char* const kLayers =
+    R"(func main(%0 "x": f32[5, 24], %1 "a": f32[24, 24], %2 "b": f32[24, 24]) -> ("y") {
+  %3 = contract(%0, %1) {access: over {i: 5, j: 24 | k: 24} [i, k] [k, j]} : f32[5, 24]
+  %4 = relu(%3) : f32[5, 24]
+  %5 = contract(%4, %2) {access: over {i: 5, j: 24 | k: 24} [i, k] [k, j]} : f32[5, 24]
+  %6 = relu(%5) : f32[5, 24]
+  %7 = contract(%6, %1) {access: over {i: 5, j: 24 | k: 24} [i, k] [k, j]} : f32[5, 24]
+  %8 = relu(%7) : f32[5, 24]
+  %9 = contract(%8, %2) {access: over {i: 5, j: 24 | k: 24} [i, k] [k, j]} : f32[5, 24]
+  %10 = exp(%9) : f32[5, 24]
+  return %10
+})";
+
+std::shared_ptr<const Module> module_of(const std::string& functions) {
+  return std::make_shared<const Module>(
+      parse_module(cat("module t semantics ", kSemanticsVersion, "\n") + functions));
+}
+
+TEST(Compile, TheSameBytesEachTime) {
+  const auto m = module_of(kLayers);
+  const auto first = compile(m, {}), second = compile(m, {});
+  ASSERT_EQ(first->code().size(), second->code().size());
+  for (size_t k = 0; k < first->code().size(); ++k) {
+    EXPECT_EQ(first->code().name(k), second->code().name(k));
+    const auto a = first->code().code(k), b = second->code().code(k);
+    EXPECT_TRUE(std::equal(a.begin(), a.end(), b.begin(), b.end())) << first->code().name(k);
+  }
+}
+
+TEST(Compile, EqualLayersShareTheirCode) {
+  const auto m = module_of(kLayers);
+  const auto e = compile(m, {});
+  EXPECT_EQ(4u, e->functions().at("main").groups.size());
+  EXPECT_EQ(2u, e->code().size());
+
+  std::vector<Value> in;
+  for (const Type& t : m->main().parameter_types()) {
+    Tensor x(f32, static_shape(t));
+    for (int64_t i = 0; i < x.count(); ++i)
+      x.data<float>()[i] = static_cast<float>((i * 37 + 11 * x.count()) % 41 - 19) / 64;
+    in.emplace_back(std::move(x));
+  }
+  EXPECT_TRUE(e->run(in, {}) == interpret(*m, in));
+}
+
+}  // namespace
+}  // namespace tauto
