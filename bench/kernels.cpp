@@ -1,0 +1,233 @@
+// How fast untuned machine code is, in percent of what this core can do, for each instruction set it has:
+//
+//   gemm         f32, packed weights: m = n = k in multiples of 32 up to 1024, 200 sizes drawn from 128…1024,
+//                and 32³ in a chain; % of the fma peak
+//   gemv         one row by matrices beyond the caches; % of the bandwidth of a loop that only loads
+//   convolution  3×3 layers of ResNet-50, batch 1; % of the fma peak
+//   rows         softmax, layer normalisation and elementwise functions; % of min(bandwidth, fma peak)
+//
+//   bench_kernels [--isa avx2|avx512] [--only TEXT] [--seconds S] [--verbose yes]
+//
+// Times are of this thread's processor time, the best of repeated runs of the whole program (its entry
+// included); the peak is measured again beside every shape. Answers are compared elsewhere (make law).
+#include <cstdio>
+#include <cstdlib>
+#include <map>
+#include <random>
+
+#include "codegen/x64/encode.h"
+#include "compile/executable.h"
+#include "compile/peak.h"
+#include "compile/profile.h"
+#include "contractions.h"
+#include "graph/builder.h"
+#include "ops/ops.h"
+
+namespace tauto {
+namespace {
+
+double g_budget = 0.03;  // seconds for each shape
+
+template <class F>
+double best_seconds(F f, double budget) {
+  double best = 1e30;
+  f();
+  for (double spent = 0; spent < budget;) {
+    const double start = seconds();
+    f();
+    const double took = seconds() - start;
+    best = std::min(best, took), spent += took;
+  }
+  return best;
+}
+
+// The denominators, measured with the clock of the numerators.
+class Roofs {
+ public:
+  explicit Roofs(Isa isa) : lanes_(isa == Isa::Avx512 ? 16 : 8), data_(f32, {int64_t{48} << 20}) {
+    CodeWriter w;
+    w.add("peak", encode(peak_program(lanes_), {isa == Isa::Avx512}));
+    w.add("stream", encode(stream_program(lanes_), {isa == Isa::Avx512}));
+    code_ = std::move(w).seal();
+    std::fill_n(data_.data<float>(), data_.count(), 1.0f);
+  }
+  double flops() {
+    constexpr uint64_t kCount = 20000;
+    const uint64_t arguments[] = {kCount, reinterpret_cast<uint64_t>(sums_)};
+    const double time = best_seconds([&] { code_.function<Kernel>(0)(arguments, nullptr); }, 0.003);
+    return flops_ = std::max(flops_, kCount * 2.0 * kPeakChains * kPeakSteps * lanes_ / time);
+  }
+  double bandwidth(int64_t bytes) {
+    bytes = std::min(bytes, data_.count() * 4) / 4096 * 4096;
+    const auto from = reinterpret_cast<uint64_t>(data_.raw());
+    const uint64_t arguments[] = {from, from + static_cast<uint64_t>(bytes),
+                                  reinterpret_cast<uint64_t>(sums_)};
+    return static_cast<double>(bytes) /
+           best_seconds([&] { code_.function<Kernel>(1)(arguments, nullptr); }, 0.01);
+  }
+
+ private:
+  using Kernel = void(const uint64_t*, void*);
+  int lanes_;
+  double flops_ = 0;
+  Tensor data_;
+  CodeMemory code_;
+  float sums_[16];
+};
+
+Tensor draw(const Shape& shape) {
+  Tensor t(f32, shape);
+  std::mt19937 random(1);
+  for (int64_t i = 0; i < t.count(); ++i)
+    t.data<float>()[i] = static_cast<float>(static_cast<int>(random() % 255) - 127) / 64;
+  return t;
+}
+
+struct Program {
+  std::shared_ptr<const Executable> code;
+  std::vector<Value> inputs;
+  ExecutionContext context;
+  double run() {
+    return best_seconds([&] { code->run(inputs, {}, context); }, g_budget);
+  }
+};
+
+// `times` contractions, each of the one before it, by constant weights.
+void contraction(Program& p, const Case& c, Isa isa, int times = 1) {
+  auto m = std::make_shared<Module>();
+  Builder b(*m, "main");
+  const Value x = draw(c.a);
+  Id at = b.parameter("a", type_of(x));
+  for (int i = 0; i < times; ++i)
+    at = b.add(ops::contract, {at, b.constant(draw(c.b))}, {{"access", access_of(c)}});
+  b.finish({at}, {"y"});
+  p.code = compile(m, {.isa = isa});
+  p.inputs = {x};
+}
+
+struct Summary {
+  double sum = 0, least = 1e9;
+  int count = 0;
+  void add(double x) { sum += x, least = std::min(least, x), ++count; }
+  double mean() const { return count ? sum / count : 0; }
+};
+
+class Bench {
+ public:
+  Bench(Isa isa, bool verbose) : isa_(isa), verbose_(verbose), roofs_(isa) {}
+
+  double percent_of_peak(const Case& c, int times = 1) {
+    Program p;
+    contraction(p, c, isa_, times);
+    const double before = roofs_.flops(), rate = 2 * macs(c) * times / p.run();
+    const double percent = 100 * rate / std::max(before, roofs_.flops());
+    if (verbose_) std::printf("  %-34s %6.1f %%\n", c.name.c_str(), percent), std::fflush(stdout);
+    return percent;
+  }
+
+  void gemm() {
+    Summary even, drawn;
+    for (int64_t n = 128; n <= 1024; n += 32) even.add(percent_of_peak(square(n)));
+    std::mt19937_64 random(7);
+    const auto size = [&] { return static_cast<int64_t>(128 + random() % 897); };
+    for (int i = 0; i < 200; ++i) {
+      const int64_t m = size(), k = size(), n = size();
+      drawn.add(percent_of_peak(matmul(cat(m, " x ", k, " x ", n).c_str(), m, k, n)));
+    }
+    const double tiny = percent_of_peak(square(32), 64);
+    std::printf(
+        "gemm %s: multiples of 32 mean %.0f %% least %.0f %%, 200 drawn sizes mean %.0f %% least %.0f "
+        "%%, 32x32x32 %.0f %% of the fma peak\n",
+        isa_name(isa_), even.mean(), even.least, drawn.mean(), drawn.least, tiny);
+  }
+
+  void gemv() {
+    Summary all;
+    for (const auto& [k, n] : std::vector<std::pair<int64_t, int64_t>>{
+             {4096, 4096}, {2048, 8192}, {8192, 2048}, {3000, 5000}, {11008, 2048}}) {
+      Program p;
+      contraction(p, matmul("", 1, k, n), isa_);
+      const double bytes = static_cast<double>(4 * k * n), time = p.run();
+      const double percent = 100 * bytes / time / roofs_.bandwidth(4 * k * n);
+      if (verbose_) std::printf("  %5lld -> %5lld %6.1f %%\n", (long long)k, (long long)n, percent);
+      all.add(percent);
+    }
+    std::printf("gemv %s: mean %.0f %% least %.0f %% of the bandwidth\n", isa_name(isa_), all.mean(),
+                all.least);
+  }
+
+  // The second of three convolutions, for the values between them may lie as the compiler likes.
+  double percent_of_middle(const Case& first, const Case& middle, const Case& last) {
+    auto m = std::make_shared<Module>();
+    Builder b(*m, "main");
+    Program p;
+    p.inputs = {draw(first.a)};
+    Id at = b.parameter("a", type_of(p.inputs[0]));
+    for (const Case* c : {&first, &middle, &last})
+      at = b.add(ops::contract, {at, b.constant(draw(c->b))}, {{"access", access_of(*c)}});
+    b.finish({at}, {"y"});
+    p.code = compile(m, {.isa = isa_});
+    const double before = roofs_.flops();
+    double best = 1e30;
+    for (double start = seconds(); seconds() - start < g_budget;) {
+      Profile profile;
+      p.code->run(p.inputs, {.profile = &profile}, p.context);
+      std::vector<int64_t> took;
+      for (const Profile::Event& e : profile.events)
+        if (e.function->function->node(e.function->groups[e.group].group.result).op == &ops::contract)
+          took.push_back(e.took);
+      CHECK(took.size() == 3, "three contractions became ", took.size(), " kernels");
+      best = std::min(best, static_cast<double>(took[1]) * 1e-9);
+    }
+    const double percent = 100 * 2 * macs(middle) / best / std::max(before, roofs_.flops());
+    if (verbose_) std::printf("  %-34s %6.1f %%\n", middle.name.c_str(), percent), std::fflush(stdout);
+    return percent;
+  }
+
+  void convolution() {
+    Summary all;
+    for (const Conv& v :
+         {Conv{64, 64, 56, 3}, Conv{128, 128, 56, 3, 2}, Conv{128, 128, 28, 3}, Conv{256, 256, 28, 3, 2},
+          Conv{256, 256, 14, 3}, Conv{512, 512, 14, 3, 2}, Conv{512, 512, 7, 3}})
+      all.add(percent_of_middle(
+          conv("", {v.c, v.c, v.size, 1}),
+          conv(cat("3x3 ", v.c, " -> ", v.o, ", ", v.size, " stride ", v.stride).c_str(), v),
+          conv("", {v.o, v.o, v.size / v.stride, 1})));
+    std::printf("convolution %s: 3x3 of ResNet-50 mean %.0f %% least %.0f %% of the fma peak\n",
+                isa_name(isa_), all.mean(), all.least);
+  }
+
+ private:
+  static Case square(int64_t n) { return matmul(cat(n, " x ", n, " x ", n).c_str(), n, n, n); }
+
+  Isa isa_;
+  bool verbose_;
+  Roofs roofs_;
+};
+
+int run(int count, char** arguments) {
+  std::string only, isa;
+  bool verbose = false;
+  for (int i = 1; i + 1 < count; i += 2) {
+    const std::string_view name = arguments[i];
+    if (name == "--only") only = arguments[i + 1];
+    if (name == "--isa") isa = arguments[i + 1];
+    if (name == "--seconds") g_budget = std::atof(arguments[i + 1]);
+    if (name == "--verbose") verbose = true;
+  }
+  const auto wanted = [&](const char* name) { return std::string(name).find(only) != std::string::npos; };
+  for (const Isa i : {Isa::Avx512, Isa::Avx2}) {
+    if (i == Isa::Avx512 && !vec::x64_features_of_cpu().avx512) continue;
+    if (!isa.empty() && isa != isa_name(i)) continue;
+    Bench b(i, verbose);
+    if (wanted("gemm")) b.gemm();
+    if (wanted("gemv")) b.gemv();
+    if (wanted("convolution")) b.convolution();
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace tauto
+
+int main(int count, char** arguments) { return tauto::run(count, arguments); }
