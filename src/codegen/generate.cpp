@@ -1,7 +1,7 @@
 // Regions and statements.
 #include "codegen/generate.h"
 
-#include <set>
+#include <algorithm>
 
 #include "codegen/generator.h"
 #include "codegen/rules.h"
@@ -67,7 +67,11 @@ Generator::Reg Generator::pure(Instr i, int earliest, int time) {
   use(i.address.base);
   use(i.address.index);
   key.versions[6] = time;
-  if (const auto at = known_.find(key); at != known_.end()) return at->second;
+  const bool loads = i.op == VecOp::Load || i.op == VecOp::Broadcast;
+  if (const auto at = known_.find(key); at != known_.end()) {
+    if (loads) keep_loads(key);
+    return at->second;
+  }
   // What does not leave this region stands where it is first used, not at the region's head: fewer live at
   // once.
   if (place / 2 == current()) place = here();
@@ -91,7 +95,22 @@ Generator::Reg Generator::pure(Instr i, int earliest, int time) {
   set_place(r, place);
   known_.emplace(key, r);
   regions_[static_cast<size_t>(place / 2)].known.push_back(key);
+  if (loads && place == here()) {
+    regions_.back().loads.push_back(key);
+    keep_loads(key);
+  }
   return r;
+}
+
+// A load costs less than an accumulator that has to give way for what was loaded: only as many loads are
+// remembered as there are registers beside the tiles.
+void Generator::keep_loads(const Key& latest) {
+  std::vector<Key>& loads = regions_.back().loads;
+  const auto at = std::find(loads.begin(), loads.end(), latest);
+  if (at == loads.end()) return;  // of a region around
+  std::rotate(at, at + 1, loads.end());
+  const auto most = static_cast<size_t>(std::max(registers_ - static_cast<int>(tiles_.size()) - 1, 1));
+  for (; loads.size() > most; loads.erase(loads.begin())) known_.erase(loads.front());
 }
 
 Generator::Reg Generator::pure(VecOp op, Lane lane, std::initializer_list<Reg> operands, int64_t immediate) {
@@ -382,6 +401,7 @@ void Generator::statement(const loops::Allocate& s) {
     out_.workspace += floor_div(bytes, Dim(64)) * Dim(64);
   }
   statement(s.body);
+  std::erase_if(tiles_, [&](const auto& tile) { return tile.first.first == s.buffer.get(); });
 }
 
 // ---- the whole --------------------------------------------------------------------------------------------
@@ -411,7 +431,8 @@ int lanes_for(const loops::Kernel& kernel, int vector_bytes) {
   return vector_bytes / (handles_wide(kernel, written) ? 8 : 4);
 }
 
-Generator::Generator(const loops::Kernel& kernel, int lanes) : kernel_(kernel), lanes_(lanes) {
+Generator::Generator(const loops::Kernel& kernel, int lanes, int registers)
+    : kernel_(kernel), lanes_(lanes), registers_(registers) {
   wide_ = handles_wide(kernel, written_);
   int n = 0;
   for (const loops::BufferPtr& b : kernel.buffers) argument_[b.get()] = n++;
@@ -435,6 +456,8 @@ Generated Generator::run() {
   return std::move(out_);
 }
 
-Generated generate(const loops::Kernel& kernel, int lanes) { return Generator(kernel, lanes).run(); }
+Generated generate(const loops::Kernel& kernel, int lanes, int registers) {
+  return Generator(kernel, lanes, registers).run();
+}
 
 }  // namespace tauto

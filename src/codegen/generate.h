@@ -28,7 +28,8 @@ struct NotGenerated {
   std::string reason;
 };
 
-Generated generate(const loops::Kernel& kernel, int lanes);
+// `registers`: vector registers of the machine; how many loaded values are worth keeping follows from it.
+Generated generate(const loops::Kernel& kernel, int lanes, int registers = 32);
 
 // The widest lanes that fit `vector_bytes` for everything the kernel computes with: vector_bytes / 8 where it
 // handles 64-bit elements, else vector_bytes / 4.

@@ -17,7 +17,7 @@ namespace tauto {
 
 class Generator {
  public:
-  Generator(const loops::Kernel& kernel, int lanes);
+  Generator(const loops::Kernel& kernel, int lanes, int registers);
   Generated run();
 
  private:
@@ -39,6 +39,7 @@ class Generator {
     std::vector<vec::Instr> before, head, code, tail;
     vec::Instr open;
     std::vector<Key> known;  // forgotten when the region closes
+    std::vector<Key> loads;  // those of its code that are still known, the latest used last
     std::vector<std::string> pointers;
     Reg from;  // of a loop
     std::optional<int64_t> literal_from;
@@ -54,6 +55,7 @@ class Generator {
   Reg pure(vec::Instr i, int earliest = 0, int time = 0);
   Reg pure(VecOp op, Lane lane, std::initializer_list<Reg> operands, int64_t immediate = 0);
   Reg scalar_op(VecOp op, std::initializer_list<Reg> operands, int64_t immediate = 0);
+  void keep_loads(const Key& latest);
   void emit_here(vec::Instr i);
   Reg fresh(vec::Class c, Lane lane);
   int& version(Reg r) { return versions_[{static_cast<int>(r.cls), r.id}]; }
@@ -123,7 +125,7 @@ class Generator {
   const loops::Kernel& kernel_;
   Generated out_;
   vec::Assembler a_;
-  int lanes_;
+  int lanes_, registers_;
   bool wide_ = false;
   std::vector<Region> regions_;
   std::unordered_map<Key, Reg, KeyHash> known_;
