@@ -20,7 +20,7 @@ BuiltKernel stages(const Group& g, Isa isa, const Plan* plan) {
     Scheduled scheduled = schedule(k.nest, k.plan, target);
     k.scheduled = std::move(scheduled.kernel);
     k.packings = std::move(scheduled.packings);
-    k.generated = generate(k.scheduled, target.lanes);
+    k.generated = generate(k.scheduled, target.lanes, target.registers);
     k.bytes = vec::encode(k.generated.program, {wide});
   } catch (const NotScheduled& e) {
     k.reason = e.reason;
