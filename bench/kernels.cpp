@@ -8,8 +8,9 @@
 //
 //   bench_kernels [--isa avx2|avx512] [--only TEXT] [--seconds S] [--verbose yes]
 //
-// Times are of this thread's processor time, the best of repeated runs of the whole program (its entry
-// included); the peak is measured again beside every shape. Answers are compared elsewhere (make law).
+// Times are of this thread's processor time; what is measured and its roof take turns, and the median of
+// their ratios is printed. A run is one of the whole program, its entry included. Answers are compared
+// elsewhere (make law).
 #include <cstdio>
 #include <cstdlib>
 #include <map>
@@ -29,47 +30,52 @@ namespace {
 double g_budget = 0.03;  // seconds for each shape
 
 template <class F>
-double best_seconds(F f, double budget) {
-  double best = 1e30;
+double time_of(F f) {
+  const double start = seconds();
   f();
-  for (double spent = 0; spent < budget;) {
-    const double start = seconds();
-    f();
-    const double took = seconds() - start;
-    best = std::min(best, took), spent += took;
+  return seconds() - start;
+}
+
+// f's share of the roof: median of (seconds the roof needs for `work`) / (seconds of f).
+template <class F, class Roof>
+double percent(F f, Roof roof, double work) {
+  f();
+  std::vector<double> all;
+  for (const double start = seconds(); all.size() < 5 || seconds() - start < g_budget;) {
+    const double rate = roof();
+    all.push_back(100 * work / rate / f());
   }
-  return best;
+  std::nth_element(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(all.size() / 2), all.end());
+  return all[all.size() / 2];
 }
 
 // The denominators, measured with the clock of the numerators.
 class Roofs {
  public:
-  explicit Roofs(Isa isa) : lanes_(isa == Isa::Avx512 ? 16 : 8), data_(f32, {int64_t{48} << 20}) {
+  explicit Roofs(Isa isa) : lanes_(isa == Isa::Avx512 ? 16 : 8), data_(f32, {int64_t{24} << 20}) {
     CodeWriter w;
     w.add("peak", encode(peak_program(lanes_), {isa == Isa::Avx512}));
     w.add("stream", encode(stream_program(lanes_), {isa == Isa::Avx512}));
     code_ = std::move(w).seal();
     std::fill_n(data_.data<float>(), data_.count(), 1.0f);
   }
-  double flops() {
-    constexpr uint64_t kCount = 20000;
+  double flops() {  // operations a second
+    constexpr uint64_t kCount = 4000;
     const uint64_t arguments[] = {kCount, reinterpret_cast<uint64_t>(sums_)};
-    const double time = best_seconds([&] { code_.function<Kernel>(0)(arguments, nullptr); }, 0.003);
-    return flops_ = std::max(flops_, kCount * 2.0 * kPeakChains * kPeakSteps * lanes_ / time);
+    return kCount * 2.0 * kPeakChains * kPeakSteps * lanes_ /
+           time_of([&] { code_.function<Kernel>(0)(arguments, nullptr); });
   }
-  double bandwidth(int64_t bytes) {
+  double bandwidth(int64_t bytes) {  // bytes a second of reading so many again and again
     bytes = std::min(bytes, data_.count() * 4) / 4096 * 4096;
     const auto from = reinterpret_cast<uint64_t>(data_.raw());
     const uint64_t arguments[] = {from, from + static_cast<uint64_t>(bytes),
                                   reinterpret_cast<uint64_t>(sums_)};
-    return static_cast<double>(bytes) /
-           best_seconds([&] { code_.function<Kernel>(1)(arguments, nullptr); }, 0.01);
+    return static_cast<double>(bytes) / time_of([&] { code_.function<Kernel>(1)(arguments, nullptr); });
   }
 
  private:
   using Kernel = void(const uint64_t*, void*);
   int lanes_;
-  double flops_ = 0;
   Tensor data_;
   CodeMemory code_;
   float sums_[16];
@@ -88,7 +94,7 @@ struct Program {
   std::vector<Value> inputs;
   ExecutionContext context;
   double run() {
-    return best_seconds([&] { code->run(inputs, {}, context); }, g_budget);
+    return time_of([&] { code->run(inputs, {}, context); });
   }
 };
 
@@ -119,10 +125,10 @@ class Bench {
   double percent_of_peak(const Case& c, int times = 1) {
     Program p;
     contraction(p, c, isa_, times);
-    const double before = roofs_.flops(), rate = 2 * macs(c) * times / p.run();
-    const double percent = 100 * rate / std::max(before, roofs_.flops());
-    if (verbose_) std::printf("  %-34s %6.1f %%\n", c.name.c_str(), percent), std::fflush(stdout);
-    return percent;
+    const double share =
+        percent([&] { return p.run(); }, [&] { return roofs_.flops(); }, 2 * macs(c) * times);
+    if (verbose_) std::printf("  %-34s %6.1f %%\n", c.name.c_str(), share), std::fflush(stdout);
+    return share;
   }
 
   void gemm() {
@@ -147,10 +153,10 @@ class Bench {
              {4096, 4096}, {2048, 8192}, {8192, 2048}, {3000, 5000}, {11008, 2048}}) {
       Program p;
       contraction(p, matmul("", 1, k, n), isa_);
-      const double bytes = static_cast<double>(4 * k * n), time = p.run();
-      const double percent = 100 * bytes / time / roofs_.bandwidth(4 * k * n);
-      if (verbose_) std::printf("  %5lld -> %5lld %6.1f %%\n", (long long)k, (long long)n, percent);
-      all.add(percent);
+      const double share = percent([&] { return p.run(); }, [&] { return roofs_.bandwidth(4 * k * n); },
+                                   static_cast<double>(4 * k * n));
+      if (verbose_) std::printf("  %5lld -> %5lld %6.1f %%\n", (long long)k, (long long)n, share);
+      all.add(share);
     }
     std::printf("gemv %s: mean %.0f %% least %.0f %% of the bandwidth\n", isa_name(isa_), all.mean(),
                 all.least);
@@ -167,21 +173,21 @@ class Bench {
       at = b.add(ops::contract, {at, b.constant(draw(c->b))}, {{"access", access_of(*c)}});
     b.finish({at}, {"y"});
     p.code = compile(m, {.isa = isa_});
-    const double before = roofs_.flops();
-    double best = 1e30;
-    for (double start = seconds(); seconds() - start < g_budget;) {
+    const auto run = [&] {
       Profile profile;
       p.code->run(p.inputs, {.profile = &profile}, p.context);
       std::vector<int64_t> took;
-      for (const Profile::Event& e : profile.events)
-        if (e.function->function->node(e.function->groups[e.group].group.result).op == &ops::contract)
-          took.push_back(e.took);
+      for (const Profile::Event& e : profile.events) {
+        const Group& g = e.function->groups[e.group].group;
+        if (e.function->function->node(g.result).op == &ops::contract) took.push_back(e.took);
+      }
       CHECK(took.size() == 3, "three contractions became ", took.size(), " kernels");
-      best = std::min(best, static_cast<double>(took[1]) * 1e-9);
-    }
-    const double percent = 100 * 2 * macs(middle) / best / std::max(before, roofs_.flops());
-    if (verbose_) std::printf("  %-34s %6.1f %%\n", middle.name.c_str(), percent), std::fflush(stdout);
-    return percent;
+      return static_cast<double>(took[1]) * 1e-9;
+    };
+    const double share = percent(
+        run, [&] { return roofs_.flops(); }, 2 * macs(middle));
+    if (verbose_) std::printf("  %-34s %6.1f %%\n", middle.name.c_str(), share), std::fflush(stdout);
+    return share;
   }
 
   void convolution() {

@@ -109,7 +109,7 @@ void Generator::keep_loads(const Key& latest) {
   const auto at = std::find(loads.begin(), loads.end(), latest);
   if (at == loads.end()) return;  // of a region around
   std::rotate(at, at + 1, loads.end());
-  const auto most = static_cast<size_t>(std::max(registers_ - static_cast<int>(tiles_.size()) - 1, 1));
+  const auto most = static_cast<size_t>(std::max(registers_ - static_cast<int>(tiles_.size()), 2));
   for (; loads.size() > most; loads.erase(loads.begin())) known_.erase(loads.front());
 }
 
