@@ -140,28 +140,28 @@ Type substitute(const Type& t, const Env& env) {
 }
 
 std::string unify(const Type& declared, const Type& given, Env& env) {
-  const std::string mismatch = cat("required ", declared, ", got ", given);
-  if (declared.tag != given.tag) return mismatch;
+  const auto mismatch = [&] { return cat("required ", declared, ", got ", given); };
+  if (declared.tag != given.tag) return mismatch();
   if (declared.tag == Type::Tag::Tuple) {
-    if (declared.parts.size() != given.parts.size()) return mismatch;
+    if (declared.parts.size() != given.parts.size()) return mismatch();
     for (size_t i = 0; i < declared.parts.size(); ++i)
       if (std::string why = unify(declared.parts[i], given.parts[i], env); !why.empty()) return why;
     return "";
   }
   if (!declared.is_tensor())
     return "";  // a sequence's elements differ among themselves: checked where they are used
-  if (declared.element != given.element) return mismatch;
+  if (declared.element != given.element) return mismatch();
   if (!declared.ranked) return "";
-  if (!given.ranked || declared.rank() != given.rank()) return mismatch;
+  if (!given.ranked || declared.rank() != given.rank()) return mismatch();
   // Plain symbols first, so that expressions in them can be checked whatever their order.
   for (int pass = 0; pass < 2; ++pass)
     for (size_t i = 0; i < declared.dims.size(); ++i) {
       const Dim& d = declared.dims[i];
       if (d.is_symbol() != (pass == 0)) continue;
       if (!unify(d, given.dims[i].literal(), env)) {
-        if (d.is_literal()) return mismatch;
+        if (d.is_literal()) return mismatch();
         const auto bound = evaluate(d, env);
-        return cat(mismatch, " (", d, bound ? cat(" is ", *bound, " here") : " cannot be that", ")");
+        return cat(mismatch(), " (", d, bound ? cat(" is ", *bound, " here") : " cannot be that", ")");
       }
     }
   return "";
