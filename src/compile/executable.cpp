@@ -3,22 +3,19 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <list>
 #include <new>
 
-#include "codegen/x64/encode.h"
+#include "compile/bound.h"
 #include "compile/layouts.h"
-#include "compile/legality.h"
 #include "compile/profile.h"
 #include "compile/stages.h"
-#include "runtime/memory_plan.h"
 #include "support/float_environment.h"
 
 namespace tauto {
 namespace {
 
-constexpr int kMaxDepth = 200;           // of nested calls
-constexpr int64_t kPieceWork = 1 << 15;  // element operations that are worth waking a thread for
-constexpr int64_t kPiecesPerThread = 4;
+constexpr int kMaxDepth = 200;    // of nested calls
 constexpr size_t kKeptSizes = 8;  // sets of input sizes that a context remembers
 
 // A tensor whose elements are not set.
@@ -30,114 +27,139 @@ Tensor uninitialised(ElementType type, Shape shape) {
   return Tensor(type, std::move(shape), std::move(owner), p);
 }
 
-std::optional<Shape> shape_of(const Type& t, const Env& env) {
-  Shape s;
-  for (const Dim& d : t.dims) {
-    const auto v = evaluate(d, env);
-    if (!v || *v < 0) return std::nullopt;
-    s.push_back(*v);
-  }
-  return s;
+// Every NaN the one positive quiet NaN.
+template <class U>
+void make_quiet(void* data, int64_t count, U exponent, U quiet) {
+  constexpr U kSign = static_cast<U>(U{1} << (sizeof(U) * 8 - 1));
+  U* p = static_cast<U*>(data);
+  for (int64_t i = 0; i < count; ++i) p[i] = static_cast<U>(p[i] & ~kSign) > exponent ? quiet : p[i];
 }
 
-// A kernel or view for given sizes.
-struct BoundGroup {
-  bool runs = false;  // false: the references have to run (a size of 0, or not known)
-  Shape shape;
-  std::vector<Shape> expected;  // of the value arguments
-  std::vector<uint64_t> sizes;
-  std::vector<std::pair<int64_t, int64_t>> ranges;  // of the checks
-  int64_t from = 0, to = 1, steps = 1, work = 1;
-  int64_t workspace = 0, scratch = 0;  // bytes
-  int64_t offset = -1;                 // in the context's memory
-};
-
-BoundGroup bind_sizes(const Function& f, const CompiledGroup& g, const Env& env) {
-  BoundGroup b;
-  if (g.group.kind == Group::Kind::Reference) return b;
-  const ElementType element = f.node(g.group.result).type.element;
-  const auto shape = shape_of(f.node(g.group.result).type, env);
-  if (!shape) return b;
-  b.shape = *shape;
-  for (const auto& [x, y] : g.group.equal)
-    if (evaluate(x, env) != evaluate(y, env)) return b;
-  for (Id id : g.group.unsure)
-    if (!is_legal(f, id, env)) return b;
-  if (g.group.kind == Group::Kind::View) {
-    b.runs = true;
-    return b;
-  }
-  for (const Dim& d : g.group.extents) {
-    const auto v = evaluate(d, env);
-    if (!v || *v <= 0) return b;
-    if (b.work < INT64_MAX / 4 / *v) b.work *= *v;
-  }
-  if (element_count(*shape) > kMaxTensorBytes / element.bytes()) return b;
-  for (const RangeCheck& c : g.group.checks) {
-    const auto least = evaluate(c.least, env), end = evaluate(c.end, env);
-    if (!least || !end) return b;
-    b.ranges.emplace_back(*least, *end);
-  }
-  for (const KernelArgument& a : g.group.arguments)
-    if (a.kind == KernelArgument::Kind::Value) {
-      const auto expected = shape_of(f.node(a.value).type, env);
-      if (!expected) return b;
-      b.expected.push_back(*expected);
-    }
-  for (const Dim& d : g.built->generated.sizes) {
-    const auto v = evaluate(d, env);
-    if (!v) return b;
-    b.sizes.push_back(static_cast<uint64_t>(*v));
-  }
-  const auto from = evaluate(g.built->generated.parallel_from, env),
-             to = evaluate(g.built->generated.parallel_to, env);
-  const auto workspace = evaluate(g.built->generated.workspace, env);
-  if (!from || !to || !workspace) return b;
-  b.from = *from;
-  b.to = *to;
-  b.steps = (b.to - b.from + g.built->generated.parallel_step - 1) / g.built->generated.parallel_step;
-  b.workspace = (*workspace + 63) / 64 * 64;
-  b.scratch = vec::caller_scratch(g.built->generated.program);
-  b.runs = true;
-  return b;
+void canonicalise(const TensorType& t, void* data) {
+  const int64_t count = element_count(t.shape);
+  if (t.type == f32) make_quiet<uint32_t>(data, count, 0x7f800000u, 0x7fc00000u);
+  if (t.type == f64) make_quiet<uint64_t>(data, count, 0x7ff0000000000000u, 0x7ff8000000000000u);
+  if (t.type == f16) make_quiet<uint16_t>(data, count, 0x7c00, 0x7e00);
+  if (t.type == bf16) make_quiet<uint16_t>(data, count, 0x7f80, 0x7fc0);
 }
 
-// Sizes that have no value (illegal broadcasts, overflow) are for the references to refuse.
-BoundGroup bind(const Function& f, const CompiledGroup& g, const Env& env) {
-  try {
-    return bind_sizes(f, g, env);
-  } catch (const Error&) {
-    return {};
+bool alike(const std::vector<TensorType>& types, std::span<const TensorView> given) {
+  return std::equal(
+      types.begin(), types.end(), given.begin(), given.end(), [](const TensorType& t, const TensorView& v) {
+        return t.type == v.type && std::equal(t.shape.begin(), t.shape.end(), v.shape.begin(), v.shape.end());
+      });
+}
+
+// Of values that are tensors of numbers; else nothing.
+std::optional<std::vector<TensorView>> views_of(const std::vector<Value>& values) {
+  std::vector<TensorView> views;
+  for (const Value& v : values) {
+    if (!v.is_tensor() || v.tensor.rep() != Rep::Exact || v.tensor.type().is_string()) return std::nullopt;
+    views.push_back({v.tensor.type(), v.tensor.shape(), v.tensor.raw()});
   }
+  return views;
 }
 
 }  // namespace
 
-// All groups of main for one set of sizes, and where their results lie in the context's memory.
-struct ExecutionContext::Bound {
-  Env env;
-  std::vector<BoundGroup> groups;
-  int64_t bytes = 0;
+// What was bound, and the memory of runs. Functions that run inside each other, node by node, have memory of
+// their own; those with the same callers share it.
+struct ExecutionContext::State {
+  struct Bound {
+    Env env;  // what the caller knew
+    std::shared_ptr<BoundFunction> function;
+  };
+  std::map<const CompiledFunction*, std::list<Bound>> bound;  // latest first
+  std::list<Bound>* main = nullptr;
+  std::vector<Arena> memory;  // by depth of calls
+  Arena scratch;
+  std::shared_ptr<ThreadPool> pool;
+
+  // One that is running is no use: its function has called itself.
+  static std::shared_ptr<BoundFunction> find(std::list<Bound>& kept, std::span<const TensorView> inputs,
+                                             const Env& env) {
+    for (auto i = kept.begin(); i != kept.end(); ++i)
+      if (!i->function->running() && alike(i->function->inputs(), inputs) && i->env == env) {
+        if (i != kept.begin()) kept.splice(kept.begin(), kept, i);
+        return i->function;
+      }
+    return nullptr;
+  }
 };
-ExecutionContext::ExecutionContext() = default;
+ExecutionContext::ExecutionContext() : state_(std::make_unique<State>()) {}
 ExecutionContext::~ExecutionContext() = default;
 
 // One run of an executable.
-class ExecutableRun {
+class ExecutableRun final : public RunState {
  public:
   ExecutableRun(const Executable& e, const ExecuteOptions& o, ExecutionContext& context)
-      : e_(e), o_(o), context_(context), watched_(o.profile || e.debug_ >= 4) {
+      : RunState(e, o, o.profile || e.debug() >= 4), context_(*context.state_) {
     interpret_.cancelled = o.cancelled;
-    if (o.threads > 1) pool_ = ThreadPool::shared(o.threads);
-    if (pool_) pool_->wake();
+    ask();
   }
 
-  std::vector<Value> call(const std::string& name, std::vector<Value> arguments, Env env, int depth) {
-    const CompiledFunction& c = e_.functions_.at(name);
+  // The function for these sizes, which the context keeps.
+  std::shared_ptr<BoundFunction> bind(const CompiledFunction& c, std::span<const TensorView> inputs,
+                                      const Env& env) {
+    std::list<ExecutionContext::State::Bound>& kept = context_.bound[&c];
+    if (c.function->name == "main") context_.main = &kept;
+    if (std::shared_ptr<BoundFunction> known = context_.find(kept, inputs, env)) return known;
+    std::vector<TensorType> types;
+    for (const TensorView& v : inputs) types.push_back({v.type, Shape(v.shape.begin(), v.shape.end())});
+    kept.push_front({env, std::make_shared<BoundFunction>(e_, c, std::move(types), env)});
+    if (kept.size() > kKeptSizes) kept.pop_back();
+    return kept.front().function;
+  }
+
+  bool run(BoundFunction& b, const void* const* inputs, void* const* results, int depth) {
+    start(b.parallel());
+    b.place(memory(static_cast<size_t>(b.bytes()), depth));
+    return b.run(*this, inputs, results, depth);
+  }
+
+  std::vector<Value> call(const std::string& name, std::vector<Value> arguments, Env env,
+                          int depth) override {
+    const CompiledFunction& c = e_.functions().at(name);
     const Function& f = *c.function;
     if (depth > kMaxDepth) fail("function @", f.name, ": more than ", kMaxDepth, " nested calls");
     if (arguments.size() != f.parameters.size())
       fail("function @", f.name, ": required ", f.parameters.size(), " inputs, got ", arguments.size());
+    std::shared_ptr<BoundFunction> bound;
+    if (const auto views = views_of(arguments)) bound = bind(c, *views, env);
+    if (bound && bound->complete()) {
+      std::vector<const void*> inputs;
+      for (const Value& v : arguments) inputs.push_back(v.tensor.raw());
+      std::vector<Value> results;
+      std::vector<void*> places;
+      for (const TensorType& t : bound->results()) {
+        results.emplace_back(uninitialised(t.type, t.shape));
+        places.push_back(results.back().tensor.raw());
+      }
+      if (run(*bound, inputs.data(), places.data(), depth)) return results;
+      bound = nullptr;  // its sizes suppose that it works
+    }
+    return nodes(c, std::move(arguments), std::move(env), bound.get(), depth);
+  }
+
+ private:
+  void start(bool parallel) {
+    if (o_.threads <= 1 || !parallel || pool_) return;
+    if (!context_.pool || context_.pool->threads() != o_.threads)
+      context_.pool = ThreadPool::shared(o_.threads);
+    pool_ = context_.pool.get();
+    pool_->wake();
+  }
+
+  uint8_t* memory(size_t bytes, int depth) {
+    const auto at = static_cast<size_t>(depth);
+    if (context_.memory.size() <= at) context_.memory.resize(at + 1);
+    return context_.memory[at].require(bytes);
+  }
+
+  // A function node by node. `bound`: groups for these sizes, or null.
+  std::vector<Value> nodes(const CompiledFunction& c, std::vector<Value> arguments, Env env,
+                           const BoundFunction* bound, int depth) {
+    const Function& f = *c.function;
     std::vector<Value> values(f.nodes.size());
     for (size_t i = 0; i < arguments.size(); ++i) {
       if (std::string why = unify(f.nodes[i].type, type_of(arguments[i]), env); !why.empty())
@@ -150,7 +172,7 @@ class ExecutableRun {
       Value& v = values[static_cast<size_t>(id)];
       if (v.tensor.defined()) return v;
       if (const Tensor* t = constant_value(f.node(id))) v = *t;
-      if (f.node(id).op == &ops::dims) v = evaluate_node(*e_.module_, f, id, {}, env, interpret_, {});
+      if (f.node(id).op == &ops::dims) v = evaluate_node(e_.module(), f, id, {}, env, interpret_, {});
       return v;
     };
     const auto reference = [&](Id id) {
@@ -158,7 +180,7 @@ class ExecutableRun {
       for (Id i : f.node(id).inputs)
         in.push_back(c.blocked.count(i) ? Value(unblocked(value(i).tensor, c.block)) : value(i));
       values[static_cast<size_t>(id)] =
-          evaluate_node(*e_.module_, f, id, std::move(in), env, interpret_,
+          evaluate_node(e_.module(), f, id, std::move(in), env, interpret_,
                         [&](const std::string& callee, std::vector<Value> given) {
                           return call(callee, std::move(given), env, depth + 1);
                         });
@@ -167,84 +189,41 @@ class ExecutableRun {
         v = blocked(v.tensor, c.block);
       }
     };
-    const ExecutionContext::Bound* bound = depth == 0 ? &bind_all(c, env) : nullptr;
-    uint8_t* memory = bound ? context_.memory_.require(static_cast<size_t>(bound->bytes)) : nullptr;
+    start(!bound || bound->parallel());
+    uint8_t* block = bound ? memory(static_cast<size_t>(bound->bytes()), depth) : nullptr;
     for (size_t k = 0; k < c.groups.size(); ++k) {
       const CompiledGroup& g = c.groups[k];
-      if (o_.cancelled && (*o_.cancelled)()) throw Cancelled();
-      const int64_t started = watched_ ? begin() : 0;
+      ask();
+      const int64_t started = watched() ? begin() : 0;
       Value& result = values[static_cast<size_t>(g.group.result)];
       // What main's inputs did not decide is bound here, when more is known.
       BoundGroup late;
-      const BoundGroup* b = bound ? &bound->groups[k] : nullptr;
-      if (!b || (!b->runs && g.group.kind != Group::Kind::Reference)) late = bind(f, g, env), b = &late;
-      bool done = false;
+      const BoundGroup* b = bound ? &bound->groups()[k] : nullptr;
+      if (!b || (!b->runs && g.group.kind != Group::Kind::Reference))
+        late = tauto::bind(f, g, env), b = &late;
+      bool made = false;
       if (b->runs && g.group.kind == Group::Kind::View) {
         const Tensor& source = value(g.group.source).tensor;
-        done = element_count(b->shape) == source.count();
-        if (done) result = source.reshaped(b->shape);
+        made = element_count(b->shape) == source.count();
+        if (made) result = source.reshaped(b->shape);
       } else if (b->runs) {
-        done = kernel(f, g, *b, value, result, memory);
+        made = kernel_of(f, g, *b, value, result, block);
       }
-      if (!done && f.node(g.group.result).op != &ops::dims)
+      if (!made && f.node(g.group.result).op != &ops::dims)
         for (Id id : g.group.nodes) reference(id);
-      if (watched_) end(c, k, env, started, depth);
+      if (watched()) end(c, k, env, started, depth);
       for (Id id : c.dead_after[k]) values[static_cast<size_t>(id)] = Value();
-      if (o_.progress && depth == 0) (*o_.progress)(static_cast<int64_t>(g.group.nodes.size()));
+      if (depth == 0) done(g);
     }
     std::vector<Value> results;
     for (Id r : f.results) results.push_back(value(r));
     return results;
   }
 
- private:
-  int64_t begin() {
-    outer_.push_back(0);
-    return now();
-  }
-  // Groups of a function that is called count for themselves, not for the call.
-  void end(const CompiledFunction& c, size_t k, const Env& env, int64_t started, int depth) {
-    const int64_t took = now() - started, self = took - outer_.back();
-    outer_.pop_back();
-    if (!outer_.empty()) outer_.back() += took;
-    if (o_.profile) o_.profile->add(c, k, env, started, took, self, depth);
-    if (e_.debug_ >= 4) say(cat("tauto: ", name_of(c, c.groups[k]), ": ", self / 1000, " us"));
-  }
-
-  const ExecutionContext::Bound& bind_all(const CompiledFunction& c, const Env& env) {
-    auto& kept = context_.bound_;
-    for (auto i = kept.begin(); i != kept.end(); ++i)
-      if (i->env == env) {
-        kept.splice(kept.begin(), kept, i);
-        return kept.front();
-      }
-    ExecutionContext::Bound b;
-    b.env = env;
-    std::vector<BufferNeed> needs;
-    std::vector<size_t> of;
-    for (size_t k = 0; k < c.groups.size(); ++k) {
-      b.groups.push_back(bind(*c.function, c.groups[k], env));
-      if (!b.groups[k].runs || !c.planned[k]) continue;
-      BufferNeed need;
-      need.bytes =
-          element_count(b.groups[k].shape) * c.function->node(c.groups[k].group.result).type.element.bytes();
-      need.first = static_cast<int>(k);
-      need.last = c.last_use[k];
-      needs.push_back(need);
-      of.push_back(k);
-    }
-    const MemoryPlan plan = plan_memory(needs);
-    for (size_t i = 0; i < of.size(); ++i) b.groups[of[i]].offset = plan.offsets[i];
-    b.bytes = plan.total;
-    kept.push_front(std::move(b));
-    if (kept.size() > kKeptSizes) kept.pop_back();
-    return kept.front();
-  }
-
   // False where the references have to run: an index is out of range.
   template <class GetValue>
-  bool kernel(const Function& f, const CompiledGroup& g, const BoundGroup& b, const GetValue& value,
-              Value& result, uint8_t* memory) {
+  bool kernel_of(const Function& f, const CompiledGroup& g, const BoundGroup& b, const GetValue& value,
+                 Value& result, uint8_t* block) {
     for (size_t i = 0; i < g.group.checks.size(); ++i) {
       const RangeCheck& c = g.group.checks[i];
       const std::vector<int64_t> v = value(c.value).tensor.as_ints();
@@ -253,7 +232,7 @@ class ExecutableRun {
     }
     const ElementType element = f.node(g.group.result).type.element;
     Tensor out = b.offset < 0 ? uninitialised(element, b.shape)
-                              : Tensor(element, b.shape, std::shared_ptr<const void>(), memory + b.offset);
+                              : Tensor(element, b.shape, std::shared_ptr<const void>(), block + b.offset);
     std::vector<uint64_t>& arguments = arguments_;
     arguments.clear();
     size_t expected = 0;
@@ -271,39 +250,15 @@ class ExecutableRun {
       arguments.push_back(reinterpret_cast<uint64_t>(p));
     }
     arguments.insert(arguments.end(), b.sizes.begin(), b.sizes.end());
-    const auto entry = e_.code_.function<void(const uint64_t*, void*)>(g.kernel);
-    const auto run = [&](std::vector<uint64_t>& own, int64_t first, int64_t last) {
-      thread_local Arena arena;
-      const int64_t step = g.built->generated.parallel_step;
-      own.push_back(static_cast<uint64_t>(b.from + first * step));
-      own.push_back(static_cast<uint64_t>(std::min(b.to, b.from + last * step)));
-      const int64_t bytes = b.workspace + b.scratch;
-      uint8_t* work = bytes ? arena.require(static_cast<size_t>(bytes)) : nullptr;
-      own.push_back(reinterpret_cast<uint64_t>(work));
-      entry(own.data(), work + b.workspace);
-    };
-    if (!pool_ || b.steps <= 1 || b.work < kPieceWork) {
-      run(arguments, 0, b.steps);
-    } else {
-      const int64_t tasks =
-          std::min({b.steps, o_.threads * kPiecesPerThread, std::max<int64_t>(2, b.work / kPieceWork)});
-      pool_->parallel(tasks, [&](int64_t task, int) {
-        std::vector<uint64_t> own = arguments;
-        run(own, b.steps * task / tasks, b.steps * (task + 1) / tasks);
-      });
-    }
+    arguments.resize(arguments.size() + 3);
+    kernel(b, e_.code().function<KernelEntry>(g.kernel), arguments.data(), arguments.size() - 3,
+           context_.scratch.require(static_cast<size_t>(b.workspace + b.scratch)));
     result = std::move(out);
     return true;
   }
 
-  const Executable& e_;
-  const ExecuteOptions& o_;
-  ExecutionContext& context_;
-  InterpretOptions interpret_;
-  std::shared_ptr<ThreadPool> pool_;
+  ExecutionContext::State& context_;
   std::vector<uint64_t> arguments_;
-  const bool watched_;
-  std::vector<int64_t> outer_;  // of the groups that run: what the groups inside took
 };
 
 std::vector<Value> Executable::run(std::vector<Value> inputs, const ExecuteOptions& options,
@@ -319,6 +274,20 @@ std::vector<Value> Executable::run(std::vector<Value> inputs, const ExecuteOptio
 std::vector<Value> Executable::run(std::vector<Value> inputs, const ExecuteOptions& options) const {
   ExecutionContext context;
   return run(std::move(inputs), options, context);
+}
+
+BoundFunction* ExecutionContext::ready(std::span<const TensorView> inputs) {
+  const auto main = state_->main;
+  const std::shared_ptr<BoundFunction> known = main ? State::find(*main, inputs, {}) : nullptr;
+  return known && known->complete() ? known.get() : nullptr;
+}
+
+bool Executable::run(BoundFunction& b, const void* const* inputs, void* const* results,
+                     const ExecuteOptions& options, ExecutionContext& context) const {
+  const FloatEnvironment environment;
+  if (!ExecutableRun(*this, options, context).run(b, inputs, results, 0)) return false;
+  for (size_t i = 0; i < b.results().size(); ++i) canonicalise(b.results()[i], results[i]);
+  return true;
 }
 
 }  // namespace tauto

@@ -6,9 +6,9 @@
 // An Executable is immutable; any number of threads may run it at once.
 #pragma once
 
-#include <list>
 #include <memory>
 #include <set>
+#include <span>
 
 #include "compile/build_kernel.h"
 #include "compile/schedules.h"
@@ -52,6 +52,9 @@ struct CompiledFunction {
   std::vector<bool> planned;  // the result may lie in the context's memory: it does not escape
 };
 
+class BoundFunction;  // compile/bound.h
+struct TensorView;
+
 // What one run needs besides the executable: memory, and what follows from the sizes of its inputs. Runs that
 // use one context must not overlap; a context serves one executable.
 class ExecutionContext {
@@ -60,11 +63,14 @@ class ExecutionContext {
   ~ExecutionContext();
   ExecutionContext(const ExecutionContext&) = delete;
 
+  // Main for inputs of these types and sizes, if an earlier run bound it and it is complete; else null. It
+  // stays until the next run with other sizes.
+  BoundFunction* ready(std::span<const TensorView> inputs);
+
  private:
   friend class ExecutableRun;
-  struct Bound;
-  std::list<Bound> bound_;  // latest first
-  Arena memory_;
+  struct State;
+  std::unique_ptr<State> state_;
 };
 
 class Executable {
@@ -72,16 +78,20 @@ class Executable {
   std::vector<Value> run(std::vector<Value> inputs, const ExecuteOptions& options) const;
   std::vector<Value> run(std::vector<Value> inputs, const ExecuteOptions& options,
                          ExecutionContext& context) const;
+  // A bound main of that context, without allocating anything. `results`: memory of the sizes that it says.
+  // False: not for these values (an index is out of range); the other run() says what is wrong.
+  bool run(BoundFunction& main, const void* const* inputs, void* const* results,
+           const ExecuteOptions& options, ExecutionContext& context) const;
 
   const Module& module() const { return *module_; }
   const std::map<std::string, CompiledFunction>& functions() const { return functions_; }
   const CodeMemory& code() const { return code_; }
   Isa isa() const { return isa_; }
+  int debug() const { return debug_; }
 
  private:
   friend std::shared_ptr<const Executable> compile(std::shared_ptr<const Module> m,
                                                    const CompileOptions& options);
-  friend class ExecutableRun;
   std::shared_ptr<const Module> module_;
   std::map<std::string, CompiledFunction> functions_;
   CodeMemory code_;

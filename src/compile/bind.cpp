@@ -1,0 +1,455 @@
+// Binding functions to the sizes of their inputs.
+#include <algorithm>
+
+#include "compile/bound_step.h"
+#include "ops/ops.h"
+#include "runtime/memory_plan.h"
+
+namespace tauto {
+namespace {
+
+Type type_of(const TensorType& t) { return Type::tensor(t.type, Dims(t.shape.begin(), t.shape.end())); }
+
+}  // namespace
+
+class Binder {
+ public:
+  Binder(BoundFunction& b, std::vector<const CompiledFunction*> callers)
+      : b_(b), e_(b.e_), c_(b.c_), f_(*b.c_.function), callers_(std::move(callers)) {
+    callers_.push_back(&c_);
+    slot_of_.assign(f_.nodes.size(), kNone);
+    parts_.resize(f_.nodes.size());
+    types_.resize(f_.nodes.size());
+  }
+
+  // Binds every group that the sizes decide, and the function itself if that is all of it.
+  void bind_all() {
+    Env env = b_.env_;
+    try {
+      b_.complete_ = bind_whole(env);
+    } catch (const Error&) {  // sizes that no tensor can have
+    }
+    if (b_.complete_) return;
+    b_.steps_.clear();
+    b_.groups_.clear();
+    b_.env_ = std::move(env);
+    for (const CompiledGroup& g : c_.groups) b_.groups_.push_back(bind(f_, g, b_.env_));
+    plan_groups();
+    find_parallel();
+  }
+
+ private:
+  // `env` gets what the inputs alone bind.
+  bool bind_whole(Env& env) {
+    bool all_fit = true;
+    for (size_t i = 0; i < b_.inputs_.size(); ++i) {
+      const TensorType& t = b_.inputs_[i];
+      if (!unify(f_.nodes[i].type, type_of(t), b_.env_).empty()) return false;
+      slot_of_[i] = add_slot(Slot::Input);
+      types_[i] = t;
+      all_fit = all_fit && fits(t);
+    }
+    env = b_.env_;
+    if (!all_fit || b_.inputs_.size() > BoundFunction::kMostValues) return false;
+    for (size_t k = 0; k < c_.groups.size(); ++k)
+      if (!bind_group(k)) return false;
+    if (!bind_results()) return false;
+    plan_steps();
+    find_parallel();
+    return true;
+  }
+
+  void find_parallel() {
+    for (const BoundGroup& g : b_.groups_) b_.parallel_ = b_.parallel_ || (g.runs && worth_threads(g));
+  }
+
+  static constexpr uint32_t kNone = UINT32_MAX;
+  static constexpr int64_t kCallWork = 1 << 10;
+  using Step = BoundFunction::Step;
+  struct Slot {
+    enum Kind : uint8_t { Input, Constant, Block, Result } kind = Block;
+    int64_t bytes = 0;
+    int first = 0, last = 0;  // steps
+  };
+
+  // Memory of it can be handed around as bytes.
+  static bool fits(const TensorType& t) {
+    return !t.type.is_string() && t.type.bytes() > 0 && element_count(t.shape) > 0 &&
+           element_count(t.shape) <= kMaxTensorBytes / t.type.bytes();
+  }
+
+  int step() const { return static_cast<int>(b_.steps_.size()); }
+
+  uint32_t add_slot(Slot::Kind kind, int64_t bytes = 0) {
+    slots_.push_back({kind, bytes, step(), step()});
+    b_.at_.push_back(nullptr);
+    return static_cast<uint32_t>(slots_.size() - 1);
+  }
+
+  uint32_t new_slot(const TensorType& t) { return add_slot(Slot::Block, t.bytes()); }
+
+  void give(Id id, uint32_t slot, TensorType t) {
+    slot_of_[static_cast<size_t>(id)] = slot;
+    types_[static_cast<size_t>(id)] = std::move(t);
+  }
+
+  // The value's slot, which the next step reads; kNone: it has none.
+  uint32_t read(Id id) {
+    uint32_t& slot = slot_of_[static_cast<size_t>(id)];
+    if (slot == kNone) {
+      Tensor t;
+      if (const Tensor* known = constant_value(f_.node(id))) t = *known;
+      if (f_.node(id).op == &ops::dims) t = size_value(id);
+      if (!t.defined()) return kNone;
+      TensorType type{t.type(), t.shape()};
+      if (!fits(type)) return kNone;
+      slot = add_slot(Slot::Constant);
+      b_.at_[slot] = static_cast<uint8_t*>(t.raw());
+      types_[static_cast<size_t>(id)] = std::move(type);
+      b_.kept_.push_back(std::move(t));
+    }
+    slots_[slot].last = step();
+    return slot;
+  }
+
+  Tensor size_value(Id id) {
+    try {
+      Env env = b_.env_;
+      return evaluate_node(e_.module(), f_, id, {}, env, {}, {}).tensor;
+    } catch (const Error&) {
+      return {};
+    }
+  }
+
+  bool bind_group(size_t k) {
+    const CompiledGroup& g = c_.groups[k];
+    const Group& group = g.group;
+    b_.groups_.push_back(bind(f_, g, b_.env_));
+    const BoundGroup& bound = b_.groups_.back();
+    if (f_.node(group.result).op == &ops::dims) return true;  // made when it is read
+    if (group.kind == Group::Kind::Reference) {
+      for (Id id : group.nodes)
+        if (!bind_node(k, id)) return false;
+      return true;
+    }
+    if (!bound.runs) return false;
+    TensorType type{f_.node(group.result).type.element, bound.shape};
+    if (!fits(type)) return false;
+    if (group.kind == Group::Kind::View) {
+      const uint32_t slot = read(group.source);
+      if (slot == kNone || types_[static_cast<size_t>(group.source)].bytes() != type.bytes()) return false;
+      give(group.result, slot, std::move(type));
+      return true;
+    }
+    return bind_kernel(k, g, bound, std::move(type));
+  }
+
+  bool bind_kernel(size_t k, const CompiledGroup& g, const BoundGroup& bound, TensorType type) {
+    Step s;
+    s.group = k;
+    s.entry = e_.code().function<KernelEntry>(g.kernel);
+    const uint32_t result = new_slot(type);
+    size_t expected = 0;
+    for (const KernelArgument& a : g.group.arguments) {
+      const auto at = static_cast<uint32_t>(s.arguments.size());
+      if (a.kind == KernelArgument::Kind::Constant) {
+        s.arguments.push_back(reinterpret_cast<uint64_t>(a.constant.raw()));
+        continue;
+      }
+      s.arguments.push_back(0);
+      uint32_t slot = result;
+      if (a.kind == KernelArgument::Kind::Value) {
+        slot = read(a.value);
+        if (slot == kNone || types_[static_cast<size_t>(a.value)].shape != bound.expected[expected++])
+          return false;
+      }
+      s.varying.emplace_back(at, slot);
+    }
+    for (size_t i = 0; i < g.group.checks.size(); ++i) {
+      const RangeCheck& c = g.group.checks[i];
+      const uint32_t slot = read(c.value);
+      if (slot == kNone) return false;
+      const TensorType& t = types_[static_cast<size_t>(c.value)];
+      s.checks.push_back({slot, t.type, static_cast<size_t>(element_count(t.shape)), c.first, c.every,
+                          bound.ranges[i].first, bound.ranges[i].second});
+    }
+    s.arguments.insert(s.arguments.end(), bound.sizes.begin(), bound.sizes.end());
+    s.arguments.resize(s.arguments.size() + 3);
+    b_.scratch_ = std::max(b_.scratch_, bound.workspace + bound.scratch);
+    b_.work_ += bound.work;
+    b_.steps_.push_back(std::move(s));
+    give(g.group.result, result, std::move(type));
+    return true;
+  }
+
+  bool bind_node(size_t k, Id id) {
+    const Node& n = f_.node(id);
+    if (n.op == &ops::dims) return true;
+    if (n.op == &ops::item) {
+      const auto part = static_cast<size_t>(n.attributes.get<int64_t>("index"));
+      const auto& parts = parts_[static_cast<size_t>(n.inputs[0])];
+      if (part >= parts.size()) return false;
+      give(id, parts[part].first, parts[part].second);
+      return true;
+    }
+    Step s;
+    s.group = k;
+    s.node = id;
+    std::vector<TensorType> given;
+    bool plain = true;  // all row-major
+    for (Id i : n.inputs) {
+      const uint32_t slot = read(i);
+      if (slot == kNone) return false;
+      s.inputs.push_back(slot);
+      given.push_back(types_[static_cast<size_t>(i)]);
+      plain = plain && c_.blocked.count(i) == 0;
+    }
+    if (s.inputs.size() > BoundFunction::kMostValues) return false;
+    std::vector<TensorType> results;
+    if (!plain || !n.op->is(kControl) || !bind_control(n, given, s, results)) {
+      s.kind = Step::Kind::Reference;
+      if (!static_results(n.type, results)) return false;
+    }
+    // What is known of a result's sizes now is known from here on.
+    if (results.size() > BoundFunction::kMostValues - 1 || !unify_results(n.type, results)) return false;
+    for (const TensorType& t : results) {
+      if (!fits(t)) return false;
+      s.outputs.push_back(new_slot(t));
+    }
+    if (s.kind == Step::Kind::Scan || s.kind == Step::Kind::Loop)
+      for (size_t i = 0; i < s.states; ++i) s.spare.push_back(new_slot(results[i]));
+    if (s.kind == Step::Kind::Loop)
+      for (int64_t bytes : {8, 1, 1}) s.own.push_back(add_slot(Slot::Block, bytes));
+    for (const auto& body : s.bodies)
+      if (body) {
+        b_.below_ = std::max(b_.below_, body->own_ + body->below_);
+        b_.scratch_ = std::max(b_.scratch_, body->scratch_);
+        b_.parallel_ = b_.parallel_ || body->parallel_;
+        b_.work_ += body->work_ * std::max<int64_t>(s.length, 1);
+      }
+    b_.work_ += kCallWork;
+    if (n.type.tag == Type::Tag::Tuple)
+      for (size_t i = 0; i < results.size(); ++i)
+        parts_[static_cast<size_t>(id)].emplace_back(s.outputs[i], results[i]);
+    else
+      give(id, s.outputs[0], results[0]);
+    if (s.kind == Step::Kind::Reference) s.given = std::move(given), s.results = std::move(results);
+    b_.steps_.push_back(std::move(s));
+    return true;
+  }
+
+  bool static_results(const Type& t, std::vector<TensorType>& results) const {
+    if (t.tag == Type::Tag::Tuple)
+      return std::all_of(t.parts.begin(), t.parts.end(),
+                         [&](const Type& p) { return p.is_tensor() && static_results(p, results); });
+    if (!t.is_tensor() || !t.ranked) return false;
+    const auto shape = shape_of(t, b_.env_);
+    if (shape) results.push_back({t.element, *shape});
+    return shape.has_value();
+  }
+
+  bool unify_results(const Type& t, const std::vector<TensorType>& results) {
+    if (t.tag != Type::Tag::Tuple) return unify(t, type_of(results[0]), b_.env_).empty();
+    for (size_t i = 0; i < results.size(); ++i)
+      if (!unify(t.parts[i], type_of(results[i]), b_.env_).empty()) return false;
+    return true;
+  }
+
+  std::unique_ptr<BoundFunction> body(const Node& n, const char* name, std::span<const TensorType> inputs) {
+    const CompiledFunction& callee = e_.functions().at(n.attributes.get<FunctionName>(name).name);
+    if (std::find(callers_.begin(), callers_.end(), &callee) != callers_.end()) return nullptr;
+    auto b = std::make_unique<BoundFunction>(
+        e_, callee, std::vector<TensorType>(inputs.begin(), inputs.end()), b_.env_, callers_);
+    return b->complete() ? std::move(b) : nullptr;
+  }
+
+  bool bind_control(const Node& n, std::vector<TensorType>& given, Step& s,
+                    std::vector<TensorType>& results) {
+    if (n.op == &ops::if_) return bind_if(n, given, s, results);
+    if (n.op == &ops::scan) return bind_scan(n, given, s, results);
+    if (n.op == &ops::loop) return bind_loop(n, given, s, results);
+    if (n.op != &ops::call) return false;
+    s.kind = Step::Kind::Call;
+    s.bodies[0] = body(n, "function", given);
+    if (s.bodies[0]) results = s.bodies[0]->results();
+    return s.bodies[0] != nullptr;
+  }
+
+  bool bind_if(const Node& n, std::span<const TensorType> given, Step& s, std::vector<TensorType>& results) {
+    s.kind = Step::Kind::If;
+    s.bodies[0] = body(n, "then", given.subspan(1));
+    s.bodies[1] = body(n, "else", given.subspan(1));
+    if (!s.bodies[0] && !s.bodies[1]) return false;
+    results = s.bodies[s.bodies[0] ? 0 : 1]->results();
+    if (s.bodies[0] && s.bodies[1] && s.bodies[1]->results() != results) {
+      s.bodies[0] = nullptr;
+      s.bodies[1] = nullptr;
+      results.clear();
+      return false;
+    }
+    return true;
+  }
+
+  // The bytes between elements along an axis before which all sizes are 1.
+  static std::optional<int64_t> stride(const TensorType& t, int64_t axis) {
+    int64_t bytes = t.type.bytes();
+    for (size_t d = 0; d < t.shape.size(); ++d) {
+      if (static_cast<int64_t>(d) < axis && t.shape[d] != 1) return std::nullopt;
+      if (static_cast<int64_t>(d) > axis) bytes *= t.shape[d];
+    }
+    return bytes;
+  }
+
+  bool bind_scan(const Node& n, std::span<const TensorType> given, Step& s,
+                 std::vector<TensorType>& results) {
+    s.kind = Step::Kind::Scan;
+    s.states = static_cast<size_t>(n.attributes.get<int64_t>("states"));
+    const Ints &axes = n.attributes.get<Ints>("axes"), &out_axes = n.attributes.get<Ints>("out_axes");
+    std::vector<TensorType> inside(given.begin(), given.end());
+    for (size_t i = 0; i < axes.size(); ++i) {
+      TensorType& t = inside[s.states + i];
+      const auto rank = static_cast<int64_t>(t.shape.size());
+      const int64_t axis = axes[i] < 0 ? axes[i] + rank : axes[i];
+      if (axis < 0 || axis >= rank) return false;
+      const auto bytes = stride(t, axis);
+      if (!bytes || (s.length >= 0 && t.shape[static_cast<size_t>(axis)] != s.length)) return false;
+      s.length = t.shape[static_cast<size_t>(axis)];
+      s.strides.push_back(*bytes);
+      s.backwards.push_back(n.attributes.get<Ints>("reversed")[i] != 0);
+      t.shape.erase(t.shape.begin() + axis);
+    }
+    s.bodies[0] = body(n, "body", inside);
+    if (!s.bodies[0]) return false;
+    results = s.bodies[0]->results();
+    for (size_t i = 0; i < s.states; ++i)
+      if (results[i] != given[i]) return refuse(s, results);
+    for (size_t i = 0; i < out_axes.size(); ++i) {
+      TensorType& t = results[s.states + i];
+      const auto rank = static_cast<int64_t>(t.shape.size()) + 1;
+      const int64_t axis = out_axes[i] < 0 ? out_axes[i] + rank : out_axes[i];
+      if (axis < 0 || axis >= rank) return refuse(s, results);
+      t.shape.insert(t.shape.begin() + axis, s.length);
+      const auto bytes = stride(t, axis);
+      if (!bytes) return refuse(s, results);
+      s.strides.push_back(*bytes);
+      s.backwards.push_back(n.attributes.get<Ints>("out_reversed")[i] != 0);
+    }
+    return true;
+  }
+
+  bool bind_loop(const Node& n, std::span<const TensorType> given, Step& s,
+                 std::vector<TensorType>& results) {
+    s.kind = Step::Kind::Loop;
+    s.states = static_cast<size_t>(n.attributes.get<int64_t>("carried"));
+    s.counted = n.attributes.flag("counted");
+    std::vector<TensorType> inside(given.begin(), given.end());
+    inside[0] = {i64, {}};
+    inside[1] = {boolean, {}};
+    s.bodies[0] = body(n, "body", inside);
+    if (!s.bodies[0]) return false;
+    const std::vector<TensorType>& own = s.bodies[0]->results();
+    if (own[0].bytes() != 1) return refuse(s, results);
+    results.assign(own.begin() + 1, own.end());
+    for (size_t i = 0; i < s.states; ++i)
+      if (results[i] != given[2 + i]) return refuse(s, results);
+    if (results.size() == s.states) return true;
+    const Tensor* trips = constant_value(f_.node(n.inputs[0]));
+    const Tensor* begins = constant_value(f_.node(n.inputs[1]));
+    if (!s.counted || !trips || !begins) return refuse(s, results);
+    s.length = trips->data<int64_t>()[0];
+    if (s.length <= 0) return refuse(s, results);
+    for (size_t i = s.states; i < results.size(); ++i) {
+      s.strides.push_back(results[i].bytes());
+      results[i].shape.insert(results[i].shape.begin(), s.length);
+    }
+    return true;
+  }
+
+  static bool refuse(Step& s, std::vector<TensorType>& results) {
+    s.bodies[0] = nullptr;
+    results.clear();
+    return false;
+  }
+
+  bool bind_results() {
+    for (Id r : f_.results) {
+      const uint32_t slot = read(r);
+      if (slot == kNone || c_.blocked.count(r)) return false;
+      b_.results_.push_back(types_[static_cast<size_t>(r)]);
+      b_.result_slots_.push_back(slot);
+      b_.written_.push_back(slots_[slot].kind == Slot::Block);
+      if (slots_[slot].kind == Slot::Block) slots_[slot].kind = Slot::Result;
+    }
+    return b_.results_.size() <= BoundFunction::kMostValues;
+  }
+
+  // Where slots lie; which arguments of kernels stay.
+  void plan_steps() {
+    std::vector<BufferNeed> needs;
+    std::vector<uint32_t> of;
+    for (uint32_t i = 0; i < slots_.size(); ++i) {
+      if (slots_[i].kind != Slot::Block) continue;
+      BufferNeed need;
+      need.bytes = slots_[i].bytes;
+      need.first = slots_[i].first;
+      need.last = slots_[i].last;
+      needs.push_back(need);
+      of.push_back(i);
+    }
+    const MemoryPlan plan = plan_memory(needs);
+    for (size_t i = 0; i < of.size(); ++i) b_.in_block_.emplace_back(of[i], plan.offsets[i]);
+    b_.own_ = (plan.total + 63) / 64 * 64;
+    for (Step& s : b_.steps_) {
+      if (s.kind != Step::Kind::Kernel) continue;
+      s.bound = &b_.groups_[s.group];
+      const auto stays = [&](const std::pair<uint32_t, uint32_t>& place) {
+        return slots_[place.second].kind == Slot::Block || slots_[place.second].kind == Slot::Constant;
+      };
+      const auto rest = std::stable_partition(s.varying.begin(), s.varying.end(), stays);
+      s.fixed.assign(s.varying.begin(), rest);
+      s.varying.erase(s.varying.begin(), rest);
+    }
+  }
+
+  // Node by node: values in the block that no reference reads and that are no results.
+  void plan_groups() {
+    std::vector<BufferNeed> needs;
+    std::vector<size_t> of;
+    b_.scratch_ = b_.below_ = 0;
+    b_.in_block_.clear();
+    for (size_t k = 0; k < c_.groups.size(); ++k) {
+      const BoundGroup& g = b_.groups_[k];
+      if (!g.runs || !c_.planned[k]) continue;
+      BufferNeed need;
+      need.bytes = element_count(g.shape) * f_.node(c_.groups[k].group.result).type.element.bytes();
+      need.first = static_cast<int>(k);
+      need.last = c_.last_use[k];
+      needs.push_back(need);
+      of.push_back(k);
+    }
+    const MemoryPlan plan = plan_memory(needs);
+    for (size_t i = 0; i < of.size(); ++i) b_.groups_[of[i]].offset = plan.offsets[i];
+    b_.own_ = plan.total;
+  }
+
+  BoundFunction& b_;
+  const Executable& e_;
+  const CompiledFunction& c_;
+  const Function& f_;
+  std::vector<const CompiledFunction*> callers_;
+  std::vector<Slot> slots_;
+  std::vector<uint32_t> slot_of_;  // of each value
+  std::vector<TensorType> types_;
+  std::vector<std::vector<std::pair<uint32_t, TensorType>>> parts_;  // of each tuple
+};
+
+BoundFunction::BoundFunction(const Executable& e, const CompiledFunction& c, std::vector<TensorType> inputs,
+                             Env env, std::vector<const CompiledFunction*> callers)
+    : e_(e), c_(c), env_(std::move(env)), inputs_(std::move(inputs)) {
+  groups_.reserve(c.groups.size());
+  Binder(*this, std::move(callers)).bind_all();
+}
+
+BoundFunction::~BoundFunction() = default;
+
+}  // namespace tauto

@@ -1,0 +1,152 @@
+// A function of a compiled model, bound to the sizes of its inputs.
+//
+// Everything that follows from the sizes is worked out once: bounds, addresses, which kernel is called with
+// what. What is left for a run is a list of steps that looks nothing up, allocates nothing and calls machine
+// code: kernels, and the control flow between them (a branch is chosen, a body is repeated; its state
+// alternates between two places, what it stacks is written where it will lie). Bodies are bound with their
+// callers and share their memory. Views, items of tuples and sizes are addresses, no steps.
+//
+// A value has a *slot*, which says where it lies: with the caller (inputs, results), in the block of memory
+// that the function needs for itself, or where it always was (constants). A function is *complete* if all of
+// its steps could be made. Others, and runs in which an index is out of range, go node by node
+// (executable.cpp), which either works or says what is wrong in the references' own words.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <utility>
+
+#include "compile/executable.h"
+
+namespace tauto {
+
+// A tensor whose memory belongs to somebody else.
+struct TensorView {
+  ElementType type;
+  std::span<const int64_t> shape;
+  const void* data = nullptr;
+};
+
+struct TensorType {
+  ElementType type;
+  Shape shape;
+  int64_t bytes() const { return element_count(shape) * type.bytes(); }
+  bool operator==(const TensorType&) const = default;
+};
+
+// A kernel or view for given sizes.
+struct BoundGroup {
+  bool runs = false;  // false: the references have to run (a size of 0, or not known)
+  Shape shape;
+  std::vector<Shape> expected;  // of the value arguments
+  std::vector<uint64_t> sizes;
+  std::vector<std::pair<int64_t, int64_t>> ranges;  // of the checks
+  int64_t from = 0, to = 1;                         // of the parallel loop
+  int64_t steps = 1, step = 1;                      // into which it can be cut, and their length
+  int64_t work = 1;                                 // element operations, about
+  int64_t workspace = 0, scratch = 0;               // bytes
+  int64_t offset = -1;                              // in the context's memory
+};
+BoundGroup bind(const Function& f, const CompiledGroup& g, const Env& env);
+std::optional<Shape> shape_of(const Type& t, const Env& env);
+
+bool worth_threads(const BoundGroup& b);
+
+using KernelEntry = void(const uint64_t*, void*);
+
+// One run: what it has beside its data, and what steps and nodes have in common.
+class RunState {
+ public:
+  RunState(const Executable& e, const ExecuteOptions& o, bool watched) : e_(e), o_(o), watched_(watched) {}
+  // A function of the module, node by node.
+  virtual std::vector<Value> call(const std::string& name, std::vector<Value> arguments, Env env,
+                                  int depth) = 0;
+
+  // Throws Cancelled. Asks when enough element operations have gone by.
+  void poll(int64_t work) {
+    if ((unasked_ += work) > kAskAfter) ask();
+  }
+  void ask();
+  void done(const CompiledGroup& g) {  // of main
+    if (o_.progress) (*o_.progress)(static_cast<int64_t>(g.group.nodes.size()));
+  }
+  // The kernel for all of its parallel loop. `arguments` has room for three more after the `count` given
+  // ones; `memory` has room for its workspace and scratch.
+  void kernel(const BoundGroup& b, KernelEntry* entry, uint64_t* arguments, size_t count, uint8_t* memory);
+  const InterpretOptions& interpret() const { return interpret_; }
+  bool watched() const { return watched_; }
+  int64_t begin();
+  // Groups of a function that is called count for themselves, not for the call.
+  void end(const CompiledFunction& c, size_t group, const Env& env, int64_t started, int depth);
+
+ protected:
+  ~RunState() = default;
+  static constexpr int64_t kAskAfter = 1 << 16;
+  const Executable& e_;
+  const ExecuteOptions& o_;
+  ThreadPool* pool_ = nullptr;  // null: one thread
+  InterpretOptions interpret_;
+
+ private:
+  const bool watched_;
+  int64_t unasked_ = 0;
+  std::vector<int64_t> outer_;  // of the groups that run: what the groups inside took
+};
+
+class BoundFunction {
+ public:
+  // Never fails: what cannot be bound leaves the function incomplete. `env`: what the caller has bound;
+  // `callers`: what is being bound, since a recursive function cannot be.
+  BoundFunction(const Executable& e, const CompiledFunction& c, std::vector<TensorType> inputs, Env env,
+                std::vector<const CompiledFunction*> callers = {});
+  ~BoundFunction();
+  BoundFunction(const BoundFunction&) = delete;
+
+  bool complete() const { return complete_; }
+  bool running() const { return running_; }
+  bool parallel() const { return parallel_; }  // has steps that are worth more than one thread
+  int64_t work() const { return work_; }       // element operations of one run, about
+  const Env& env() const { return env_; }
+  // Each group of the function for these sizes, complete or not. Their memory: the first own_bytes().
+  const std::vector<BoundGroup>& groups() const { return groups_; }
+  const std::vector<TensorType>& inputs() const { return inputs_; }
+  const std::vector<TensorType>& results() const { return results_; }
+
+  // The bytes it needs, and where they are (64-aligned): until it is placed elsewhere.
+  int64_t bytes() const { return own_ + below_ + scratch_; }
+  void place(uint8_t* memory) {
+    if (memory != placed_) place(memory, memory + own_ + below_);
+  }
+  // False: not with these values; only the results' memory was written to. Results overlap neither inputs nor
+  // each other.
+  bool run(RunState& r, const void* const* inputs, void* const* results, int depth);
+
+ private:
+  friend class Binder;
+  static constexpr size_t kMostValues = 64;  // inputs and results of what is called
+  struct Step;
+  void place(uint8_t* memory, uint8_t* scratch);
+  bool steps(RunState& r, int depth);
+  bool control(RunState& r, Step& s, int depth);
+  bool scan(RunState& r, Step& s, int depth);
+  bool loop(RunState& r, Step& s, int depth);
+  bool reference(RunState& r, Step& s, int depth);
+
+  const Executable& e_;
+  const CompiledFunction& c_;
+  Env env_;
+  std::vector<TensorType> inputs_, results_;
+  std::vector<BoundGroup> groups_;
+  bool complete_ = false, parallel_ = false, running_ = false;
+  int64_t work_ = 0;
+  std::vector<Step> steps_;
+  std::vector<uint8_t*> at_;                            // address of each slot; inputs first
+  std::vector<std::pair<uint32_t, int64_t>> in_block_;  // slots that lie in the block, and where
+  std::vector<uint32_t> result_slots_;                  // of each result
+  std::vector<bool> written_;  // results that a step writes where the caller wants them; else copied
+  std::vector<Tensor> kept_;   // constants that slots point to
+  int64_t own_ = 0, below_ = 0, scratch_ = 0;  // bytes: its block, those of bodies, what one kernel needs
+  uint8_t *placed_ = nullptr, *scratch_at_ = nullptr;
+};
+
+}  // namespace tauto

@@ -1,0 +1,228 @@
+// Running bound functions.
+#include <algorithm>
+#include <cstring>
+
+#include "compile/bound_step.h"
+#include "compile/layouts.h"
+#include "compile/profile.h"
+#include "compile/stages.h"
+
+namespace tauto {
+namespace {
+
+constexpr int64_t kPieceWork = 1 << 15;  // element operations that are worth waking a thread for
+constexpr int64_t kPiecesPerThread = 4;
+
+int64_t element_of(ElementType t, const uint8_t* at, size_t i) {
+  const auto as = [&](auto zero) {
+    decltype(zero) v;
+    std::memcpy(&v, at + i * sizeof(v), sizeof(v));
+    return static_cast<int64_t>(v);
+  };
+  switch (t.bytes()) {
+    case 1:
+      return t.is_signed() ? as(int8_t{}) : as(uint8_t{});
+    case 2:
+      return t.is_signed() ? as(int16_t{}) : as(uint16_t{});
+    case 4:
+      return t.is_signed() ? as(int32_t{}) : as(uint32_t{});
+    default:
+      return as(int64_t{});  // a u64 above 2^63 - 1 is negative here, and out of range as it should be
+  }
+}
+
+void copy(void* to, const void* from, int64_t bytes) {
+  if (to != from) std::memcpy(to, from, static_cast<size_t>(bytes));
+}
+
+}  // namespace
+
+bool worth_threads(const BoundGroup& b) { return b.steps > 1 && b.work >= kPieceWork; }
+
+void RunState::ask() {
+  unasked_ = 0;
+  if (o_.cancelled && (*o_.cancelled)()) throw Cancelled();
+}
+
+void RunState::kernel(const BoundGroup& b, KernelEntry* entry, uint64_t* arguments, size_t count,
+                      uint8_t* memory) {
+  if (!pool_ || !worth_threads(b)) {
+    arguments[count] = static_cast<uint64_t>(b.from);
+    arguments[count + 1] = static_cast<uint64_t>(b.to);
+    arguments[count + 2] = reinterpret_cast<uint64_t>(memory);
+    entry(arguments, memory + b.workspace);
+    return;
+  }
+  const int64_t tasks =
+      std::min({b.steps, o_.threads * kPiecesPerThread, std::max<int64_t>(2, b.work / kPieceWork)});
+  pool_->parallel(tasks, [&](int64_t task, int) {
+    thread_local Arena arena;
+    const size_t bytes = (count + 3) * sizeof(uint64_t);
+    uint8_t* work = arena.require(static_cast<size_t>(b.workspace + b.scratch) + bytes);
+    auto* own = reinterpret_cast<uint64_t*>(work + b.workspace + b.scratch);
+    std::memcpy(own, arguments, count * sizeof(uint64_t));
+    const int64_t first = b.steps * task / tasks, last = b.steps * (task + 1) / tasks;
+    own[count] = static_cast<uint64_t>(b.from + first * b.step);
+    own[count + 1] = static_cast<uint64_t>(std::min(b.to, b.from + last * b.step));
+    own[count + 2] = reinterpret_cast<uint64_t>(work);
+    entry(own, work + b.workspace);
+  });
+}
+
+int64_t RunState::begin() {
+  outer_.push_back(0);
+  return now();
+}
+
+void RunState::end(const CompiledFunction& c, size_t k, const Env& env, int64_t started, int depth) {
+  const int64_t took = now() - started, self = took - outer_.back();
+  outer_.pop_back();
+  if (!outer_.empty()) outer_.back() += took;
+  if (o_.profile) o_.profile->add(c, k, env, started, took, self, depth);
+  if (e_.debug() >= 4) say(cat("tauto: ", name_of(c, c.groups[k]), ": ", self / 1000, " us"));
+}
+
+void BoundFunction::place(uint8_t* memory, uint8_t* scratch) {
+  placed_ = memory;
+  scratch_at_ = scratch;
+  for (const auto& [slot, offset] : in_block_) at_[slot] = memory + offset;
+  for (Step& s : steps_) {
+    for (const auto& [argument, slot] : s.fixed)
+      s.arguments[argument] = reinterpret_cast<uint64_t>(at_[slot]);
+    for (const auto& body : s.bodies)
+      if (body) body->place(memory + own_, scratch);
+  }
+}
+
+bool BoundFunction::run(RunState& r, const void* const* inputs, void* const* results, int depth) {
+  for (size_t i = 0; i < inputs_.size(); ++i)
+    at_[i] = const_cast<uint8_t*>(static_cast<const uint8_t*>(inputs[i]));
+  for (size_t i = 0; i < results_.size(); ++i)
+    if (written_[i]) at_[result_slots_[i]] = static_cast<uint8_t*>(results[i]);
+  struct Running {
+    bool& flag;
+    explicit Running(bool& f) : flag(f) { flag = true; }
+    ~Running() { flag = false; }
+  } running(running_);
+  if (!steps(r, depth)) return false;
+  for (size_t i = 0; i < results_.size(); ++i)
+    if (!written_[i]) copy(results[i], at_[result_slots_[i]], results_[i].bytes());
+  return true;
+}
+
+bool BoundFunction::steps(RunState& r, int depth) {
+  for (Step& s : steps_) {
+    const int64_t started = r.watched() ? r.begin() : 0;
+    if (s.kind == Step::Kind::Kernel) {
+      r.poll(s.bound->work);
+      for (const Step::Check& c : s.checks)
+        for (size_t i = c.first; i < c.count; i += c.every) {
+          const int64_t v = element_of(c.type, at_[c.slot], i);
+          if (v < c.least || v >= c.end) return false;
+        }
+      for (const auto& [argument, slot] : s.varying)
+        s.arguments[argument] = reinterpret_cast<uint64_t>(at_[slot]);
+      r.kernel(*s.bound, s.entry, s.arguments.data(), s.arguments.size() - 3, scratch_at_);
+    } else if (!(s.kind == Step::Kind::Reference ? reference(r, s, depth) : control(r, s, depth))) {
+      return false;
+    }
+    if (r.watched()) r.end(c_, s.group, env_, started, depth);
+    if (depth == 0) r.done(c_.groups[s.group]);
+  }
+  return true;
+}
+
+bool BoundFunction::control(RunState& r, Step& s, int depth) {
+  r.poll(1 << 10);
+  if (s.kind == Step::Kind::Scan) return scan(r, s, depth);
+  if (s.kind == Step::Kind::Loop) return loop(r, s, depth);
+  const size_t skip = s.kind == Step::Kind::If ? 1 : 0;
+  BoundFunction* body = s.bodies[skip == 1 && *at_[s.inputs[0]] == 0 ? 1 : 0].get();
+  if (!body) return false;
+  const void* in[kMostValues];
+  void* out[kMostValues];
+  for (size_t i = skip; i < s.inputs.size(); ++i) in[i - skip] = at_[s.inputs[i]];
+  for (size_t i = 0; i < s.outputs.size(); ++i) out[i] = at_[s.outputs[i]];
+  return body->run(r, in, out, depth + 1);
+}
+
+bool BoundFunction::scan(RunState& r, Step& s, int depth) {
+  BoundFunction& body = *s.bodies[0];
+  const size_t sequences = s.strides.size() - (s.outputs.size() - s.states);
+  const void* in[kMostValues];
+  void* out[kMostValues];
+  for (size_t i = 0; i < s.inputs.size(); ++i) in[i] = at_[s.inputs[i]];
+  const auto element = [&](uint32_t slot, size_t which, int64_t i) {
+    return at_[slot] + s.strides[which] * (s.backwards[which] ? s.length - 1 - i : i);
+  };
+  for (int64_t i = 0; i < s.length; ++i) {
+    r.poll(1 << 10);
+    // The last iteration writes the states where the result lies.
+    for (size_t k = 0; k < s.states; ++k)
+      out[k] = at_[(s.length - 1 - i) % 2 == 0 ? s.outputs[k] : s.spare[k]];
+    for (size_t k = 0; k < sequences; ++k) in[s.states + k] = element(s.inputs[s.states + k], k, i);
+    for (size_t k = s.states; k < s.outputs.size(); ++k)
+      out[k] = element(s.outputs[k], sequences + k - s.states, i);
+    if (!body.run(r, in, out, depth + 1)) return false;
+    for (size_t k = 0; k < s.states; ++k) in[k] = out[k];
+  }
+  return true;
+}
+
+bool BoundFunction::loop(RunState& r, Step& s, int depth) {
+  BoundFunction& body = *s.bodies[0];
+  int64_t trips = 0, i = 0;
+  std::memcpy(&trips, at_[s.inputs[0]], sizeof(trips));
+  const bool begins = *at_[s.inputs[1]] != 0;
+  if (s.length >= 0 && (trips != s.length || !begins)) return false;
+  const void* in[kMostValues];
+  void* out[kMostValues];
+  uint8_t *counter = at_[s.own[0]], *condition = at_[s.own[1]], *next = at_[s.own[2]];
+  in[0] = counter;
+  in[1] = condition;
+  *condition = 1;
+  for (size_t k = 2; k < s.inputs.size(); ++k) in[k] = at_[s.inputs[k]];
+  out[0] = next;
+  for (bool go = begins; go && i < trips; ++i) {
+    r.poll(1 << 10);
+    std::memcpy(counter, &i, sizeof(i));
+    for (size_t k = 0; k < s.states; ++k) out[1 + k] = at_[i % 2 == 0 ? s.outputs[k] : s.spare[k]];
+    for (size_t k = s.states; k < s.outputs.size(); ++k)
+      out[1 + k] = at_[s.outputs[k]] + s.strides[k - s.states] * i;
+    if (!body.run(r, in, out, depth + 1)) return false;
+    for (size_t k = 0; k < s.states; ++k) in[2 + k] = out[1 + k];
+    if (!s.counted) go = *next != 0;
+  }
+  for (size_t k = 0; k < s.states; ++k) copy(at_[s.outputs[k]], in[2 + k], body.inputs()[2 + k].bytes());
+  return true;
+}
+
+bool BoundFunction::reference(RunState& r, Step& s, int depth) {
+  const auto view = [&](const TensorType& t, uint32_t slot) {
+    return Tensor(t.type, t.shape, std::shared_ptr<const void>(), at_[slot]);
+  };
+  const std::vector<Id>& ids = c_.function->node(s.node).inputs;
+  std::vector<Value> in;
+  for (size_t i = 0; i < ids.size(); ++i) {
+    const Tensor t = view(s.given[i], s.inputs[i]);
+    in.emplace_back(c_.blocked.count(ids[i]) ? unblocked(t, c_.block) : t);
+  }
+  Env env = env_;
+  const Value v = evaluate_node(e_.module(), *c_.function, s.node, std::move(in), env, r.interpret(),
+                                [&](const std::string& callee, std::vector<Value> given) {
+                                  return r.call(callee, std::move(given), env, depth + 1);
+                                });
+  const std::span<const Value> results = v.is_tensor() ? std::span(&v, 1) : std::span(v.parts);
+  if (results.size() != s.results.size()) return false;
+  for (size_t i = 0; i < results.size(); ++i) {
+    const Value& one = results[i];
+    if (!one.is_tensor() || one.tensor.type() != s.results[i].type ||
+        one.tensor.shape() != s.results[i].shape)
+      return false;
+    const Tensor t = c_.blocked.count(s.node) ? blocked(one.tensor, c_.block) : one.tensor;
+    copy(at_[s.outputs[i]], t.raw(), t.bytes());
+  }
+  return true;
+}
+
+}  // namespace tauto
