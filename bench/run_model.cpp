@@ -82,10 +82,11 @@ void save_outputs(const tauto::Model& model, const std::vector<Array>& outputs, 
   tauto::write_file(path, tauto::write_npz(all));
 }
 
-std::vector<double> measure(const tauto::Model& model, const std::vector<Array>& inputs, double seconds) {
+std::vector<double> measure(const tauto::Model& model, const std::vector<Array>& inputs, int threads,
+                            double seconds) {
   const auto timed = [&](int times) {
     const Clock::time_point begin = Clock::now();
-    for (int i = 0; i < times; ++i) model.run(inputs);
+    for (int i = 0; i < times; ++i) model.run(inputs, {}, threads);
     return since(begin) / times;
   };
   const Clock::time_point begin = Clock::now();
@@ -99,14 +100,15 @@ std::vector<double> measure(const tauto::Model& model, const std::vector<Array>&
   return times;
 }
 
-void serve(const std::string& path, const std::string& case_path, const std::string& outputs_path) {
+void serve(const std::string& path, const std::string& case_path, int threads,
+           const std::string& outputs_path) {
   Clock::time_point begin = Clock::now();
   const tauto::Model model = tauto::Model::load(path);
   std::printf("loaded %.6f %s\n", since(begin), tauto::kVersion);
   std::fflush(stdout);
   const std::vector<Array> inputs = read_inputs(model, case_path);
   begin = Clock::now();
-  const std::vector<Array> outputs = model.run(inputs);
+  const std::vector<Array> outputs = model.run(inputs, {}, threads);
   const double first = since(begin);
   save_outputs(model, outputs, outputs_path);
   std::printf("ran %.9f\n", first);
@@ -118,7 +120,7 @@ void serve(const std::string& path, const std::string& case_path, const std::str
     words >> word >> seconds;
     if (word != "time") tauto::fail("required time, got ", word);
     std::printf("times");
-    for (double t : measure(model, inputs, seconds)) std::printf(" %.9f", t);
+    for (double t : measure(model, inputs, threads, seconds)) std::printf(" %.9f", t);
     std::printf("\n");
     std::fflush(stdout);
   }
@@ -133,7 +135,7 @@ int main(int argc, char** argv) {
     return 2;
   }
   try {
-    serve(argv[1], argv[2], argv[4]);
+    serve(argv[1], argv[2], std::atoi(argv[3]), argv[4]);
   } catch (const std::exception& error) {
     std::string text = error.what();
     std::replace(text.begin(), text.end(), '\n', ' ');

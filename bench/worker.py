@@ -32,13 +32,10 @@ Run = Callable[[], list[np.ndarray]]
 
 
 def load_tauto(path: str, inputs: dict[str, np.ndarray], threads: int) -> tuple[Run, list[str], str]:
-    import inspect
-
     import tauto
 
-    options = {"threads": threads} if "threads" in inspect.signature(tauto.load).parameters else {}
-    model = tauto.load(path, **options)
-    return (lambda: model.run(inputs)), [slot.name for slot in model.outputs], tauto.__version__
+    model = tauto.load(path)
+    return (lambda: model.run(inputs, threads=threads)), [slot.name for slot in model.outputs], tauto.__version__
 
 
 def load_onnxruntime(path: str, inputs: dict[str, np.ndarray], threads: int) -> tuple[Run, list[str], str]:

@@ -14,6 +14,7 @@
 #include "compile/loaded_model.h"
 #include "compile/profile.h"
 #include "graph/text.h"
+#include "python/array_view.h"
 #include "python/values.h"
 
 namespace nb = nanobind;
@@ -79,6 +80,66 @@ auto interruptible(F f) {
   }
 }
 
+constexpr size_t kMostArrays = 16;  // inputs, and results, of the short way
+constexpr int64_t kShort =
+    1 << 17;  // element operations: too short to let other threads run, or to interrupt
+
+// The value that `given` has for each input of the model, in their order; false if it is not just that.
+bool find_inputs(const LoadedModel& m, PyObject* given, PyObject** values) {
+  const NamedTypes& inputs = m.inputs();
+  if (inputs.size() > kMostArrays) return false;
+  const auto count = static_cast<Py_ssize_t>(inputs.size());
+  if (PyTuple_Check(given) || PyList_Check(given)) {
+    if (PySequence_Size(given) != count) return false;
+    for (Py_ssize_t i = 0; i < count; ++i)
+      values[i] = PyTuple_Check(given) ? PyTuple_GetItem(given, i) : PyList_GetItem(given, i);
+    return true;
+  }
+  if (!PyDict_CheckExact(given) || PyDict_Size(given) != count) return false;
+  std::fill_n(values, inputs.size(), nullptr);
+  Py_ssize_t at = 0;
+  for (PyObject *key, *value; PyDict_Next(given, &at, &key, &value);) {
+    Py_ssize_t size = 0;
+    const char* name = PyUnicode_Check(key) ? PyUnicode_AsUTF8AndSize(key, &size) : nullptr;
+    if (!name) return PyErr_Clear(), false;
+    for (size_t i = 0; i < inputs.size(); ++i)
+      if (inputs[i].first == std::string_view(name, static_cast<size_t>(size))) values[i] = value;
+  }
+  return std::find(values, values + inputs.size(), nullptr) == values + inputs.size();
+}
+
+// A run of sizes that were run before, on arrays that need no conversion. An invalid object: not such a run.
+nb::object evaluate_ready(const LoadedModel& m, nb::handle given, int threads) {
+  PyObject* arrays[kMostArrays];
+  if (!find_inputs(m, given.ptr(), arrays)) return {};
+  ArrayView open[kMostArrays];
+  TensorView views[kMostArrays];
+  const void* inputs[kMostArrays];
+  const size_t count = m.inputs().size();
+  for (size_t i = 0; i < count; ++i) {
+    if (!open[i].open(arrays[i])) return {};
+    views[i] = open[i].view();
+    inputs[i] = views[i].data;
+  }
+  std::optional<ReadyRun> ready = m.ready({views, count});
+  if (!ready || ready->function().results().size() > kMostArrays) return {};
+  nb::list list;
+  void* results[kMostArrays];
+  for (const TensorType& t : ready->function().results()) {
+    nb::object array = new_array(t, &results[list.size()]);
+    if (!array.is_valid()) return {};
+    list.append(std::move(array));
+  }
+  ExecuteOptions options;
+  options.threads = threads;
+  const auto run = [&](const std::function<bool()>* cancelled) {
+    options.cancelled = cancelled;
+    return ready->run(inputs, results, options);
+  };
+  if (!(ready->function().work() < kShort ? run(nullptr) : interruptible(run))) return {};
+  return list;
+}
+
 nb::list evaluate(const LoadedModel& model, RunInputs inputs, Rep rep, bool interpret, int threads) {
   // Held until the results are wrapped: an input that is passed through is copied, not shared.
   const std::vector<Value> held = inputs.values;
@@ -130,7 +191,9 @@ RunInputs inputs_of(const LoadedModel& m, nb::handle given) {
 }
 
 nb::object call(const LoadedModel& m, const nb::args& arguments) {
-  nb::list results = evaluate(m, in_order(m, arguments), Rep::Exact, false, 1);
+  nb::object ready = evaluate_ready(m, arguments, 1);
+  const nb::list results = ready.is_valid() ? nb::list(std::move(ready))
+                                            : evaluate(m, in_order(m, arguments), Rep::Exact, false, 1);
   if (results.size() == 1) return results[0];
   return results;
 }
@@ -254,7 +317,9 @@ NB_MODULE(_tauto, m) {
            "Runs the model on arrays in the order of `inputs`. Returns the one output, or a list.")
       .def(
           "run",
-          [](const LoadedModel& m, nb::handle inputs, bool interpret, int threads) {
+          [](const LoadedModel& m, nb::handle inputs, bool interpret, int threads) -> nb::object {
+            if (!interpret)
+              if (nb::object results = evaluate_ready(m, inputs, threads); results.is_valid()) return results;
             return evaluate(m, inputs_of(m, inputs), Rep::Exact, interpret, threads);
           },
           "inputs"_a, nb::kw_only(), "interpret"_a = false, "threads"_a = 1,

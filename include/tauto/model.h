@@ -85,8 +85,9 @@ class Model {
 
   // One array for each of inputs(), in their order; returns one for each of outputs(). Models with strings,
   // sequences or optionals among them are for the command and for Python. `cancelled` is asked now and then;
-  // when it says true, run throws "cancelled".
-  std::vector<Array> run(std::vector<Array> inputs, const std::function<bool()>& cancelled = {}) const;
+  // when it says true, run throws "cancelled". The number of threads decides no bit.
+  std::vector<Array> run(const std::vector<Array>& inputs, const std::function<bool()>& cancelled = {},
+                         int threads = 1) const;
 
   // The graph that defines the results, as text.
   std::string text() const;

@@ -64,8 +64,25 @@ struct LoadedModel::Source {
   std::list<std::pair<std::string, std::shared_ptr<const Module>>> kept;  // latest first
   // By the graph they were made from; latest first.
   std::list<std::pair<std::shared_ptr<const Module>, std::shared_ptr<const Executable>>> compiled;
-  // Contexts of executables in `compiled` that no run is using.
-  std::map<const Executable*, std::vector<std::unique_ptr<ExecutionContext>>> idle;
+  std::vector<Lease> idle;  // of executables in `compiled`; latest last
+
+  // The latest idle one that `fits`, or an empty one.
+  template <class F>
+  Lease take(F fits) {
+    const std::lock_guard lock(mutex);
+    for (size_t i = idle.size(); i-- > 0;) {
+      if (!fits(idle[i])) continue;
+      Lease l = std::move(idle[i]);
+      idle.erase(idle.begin() + static_cast<ptrdiff_t>(i));
+      return l;
+    }
+    return {};
+  }
+  void give_back(Lease l) {
+    const std::lock_guard lock(mutex);
+    for (const auto& [m, e] : compiled)
+      if (e == l.executable) return idle.push_back(std::move(l));
+  }
 
   void take_types(const Module& m) {
     const Function& f = m.main();
@@ -76,7 +93,7 @@ struct LoadedModel::Source {
 
   // A run: its errors name the file too.
   template <class F>
-  std::vector<Value> located(F run) const {
+  auto located(F run) const {
     try {
       return run();
     } catch (const Cancelled&) {
@@ -246,7 +263,7 @@ std::shared_ptr<const Executable> LoadedModel::executable(const RunInputs& input
     }
   compiled.emplace_front(m, compile(m, {}));
   if (compiled.size() > kKeptModules) {
-    source_->idle.erase(compiled.back().second.get());
+    std::erase_if(source_->idle, [&](const Lease& l) { return l.executable == compiled.back().second; });
     compiled.pop_back();
   }
   return compiled.front().second;
@@ -254,19 +271,37 @@ std::shared_ptr<const Executable> LoadedModel::executable(const RunInputs& input
 
 std::vector<Value> LoadedModel::execute(RunInputs inputs, const ExecuteOptions& options) const {
   const std::shared_ptr<const Executable> e = executable(inputs, options.cancelled);
-  std::unique_ptr<ExecutionContext> context;
-  {
-    const std::lock_guard lock(source_->mutex);
-    auto& idle = source_->idle[e.get()];
-    if (!idle.empty()) context = std::move(idle.back()), idle.pop_back();
-  }
-  if (!context) context = std::make_unique<ExecutionContext>();
+  Lease lease = source_->take([&](const Lease& l) { return l.executable == e; });
+  lease.executable = e;
+  lease.by_sizes = source_->all && inputs.replaced.empty();
+  if (!lease.context) lease.context = std::make_unique<ExecutionContext>();
   std::vector<Value> results =
-      source_->located([&] { return e->run(std::move(inputs.values), options, *context); });
-  const std::lock_guard lock(source_->mutex);
-  if (auto idle = source_->idle.find(e.get()); idle != source_->idle.end())
-    idle->second.push_back(std::move(context));
+      source_->located([&] { return e->run(std::move(inputs.values), options, *lease.context); });
+  source_->give_back(std::move(lease));
   return results;
+}
+
+std::optional<ReadyRun> LoadedModel::ready(std::span<const TensorView> inputs) const {
+  BoundFunction* function = nullptr;
+  Lease lease = source_->take([&](const Lease& l) {
+    function = l.by_sizes ? l.context->ready(inputs) : nullptr;
+    return function != nullptr;
+  });
+  if (!function) return std::nullopt;
+  return ReadyRun(source_, std::move(lease), function);
+}
+
+ReadyRun::ReadyRun(std::shared_ptr<LoadedModel::Source> source, LoadedModel::Lease lease,
+                   BoundFunction* function)
+    : source_(std::move(source)), lease_(std::move(lease)), function_(function) {}
+
+ReadyRun::~ReadyRun() {
+  if (lease_.context) source_->give_back(std::move(lease_));
+}
+
+bool ReadyRun::run(const void* const* inputs, void* const* results, const ExecuteOptions& options) {
+  return source_->located(
+      [&] { return lease_.executable->run(*function_, inputs, results, options, *lease_.context); });
 }
 
 std::vector<Value> LoadedModel::run(RunInputs inputs, const InterpretOptions& options) const {

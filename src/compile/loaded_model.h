@@ -14,11 +14,13 @@
 
 #include <map>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "compile/executable.h"
+#include "compile/bound.h"
 #include "support/file.h"
 
 namespace tauto {
@@ -31,6 +33,8 @@ struct RunInputs {
   std::vector<Value> values;
   std::map<std::string, Tensor> replaced;
 };
+
+class ReadyRun;
 
 class LoadedModel {
  public:
@@ -57,6 +61,10 @@ class LoadedModel {
   // By machine code: the same bits.
   std::vector<Value> execute(RunInputs inputs, const ExecuteOptions& options = {}) const;
 
+  // The short way to the same bits: nothing unless an earlier `execute` had inputs of these types and sizes
+  // and all of the model follows from them. The views' data are not read.
+  std::optional<ReadyRun> ready(std::span<const TensorView> inputs) const;
+
   // The graph that a run with these inputs evaluates.
   std::shared_ptr<const Module> module(const RunInputs& inputs,
                                        const std::function<bool()>* cancelled = nullptr) const;
@@ -67,9 +75,33 @@ class LoadedModel {
   std::shared_ptr<const Module> module() const;
 
  private:
+  friend class ReadyRun;
   struct Source;
+  // An executable with a context that no other run is using.
+  struct Lease {
+    std::shared_ptr<const Executable> executable;
+    std::unique_ptr<ExecutionContext> context;
+    bool by_sizes = false;  // sizes alone decide that it is run
+  };
   explicit LoadedModel(std::shared_ptr<Source> source) : source_(std::move(source)) {}
   std::shared_ptr<Source> source_;
+};
+
+// A run with sizes that were run before, for which all is made: see LoadedModel::ready.
+class ReadyRun {
+ public:
+  ~ReadyRun();
+  ReadyRun(ReadyRun&&) noexcept = default;
+  const BoundFunction& function() const { return *function_; }
+  // As Executable::run on a bound main.
+  bool run(const void* const* inputs, void* const* results, const ExecuteOptions& options);
+
+ private:
+  friend class LoadedModel;
+  ReadyRun(std::shared_ptr<LoadedModel::Source> source, LoadedModel::Lease lease, BoundFunction* function);
+  std::shared_ptr<LoadedModel::Source> source_;
+  LoadedModel::Lease lease_;
+  BoundFunction* function_;
 };
 
 }  // namespace tauto
