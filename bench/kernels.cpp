@@ -4,6 +4,7 @@
 //                and 32³ in a chain; % of the fma peak
 //   gemv         one row by matrices beyond the caches; % of the bandwidth of a loop that only loads
 //   convolution  3×3 layers of ResNet-50, batch 1; % of the fma peak
+//   sequences    dilated convolutions of SpliceAI; % of the fma peak
 //   rows         softmax, layer normalisation and elementwise functions; % of min(bandwidth, fma peak)
 //
 //   bench_kernels [--isa avx2|avx512] [--only TEXT] [--seconds S] [--verbose yes]
@@ -147,6 +148,22 @@ class Bench {
         isa_name(isa_), even.mean(), even.least, drawn.mean(), drawn.least, tiny);
   }
 
+  // SpliceAI's: alone, and between two others.
+  void sequences() {
+    Summary plain, between;
+    for (const auto& [taps, dilation] :
+         std::vector<std::pair<int64_t, int64_t>>{{11, 1}, {11, 4}, {21, 10}, {41, 25}}) {
+      const Case c =
+          conv1d(cat("conv1d ", taps, " taps, dilation ", dilation).c_str(), 32, 32, 10000, taps, dilation);
+      plain.add(percent_of_peak(c));
+      const Case point = conv1d("", 32, 32, 10000, 1, 1);
+      between.add(percent_of_middle(point, c, point));
+    }
+    std::printf(
+        "sequences %s: conv1d of SpliceAI mean %.0f %% alone, %.0f %% between others, of the fma peak\n",
+        isa_name(isa_), plain.mean(), between.mean());
+  }
+
   void gemv() {
     Summary all;
     for (const auto& [k, n] : std::vector<std::pair<int64_t, int64_t>>{
@@ -229,6 +246,7 @@ int run(int count, char** arguments) {
     if (wanted("gemm")) b.gemm();
     if (wanted("gemv")) b.gemv();
     if (wanted("convolution")) b.convolution();
+    if (wanted("sequences")) b.sequences();
   }
   return 0;
 }

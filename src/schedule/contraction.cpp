@@ -112,6 +112,11 @@ Stmt Scheduler::contracted(const Expr& contraction, const Tile& t, const Each& e
   // branch.
   std::vector<Expr> on_lanes, on_rest;
   conjuncts(r.guard, lanes.variable, on_lanes, on_rest);
+  std::erase_if(on_lanes, [&](const Expr& c) {  // true for all lanes of this tile?
+    const std::string w = fresh("w");
+    ranges_[w] = loops::below(Dim(width));
+    return decide(substitute(c, lanes.variable, start + loops::variable(w)), ranges_) == true;
+  });
   const auto operand = [&](size_t i) {
     Expr e = packed_along(r.operands[i], r, lanes, start, int64_t{t_.lanes} * p_.vectors);
     if (rows_) e = packed_along(e, r, *rows_, t.row, p_.row_count);

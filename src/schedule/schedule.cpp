@@ -1,4 +1,4 @@
-// Carrying a plan out: loops over the axes, tiles with their tails, what one tile computes.
+// Carrying a plan out: the order of the loops, and what one tile computes.
 #include "schedule/schedule.h"
 
 #include <algorithm>
@@ -64,109 +64,6 @@ const Expr* Scheduler::find_contraction(const Expr& e) {
   return found;
 }
 
-Stmt Scheduler::tiles(const Axis& a, int64_t size, LoopKind kind, bool edges,
-                      const std::function<Stmt(const Expr&, int64_t)>& body) {
-  const Dim n = a.extent;
-  const std::string v = fresh(a.variable);
-  const Expr start = loops::variable(v);
-  if (edges && kind == LoopKind::Serial && n.is_literal()) {
-    const Dim whole = floor_div(n, Dim(size)) * Dim(size);
-    const auto one = [&](Expr from, const Dim& low, const Dim& high) {  // a loop of low <= tile < high
-      const std::string t = fresh(a.variable);
-      ranges_[t] = {low, high - Dim(size)};
-      if (!from.defined()) from = loops::variable(t);
-      return loops::loop(LoopKind::Serial, t, loops::size(low), loops::size(high), body(from, size), size);
-    };
-    if (const auto literal = n.as_literal()) {
-      const int64_t w = whole.literal(), rest = *literal - w;
-      std::vector<Stmt> s;
-      if (w >= size) s.push_back(body(Expr(int64_t{0}), size));
-      if (w >= 3 * size) s.push_back(one({}, Dim(size), Dim(w - size)));
-      if (w >= 2 * size) s.push_back(body(Expr(w - size), size));
-      if (rest) s.push_back(body(Expr(w), rest));
-      return loops::block(s);
-    }
-  }
-  if (const auto literal = n.as_literal()) {
-    const int64_t whole = *literal / size * size, rest = *literal - whole;
-    if (kind == LoopKind::Parallel) {
-      if (whole == 0)
-        return loops::loop(kind, v, Expr(int64_t{0}), Expr(int64_t{1}), body(Expr(int64_t{0}), rest));
-      if (rest == 0) return loops::loop(kind, v, Expr(int64_t{0}), Expr(whole), body(start, size), size);
-      return loops::loop(kind, v, Expr(int64_t{0}), Expr(*literal),
-                         loops::block({loops::guard(less(start, Expr(whole)), body(start, size)),
-                                       loops::guard(less(Expr(whole - 1), start), body(Expr(whole), rest))}),
-                         size);
-    }
-    std::vector<Stmt> s;
-    if (whole == size)
-      s.push_back(body(Expr(int64_t{0}), size));
-    else if (whole)
-      s.push_back(loops::loop(kind, v, Expr(int64_t{0}), Expr(whole), body(start, size), size));
-    if (rest) s.push_back(body(Expr(whole), rest));
-    return loops::block(s);
-  }
-  if (size == 1) return loops::loop(kind, v, Expr(int64_t{0}), loops::size(n), body(start, 1));
-  const Dim whole = floor_div(n, Dim(size)) * Dim(size);
-  const std::string w = fresh(a.variable);
-  const Expr single = loops::variable(w);
-  if (kind == LoopKind::Parallel)
-    return loops::loop(kind, v, Expr(int64_t{0}), loops::size(n),
-                       loops::block({loops::guard(less(start, loops::size(whole)), body(start, size)),
-                                     loops::guard(less(loops::size(whole - 1), start),
-                                                  loops::loop(LoopKind::Serial, w, start, loops::size(n),
-                                                              body(single, 1)))}),
-                       size);
-  // The last tile ends with the axis: it computes some outputs again, to the same bits.
-  ranges_[v] = {Dim(edges ? size : 0), n - Dim(size + 1)};
-  std::vector<Stmt> s;
-  if (edges) s.push_back(body(Expr(int64_t{0}), size));
-  s.push_back(
-      loops::loop(kind, v, Expr(edges ? size : 0), loops::size(n - Dim(size)), body(start, size), size));
-  s.push_back(body(loops::size(n - Dim(size)), size));
-  return loops::block(
-      {loops::guard(less(Expr(size - 1), loops::size(n)), loops::block(s)),
-       loops::guard(less(loops::size(n), Expr(size)),
-                    loops::loop(kind, w, Expr(int64_t{0}), loops::size(n), body(single, 1)))});
-}
-
-Stmt Scheduler::lane_tiles(const Axis& a, LoopKind kind, const std::function<Stmt(Expr, int, Expr)>& body) {
-  const int64_t w = t_.lanes, tile = w * p_.vectors;
-  const Dim n = a.extent;
-  const Expr end = loops::size(n);
-  const std::string v = fresh(a.variable);
-  const Expr start = loops::variable(v);
-  const auto tail = [&](const Expr& from, const Dim& first) -> Stmt {  // the vectors from `first` on
-    if (const auto literal = n.as_literal()) {
-      const int64_t rest = *literal - first.literal();
-      const int count = static_cast<int>((rest + w - 1) / w);
-      return body(from, count, rest % w ? end : Expr());
-    }
-    const std::string u = fresh(a.variable);
-    return loops::loop(LoopKind::Serial, u, from, end, body(loops::variable(u), 1, end), w);
-  };
-  const Dim whole = floor_div(n, Dim(tile)) * Dim(tile);
-  const bool exact = whole == n;
-  if (kind == LoopKind::Parallel) {
-    if (exact) return loops::loop(kind, v, Expr(int64_t{0}), end, body(start, p_.vectors, {}), tile);
-    if (whole == Dim(0))
-      return loops::loop(kind, v, Expr(int64_t{0}), Expr(int64_t{1}), tail(Expr(int64_t{0}), 0));
-    return loops::loop(
-        kind, v, Expr(int64_t{0}), end,
-        loops::block({loops::guard(less(start, loops::size(whole)), body(start, p_.vectors, {})),
-                      loops::guard(less(loops::size(whole - 1), start), tail(loops::size(whole), whole))}),
-        tile);
-  }
-  std::vector<Stmt> s;
-  if (whole == Dim(tile))
-    s.push_back(body(Expr(int64_t{0}), p_.vectors, {}));
-  else if (whole != Dim(0))
-    s.push_back(
-        loops::loop(kind, v, Expr(int64_t{0}), loops::size(whole), body(start, p_.vectors, {}), tile));
-  if (!exact) s.push_back(tail(loops::size(whole), whole));
-  return loops::block(s);
-}
-
 Stmt Scheduler::nest(const std::vector<const Axis*>& order, size_t i, const Tile& t) {
   if (i == order.size()) return lanes_ ? tile(t) : single();
   const Axis& a = *order[i];
@@ -178,13 +75,13 @@ Stmt Scheduler::nest(const std::vector<const Axis*>& order, size_t i, const Tile
       return nest(order, i + 1, u);
     });
   if (&a == rows_)
-    return tiles(a, p_.row_count, kind, guarded_rows(), [&](const Expr& start, int64_t count) {
+    return tiles(a, p_.row_count, kind, [&](const Expr& start, int64_t count) {
       Tile u = t;
       u.row = start, u.rows = count;
       return nest(order, i + 1, u);
     });
   if (&a == columns_)
-    return tiles(a, p_.column_count, kind, false, [&](const Expr& start, int64_t count) {
+    return tiles(a, p_.column_count, kind, [&](const Expr& start, int64_t count) {
       Tile u = t;
       u.column = start, u.columns = count;
       return nest(order, i + 1, u);

@@ -29,12 +29,22 @@ class Scheduler {
   std::string fresh(const std::string& stem) { return stem + "_" + std::to_string(++names_); }
   const loops::Expr* find_contraction(const loops::Expr& e);
 
+  // The indices of an axis at which the contraction's conditions on it (its padding) hold for all terms;
+  // nothing if there are no such conditions, or none that says so.
+  std::optional<loops::Range> inside(const loops::Axis& a) const;
+
+  struct Span;
+  std::vector<Span> spans(const loops::Axis& a, const Dim& whole, int64_t size) const;
+  // Loops over the tiles of the spans, then the rest of 0..to where they end before it.
+  loops::Stmt walk(const loops::Axis& a, loops::LoopKind kind, const std::vector<Span>& spans, const Dim& to,
+                   int64_t size, const std::function<loops::Stmt(const loops::Expr&)>& body,
+                   const std::function<loops::Stmt(const loops::Expr&)>& rest);
+
   // for tile in 0..extent: body(start, count), count <= size; the rest of a literal extent is one smaller
   // tile; of a symbolic one the last tile overlaps the one before, and an axis shorter than a tile is walked
-  // singly.
-  // With `edges` the first and the last whole tile stand by themselves, so that conditions which fail only
-  // there are decided everywhere else.
-  loops::Stmt tiles(const loops::Axis& a, int64_t size, loops::LoopKind kind, bool edges,
+  // singly. Tiles inside have loops of their own, so that conditions which fail only at the edges are decided
+  // there.
+  loops::Stmt tiles(const loops::Axis& a, int64_t size, loops::LoopKind kind,
                     const std::function<loops::Stmt(const loops::Expr&, int64_t)>& body);
 
   // The same over lanes: body(start, vectors, last) where `last` is the end of the axis if the last vector is
@@ -49,11 +59,6 @@ class Scheduler {
     int64_t rows = 1, columns = 1;
   };
   loops::Stmt nest(const std::vector<const loops::Axis*>& order, size_t i, const Tile& t);
-  bool guarded_rows() const {
-    const loops::Expr& guard = contraction_->as<loops::Reduce>()->guard;
-    return guard.defined() && mentions(guard, rows_->variable);
-  }
-
   // One element at a time; reductions over their own axes.
   loops::Stmt single();
 

@@ -255,9 +255,10 @@ Expr SpellOut::partials(const Reduce& r, ElementType type) {
     const int64_t whole = terms / kPartialSums * kPartialSums;
     if (whole) {
       const std::string i = fresh_("i");
-      s.push_back(serial(i, from, from + Expr(whole),
-                         each(kPartialSums, [&](const Expr& p) { return term(t, p, loops::variable(i) + p); }),
-                         kPartialSums));
+      s.push_back(
+          serial(i, from, from + Expr(whole),
+                 each(kPartialSums, [&](const Expr& p) { return term(t, p, loops::variable(i) + p); }),
+                 kPartialSums));
     }
     if (terms > whole)
       s.push_back(each(terms - whole, [&](const Expr& p) { return term(t, p, from + Expr(whole) + p); }));
@@ -296,7 +297,8 @@ Expr SpellOut::partials(const Reduce& r, ElementType type) {
   const Stmt body = loops::block(
       {clear(t, count),
        serial(i, start, we,
-              each(kPartialSums, [&](const Expr& p) { return term(t, p, loops::variable(i) + p); }), kPartialSums),
+              each(kPartialSums, [&](const Expr& p) { return term(t, p, loops::variable(i) + p); }),
+              kPartialSums),
        each(kPartialSums, [&](const Expr& p) { return loops::guard(less(we + p, ee), term(t, p, we + p)); }),
        collect()});
   statements.push_back(serial(from, Expr(int64_t{0}), loops::size(n),
@@ -344,16 +346,17 @@ Expr SpellOut::across(const Reduce& r, ElementType type) {
     if (terms) {
       const int64_t whole = *terms / kPartialSums * kPartialSums;
       if (whole)
-        s.push_back(
-            serial(i, from, from + Expr(whole), lanes(loops::variable(i), kPartialSums, {}, term), kPartialSums));
+        s.push_back(serial(i, from, from + Expr(whole), lanes(loops::variable(i), kPartialSums, {}, term),
+                           kPartialSums));
       if (*terms > whole) s.push_back(lanes(from + Expr(whole), *terms - whole, {}, term));
     } else {
       const std::string v = fresh_("whole");
       const Expr whole = loops::variable(v);
       s.push_back(loops::let(
           v, from + floor_div(end - from, Expr(kPartialSums)) * Expr(kPartialSums),
-          loops::block({serial(i, from, whole, lanes(loops::variable(i), kPartialSums, {}, term), kPartialSums),
-                        lanes(whole, kPartialSums, end, term)})));
+          loops::block(
+              {serial(i, from, whole, lanes(loops::variable(i), kPartialSums, {}, term), kPartialSums),
+               lanes(whole, kPartialSums, end, term)})));
     }
     return loops::block(s);
   };

@@ -116,7 +116,7 @@ TEST(ProveKernel, AllTemplatesAtSizesAroundTheLanes) {
   for (const auto& [name, k] : kernels)
     for (const int lanes : {4, 8}) {
       const Built b = build(k, lanes);
-      for (const int64_t n : {1, 2, lanes - 1, lanes, lanes + 1, 2 * lanes, 4 * lanes + 3})
+      for (const int64_t n : {1, 2, lanes - 1, lanes, lanes + 1, 2 * lanes, 4 * lanes + 3, 13 * lanes + 1, 16 * lanes})
         for (const bool pieces : {false, true}) {
           const Proof p = prove_kernel(k, b.scheduled, b.generated, sizes(n), pieces);
           EXPECT_EQ(p.verdict, Proof::Verdict::Proved)
@@ -165,7 +165,7 @@ void expect_no_proof_of_mutants(const loops::Kernel& k, int every) {
     if (!vec::check(g.program).empty() || g.program == b.generated.program) continue;
     if (mutants++ % every != 0) continue;
     bool proved = true;
-    for (const int64_t n : {1, 2, 3, 4, 5, 8, 15, 31})
+    for (const int64_t n : {1, 2, 3, 4, 5, 8, 15, 31, 48, 53})
       if (proved) proved = prove_kernel(k, b.scheduled, g, sizes(n)).verdict == Proof::Verdict::Proved;
     EXPECT_FALSE(proved) << "line " << at + 2 << " was " << vec::text_of(b.generated.program.code[at]) << "\n"
                          << vec::text_of(g.program);
