@@ -239,8 +239,8 @@ void Generator::statement(const loops::Store& s) {
   }
   const Reg v = value(s.value);
   const Linear offset = element_offset(*s.buffer, s.index);
-  if (offset.varying || (offset.lane != 0 && offset.lane != 1))
-    throw NotGenerated{"a store whose lanes do not lie side by side"};
+  if (offset.varying) throw NotGenerated{"a store whose lanes lie where only run time knows"};
+  if (offset.lane != 0 && offset.lane != 1) return store_apart(*s.buffer, offset, v);
   Instr i;
   i.op = offset.lane == 1 ? VecOp::Store : VecOp::StoreOne;
   i.lane = a_.lane(v);
@@ -250,6 +250,27 @@ void Generator::statement(const loops::Store& s) {
   if (offset.lane == 1) i.mask = tail_;
   emit_here(i);
   ++stores_[s.buffer.get()];
+}
+
+// Lane by lane: the vector moves down by one each time, lane 0 is stored.
+void Generator::store_apart(const loops::Buffer& b, Linear offset, Reg v) {
+  const int64_t step = offset.lane, count = tail_count_.value_or(lanes_);
+  offset.lane = 0;
+  Instr store;
+  store.op = VecOp::StoreOne;
+  store.lane = a_.lane(v);
+  store.memory = b.type;
+  for (int64_t lane = 0; lane < count; ++lane) {
+    if (lane > 0) v = pure(VecOp::Down, store.lane, {v}, 1);
+    store.operand[0] = v;
+    store.address = address(b, offset);
+    const bool asks = tail_ && !tail_count_ && lane > 0;
+    if (asks) open_if(vec::Compare::Less, immediate(lane), tail_end_);
+    emit_here(store);
+    if (asks) close();
+    offset.constant += Dim(step);
+  }
+  ++stores_[&b];
 }
 
 void Generator::statement(const loops::For& s) {
@@ -267,9 +288,14 @@ void Generator::statement(const loops::For& s) {
     std::erase_if(extent.terms, [](const auto& t) { return t.second == Dim(0); });
     const bool full =
         extent.terms.empty() && extent.constant.is_literal() && extent.constant.literal() >= lanes_;
-    if (!full) tail_ = pure(VecOp::First, Lane::I32, {sum(extent)});
+    if (!full) {
+      tail_end_ = sum(extent);
+      tail_ = pure(VecOp::First, Lane::I32, {tail_end_});
+      if (extent.terms.empty()) tail_count_ = extent.constant.as_literal();
+    }
     statement(s.body);
     tail_ = outer;
+    tail_count_.reset();
     bound_.erase(s.variable);
     return;
   }

@@ -104,7 +104,8 @@ class Generator {
   Reg pointer(const loops::Buffer& b, const Linear& offset);  // without constant and lane
   Reg step_pointer(Reg p, Reg term, const Dim& bytes);
   vec::Address address(const loops::Buffer& b, const Linear& offset);
-  Reg index_mask(const Expr& condition);  // lanes where an index comparison holds
+  void store_apart(const loops::Buffer& b, Linear offset, Reg v);  // the lanes not side by side
+  Reg index_mask(const Expr& condition);                           // lanes where an index comparison holds
 
   // ---- elements (generate_values.cpp)
   Reg value(const Expr& e);     // of any type but bool; lanes of lane_of(type)
@@ -141,8 +142,10 @@ class Generator {
       tile_lanes_;  // the mask under which a tile's register was last written whole
   std::map<const loops::ExprNode*, Reg> memo_;
   std::map<const loops::Buffer*, bool> written_;
-  Reg tail_;   // lanes of a masked tail: at least one is set
-  Reg guard_;  // lanes chosen by a select around, within the tail
+  Reg tail_;                           // lanes of a masked tail: at least one is set
+  Reg tail_end_;                       // how many they are
+  std::optional<int64_t> tail_count_;  // the same, where it is known
+  Reg guard_;                          // lanes chosen by a select around, within the tail
   bool has_parallel_ = false;
 };
 

@@ -20,6 +20,7 @@ using loops::Reduce;
 namespace {
 
 struct Access {
+  loops::BufferPtr buffer;
   Expr index;
   std::optional<loops::Affine> affine;
   Dim stride(const std::string& v) const { return affine ? affine->coefficient(v) : Dim(2); }
@@ -37,7 +38,8 @@ struct Survey {
     for (const Axis& a : n.axes) ranges[a.variable] = loops::below(a.extent);
     each_node(n.store.value, [&](const Expr& e) {
       ++nodes;
-      if (const auto* l = e.as<loops::Load>()) loads.push_back({l->index[0], affine_of(l->index[0], ranges)});
+      if (const auto* l = e.as<loops::Load>())
+        loads.push_back({l->buffer, l->index[0], affine_of(l->index[0], ranges)});
       if (const auto* r = e.as<Reduce>()) {
         reductions.push_back(r);
         if (r->order == loops::Order::Blocks) contraction = r;
@@ -60,6 +62,83 @@ std::vector<std::pair<int64_t, int64_t>> pieces(int64_t n, int64_t size) {
   if (n / size) r.emplace_back(size, n / size);
   if (n % size) r.emplace_back(n % size, 1);
   return r;
+}
+
+bool in_sum(const Survey& s, const Access& l) {
+  return std::any_of(s.contraction->axes.begin(), s.contraction->axes.end(),
+                     [&](const Axis& k) { return l.reads(k.variable); });
+}
+
+// One operand of the contraction is a constant that has the axis, the other has it not.
+bool may_pack(const Nest& n, const Survey& s, const Axis& a) {
+  int constants = 0, others = 0;
+  for (const Access& l : s.loads) {
+    if (!in_sum(s, l) || !l.reads(a.variable)) continue;
+    const auto at = std::find(n.kernel.buffers.begin(), n.kernel.buffers.end(), l.buffer);
+    const auto index = static_cast<size_t>(at - n.kernel.buffers.begin());
+    ++(index < n.constant.size() && n.constant[index] ? constants : others);
+  }
+  return constants == 1 && others == 0 &&
+         !(s.contraction->guard.defined() && mentions(s.contraction->guard, a.variable));
+}
+
+struct Tiling {
+  const Axis *lanes = nullptr, *rows = nullptr, *columns = nullptr;
+  int vectors = 1, row_count = 1, column_count = 1;
+  double cycles = 0;  // of the whole contraction, where sizes are known
+};
+
+// The best tile with these lanes, whose results lie `stride` elements apart.
+Tiling tiling(const Nest& n, const Survey& s, const Axis& lanes, const Dim& stride, const Target& t) {
+  Tiling p;
+  p.lanes = &lanes;
+  const int64_t vectors = (size_or(lanes.extent, 1024) + t.lanes - 1) / t.lanes;
+  int64_t most_rows = 1, most_columns = 1;
+  double gathers = 0;  // loads by the lanes, of elements that do not lie side by side
+  for (const Access& l : s.loads)
+    if (in_sum(s, l) && l.reads(lanes.variable) && l.stride(lanes.variable) != Dim(1) &&
+        !may_pack(n, s, lanes))
+      ++gathers;
+  for (const Axis& a : n.axes) {
+    if (&a == &lanes) continue;
+    // Rows share something that the lanes read; columns share all that the rows read.
+    bool shares = false, own = false, others = true;
+    for (const Access& l : s.loads) {
+      if (!in_sum(s, l)) continue;
+      const bool on_lanes = l.reads(lanes.variable), reads = l.reads(a.variable);
+      shares = shares || (on_lanes && !reads);
+      own = own || (on_lanes && reads);
+      others = others && (on_lanes || !reads);
+    }
+    const int64_t count = size_or(a.extent, 256);
+    // Of axes that are long enough the innermost, whose elements lie nearest.
+    if (shares && count > 1 && count >= std::min<int64_t>(most_rows, 6)) p.rows = &a, most_rows = count;
+    if (own && others && !mentions(s.contraction->guard, a.variable) && vectors == 1 && count > most_columns)
+      p.columns = &a, most_columns = count;
+  }
+  if (p.columns == p.rows) p.columns = nullptr, most_columns = 1;
+  const int64_t across = p.columns ? most_columns : vectors;
+  double best = 0;
+  for (int64_t v = 1; v <= 4; ++v)
+    for (int64_t r = 1; r <= 28; ++r) {
+      if (r > 1 && !p.rows) break;
+      if (r * v + v + 1 > t.registers - (t.registers < 32 ? 0 : 1)) break;
+      double total = 0;
+      for (const auto& [rr, rn] : pieces(p.rows ? most_rows : 1, r))
+        for (const auto& [vv, vn] : pieces(across, v))
+          total += (cycles(rr, vv) + gathers * static_cast<double>(vv * t.lanes) / 2) *
+                   static_cast<double>(rn) * static_cast<double>(vn);
+      if (best != 0 && total >= best) continue;
+      best = total;
+      p.row_count = static_cast<int>(r);
+      (p.columns ? p.column_count : p.vectors) = static_cast<int>(v);
+    }
+  if (p.row_count == 1) p.rows = nullptr;
+  if (p.column_count == 1) p.columns = nullptr;
+  double terms = 1, results = static_cast<double>(size_or(lanes.extent, 1024) * most_rows * most_columns);
+  for (const Axis& k : s.contraction->axes) terms *= static_cast<double>(size_or(k.extent, 64));
+  p.cycles = best * terms + (stride == Dim(1) ? results / t.lanes : 2 * results);
+  return p;
 }
 
 }  // namespace
@@ -88,47 +167,19 @@ Plan default_plan(const Nest& n, const Target& t) {
     const int64_t width = size_or(lanes->extent, 1024);
     const int64_t vectors = (width + t.lanes - 1) / t.lanes;
     if (s.contraction) {
-      const auto in_sum = [&](const Access& l) {
-        return std::any_of(s.contraction->axes.begin(), s.contraction->axes.end(),
-                           [&](const Axis& k) { return l.reads(k.variable); });
-      };
-      int64_t most_rows = 1, most_columns = 1;
-      for (const Axis& a : n.axes) {
-        if (&a == lanes) continue;
-        // Rows share something that the lanes read; columns share all that the rows read.
-        bool shares = false, own = false, others = true;
-        for (const Access& l : s.loads) {
-          if (!in_sum(l)) continue;
-          const bool on_lanes = l.reads(lanes->variable), reads = l.reads(a.variable);
-          shares = shares || (on_lanes && !reads);
-          own = own || (on_lanes && reads);
-          others = others && (on_lanes || !reads);
+      Tiling best = tiling(n, s, *lanes, store->coefficient(lanes->variable), t);
+      // Where they are few, the lanes may be better off apart: on an axis that a constant packed for it has.
+      if (lanes->extent.is_literal() && width < 2 * t.lanes)
+        for (const Axis& a : n.axes) {
+          if (&a == lanes || size_or(a.extent, 0) < t.lanes || !may_pack(n, s, a)) continue;
+          Tiling other = tiling(n, s, a, store->coefficient(a.variable), t);
+          if (other.cycles < best.cycles) best = std::move(other);
         }
-        const int64_t count = size_or(a.extent, 256);
-        // Of axes that are long enough the innermost, whose elements lie nearest.
-        if (shares && count > 1 && count >= std::min<int64_t>(most_rows, 6)) rows = &a, most_rows = count;
-        if (own && others && !mentions(s.contraction->guard, a.variable) && vectors == 1 &&
-            count > most_columns)
-          columns = &a, most_columns = count;
-      }
-      if (columns == rows) columns = nullptr, most_columns = 1;
-      const int64_t across = columns ? most_columns : vectors;
-      double best = 0;
-      for (int64_t v = 1; v <= 4; ++v)
-        for (int64_t r = 1; r <= 28; ++r) {
-          if (r > 1 && !rows) break;
-          if (r * v + v + 1 > t.registers - (t.registers < 32 ? 0 : 1)) break;
-          double total = 0;
-          for (const auto& [rr, rn] : pieces(rows ? most_rows : 1, r))
-            for (const auto& [vv, vn] : pieces(across, v))
-              total += cycles(rr, vv) * static_cast<double>(rn) * static_cast<double>(vn);
-          if (best != 0 && total >= best) continue;
-          best = total;
-          p.row_count = static_cast<int>(r);
-          (columns ? p.column_count : p.vectors) = static_cast<int>(v);
-        }
-      if (p.row_count == 1) rows = nullptr;
-      if (p.column_count == 1) columns = nullptr;
+      lanes = best.lanes, rows = best.rows, columns = best.columns;
+      p.lanes = lanes->variable;
+      p.vectors = best.vectors;
+      p.row_count = best.row_count;
+      p.column_count = best.column_count;
       if (rows) p.rows = rows->variable;
       if (columns) p.columns = columns->variable;
     } else {

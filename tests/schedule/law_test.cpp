@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <functional>
 #include <random>
 
 #include "codegen/generate.h"
@@ -184,50 +185,79 @@ std::string difference(const loops::Buffer& b, const std::vector<uint8_t>& x, co
 
 class Law : public ::testing::TestWithParam<size_t> {};
 
+// At one width; `choose` makes the plan.
+void expect_agreement(const loops::Kernel& k, const Target& target,
+                      const std::function<Plan(const Nest&, const Target&)>& choose) {
+  Memory expected = filled(k, 1);
+  loops::evaluate(k, pointers(expected), {});
+  const Nest nest = flatten(k);
+  const size_t out = k.buffers.size() - 1;
+  const Plan plan = choose(nest, target);
+  EXPECT_EQ(parse_plan(text_of(plan)), plan);
+  loops::Kernel scheduled;
+  Generated g;
+  try {
+    scheduled = schedule(nest, plan, target).kernel;
+    g = generate(scheduled, target.lanes);
+  } catch (const NotScheduled& e) {
+    ADD_FAILURE() << "not scheduled: " << e.reason;
+    return;
+  } catch (const NotGenerated& e) {
+    ADD_FAILURE() << "not generated: " << e.reason << "\n" << loops::text_of(scheduled);
+    return;
+  }
+  Memory got = filled(k, 1);
+  loops::evaluate(scheduled, pointers(got), {});
+  EXPECT_EQ(difference(*k.buffers[out], expected[out], got[out]), "")
+      << target.lanes << " lanes\n"
+      << text_of(plan) << loops::text_of(scheduled);
+  ASSERT_EQ(vec::check(g.program), "") << vec::text_of(g.program);
+  got = filled(k, 1);
+  std::vector<uint64_t> arguments;
+  for (void* p : pointers(got)) arguments.push_back(reinterpret_cast<uint64_t>(p));
+  ASSERT_TRUE(g.sizes.empty());
+  arguments.push_back(static_cast<uint64_t>(g.parallel_from.literal()));
+  arguments.push_back(static_cast<uint64_t>(g.parallel_to.literal()));
+  std::vector<uint8_t> workspace(static_cast<size_t>(g.workspace.literal()) + 64);
+  arguments.push_back((reinterpret_cast<uint64_t>(workspace.data()) + 63) / 64 * 64);
+  vec::evaluate(g.program, arguments.data());
+  EXPECT_EQ(difference(*k.buffers[out], expected[out], got[out]), "")
+      << target.lanes << " lanes\n"
+      << text_of(plan) << loops::text_of(scheduled) << vec::text_of(g.program);
+}
+
 TEST(Law, TensorScheduledAndVectorProgramsAgree) {
   for (const Case& c : cases()) {
     SCOPED_TRACE(c.name);
-    Memory expected = filled(c.kernel, 1);
-    loops::evaluate(c.kernel, pointers(expected), {});
-    const Nest nest = flatten(c.kernel);
-    const size_t out = c.kernel.buffers.size() - 1;
     for (const int lanes : {4, 8, 16, 32, 64})
-      for (const int registers : {16, 32}) {
-        const Target target{lanes, registers};
-        const Plan plan = default_plan(nest, target);
-        EXPECT_EQ(parse_plan(text_of(plan)), plan);
-        loops::Kernel scheduled;
-        Generated g;
-        try {
-          scheduled = schedule(nest, plan, target).kernel;
-          g = generate(scheduled, lanes);
-        } catch (const NotScheduled& e) {
-          ADD_FAILURE() << "not scheduled: " << e.reason;
-          continue;
-        } catch (const NotGenerated& e) {
-          ADD_FAILURE() << "not generated: " << e.reason << "\n" << loops::text_of(scheduled);
-          continue;
-        }
-        Memory got = filled(c.kernel, 1);
-        loops::evaluate(scheduled, pointers(got), {});
-        EXPECT_EQ(difference(*c.kernel.buffers[out], expected[out], got[out]), "")
-            << lanes << " lanes\n"
-            << text_of(plan) << loops::text_of(scheduled);
-        ASSERT_EQ(vec::check(g.program), "") << vec::text_of(g.program);
-        got = filled(c.kernel, 1);
-        std::vector<uint64_t> arguments;
-        for (void* p : pointers(got)) arguments.push_back(reinterpret_cast<uint64_t>(p));
-        ASSERT_TRUE(g.sizes.empty());
-        arguments.push_back(static_cast<uint64_t>(g.parallel_from.literal()));
-        arguments.push_back(static_cast<uint64_t>(g.parallel_to.literal()));
-        std::vector<uint8_t> workspace(static_cast<size_t>(g.workspace.literal()) + 64);
-        arguments.push_back((reinterpret_cast<uint64_t>(workspace.data()) + 63) / 64 * 64);
-        vec::evaluate(g.program, arguments.data());
-        EXPECT_EQ(difference(*c.kernel.buffers[out], expected[out], got[out]), "")
-            << lanes << " lanes\n"
-            << text_of(plan) << loops::text_of(scheduled) << vec::text_of(g.program);
-      }
+      for (const int registers : {16, 32}) expect_agreement(c.kernel, {lanes, registers}, default_plan);
   }
+}
+
+// Results of neighbouring lanes need not be neighbours in memory.
+TEST(Law, LanesMayLieApart) {
+  for (const int64_t channels : {3, 16, 33, 130})
+    for (const int64_t points : {2, 5})
+      for (const ElementType t : {f32, u8}) {
+        const auto w = buffer("w", {channels, 9}, t), x = buffer("x", {9, points}, t),
+                   y = buffer("y", {channels, points}, t);
+        const Expr product =
+            loops::reduce(Order::Blocks, Function::Fma, {{"k", 9}},
+                          {loops::load(w, {var("c"), var("k")}), loops::load(x, {var("k"), var("p")})}, {});
+        const auto k = kernel({{"c", channels}, {"p", points}}, y, {var("c"), var("p")},
+                              f(Function::Max, {loops::number(t, 0), product}), {w, x});
+        SCOPED_TRACE(cat(channels, " channels, ", points, " points of ", t));
+        for (const int lanes : {4, 8, 16, 32, 64})
+          for (const int vectors : {1, 2})
+            expect_agreement(k, {lanes, 32}, [&](const Nest& n, const Target&) {
+              Plan p;
+              p.lanes = n.axes[0].variable;
+              p.vectors = vectors;
+              p.rows = n.axes[1].variable;
+              p.row_count = 2;
+              return p;
+            });
+      }
 }
 
 }  // namespace
