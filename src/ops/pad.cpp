@@ -114,8 +114,8 @@ void pad_eval(EvalContext& c) {
 }
 
 // source_index as an expression; for mode constant `inside` gets the conditions for an element of x.
-loops::Expr source(char mode, const loops::Expr& o, const Dim& extent, const Dim& before, const Dim& after,
-                   Conditions& inside) {
+loops::Expr source(Lowering& l, char mode, const loops::Expr& o, const Dim& extent, const Dim& before,
+                   const Dim& after, Conditions& inside) {
   if (before == Dim(0) && after == Dim(0)) return o;
   const Dim lo = num::max(Dim(0), -before), hi = extent - num::max(Dim(0), -after), n = hi - lo;
   const loops::Expr i = o - loops::Expr(before);
@@ -134,6 +134,12 @@ loops::Expr source(char mode, const loops::Expr& o, const Dim& extent, const Dim
     default: {
       if (n == Dim(1)) return lo;
       const Dim period = (n - 1) * 2;
+      // As a rule there is one reflection at each end, and nothing to divide.
+      if (const Dim reach = num::max(num::max(before, after), n - 1);
+          reach == n - 1 || (!(reach - n).is_literal() && l.assume_equal(reach, n - 1))) {
+        const loops::Expr k = i - loops::Expr(lo), j = below ? larger(k, loops::Expr(0) - k) : k;
+        return (above ? smaller(j, loops::Expr(period) - j) : j) + loops::Expr(lo);
+      }
       // A single element has period 0, and 1 does as well.
       const loops::Expr k = loops::floor_mod(i - loops::Expr(lo), num::max(period, Dim(1)));
       return smaller(k, loops::Expr(period) - k) + loops::Expr(lo);
@@ -149,7 +155,7 @@ loops::Expr pad_lower(Lowering& l, const Index& index) {
   Conditions inside;
   for (size_t i = 0; i < axes.size(); ++i) {
     const auto a = static_cast<size_t>(axes[i]);
-    from[a] = source(mode, index[a], l.type(0).dims[a], pads[i], pads[i + axes.size()], inside);
+    from[a] = source(l, mode, index[a], l.type(0).dims[a], pads[i], pads[i + axes.size()], inside);
   }
   const loops::Expr x = l.at(0, from);
   return inside.any() ? loops::select(inside.all(), x, l.at(2, {})) : x;
