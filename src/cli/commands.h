@@ -45,9 +45,10 @@ int run(const RunOptions& options);
 
 struct CompileOptions {
   std::string model;
-  std::string emit = "kernels";  // or graph, loops, schedule, scheduled, vector, asm
-  std::string kernel;            // the name of the only one to print; empty: all
-  std::string schedule;          // as RunOptions
+  std::string emit = "kernels";   // or graph, loops, schedule, scheduled, vector, asm
+  std::string kernel;             // the name of the only one to print; empty: all
+  std::string schedule;           // as RunOptions
+  std::vector<std::string> dims;  // SYMBOL=SIZE: compile for these sizes
 };
 int compile(const CompileOptions& options);
 

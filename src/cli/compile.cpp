@@ -3,6 +3,7 @@
 
 #include "cli/commands.h"
 #include "cli/progress.h"
+#include "cli/sizes.h"
 #include "compile/loaded_model.h"
 #include "compile/stages.h"
 #include "graph/text.h"
@@ -51,6 +52,8 @@ int compile(const CompileOptions& o) {
     schedules = parse_schedules(map_file(o.schedule).text());
     how.schedules = &schedules;
   }
+  const Env sizes = sizes_of(o.dims, m, "compile");
+  how.sizes = &sizes;
   const std::shared_ptr<const Executable> e = tauto::compile(m.module(), how);
   if (o.emit == "graph") {
     put(print(e->module()).text);

@@ -52,6 +52,7 @@ constexpr char kCompileExamples[] =
     "Examples:\n"
     "  tauto compile model.onnx                      which nodes are computed together\n"
     "  tauto compile model.onnx --emit=loops         what each kernel computes\n"
+    "  tauto compile model.onnx --dim N=1            the program for this size, as a run with it makes it\n"
     "  tauto compile model.onnx --emit=asm --kernel contract_12   its machine code\n"
     "  tauto compile model.onnx --emit=schedule > plans   tiles, lanes and threads of each kernel; to be "
     "edited,\n"
@@ -98,7 +99,7 @@ int dispatch(int argc, char** argv) {
                           "an .npz file, or a folder of .npy or .pb files");
   CLI::Option* random =
       run_command->add_option("--random", seed, "SEED: make the inputs that are not given from this number");
-  run_command->add_option("--dim", run_options.dims, "SYMBOL=SIZE for --random")->take_all();
+  run_command->add_option("--dim", run_options.dims, "SYMBOL=SIZE for --random and --schedule")->take_all();
   run_command->add_option("--out", run_options.out, "a folder, or an .npz file, for the outputs");
   run_command->add_flag("--pb", run_options.as_pb, "write ONNX's output_0.pb ... instead of .npy files");
   run_command
@@ -128,6 +129,8 @@ int dispatch(int argc, char** argv) {
   compile_command->add_option("--kernel", compile_options.kernel, "NAME: print only this kernel");
   compile_command->add_option("--schedule", compile_options.schedule,
                               "FILE: plans of kernels, as --emit=schedule prints them");
+  compile_command->add_option("--dim", compile_options.dims, "SYMBOL=SIZE: the program for this size only")
+      ->take_all();
   compile_command->footer(kCompileExamples);
 
   const auto is_command = [&](const CLI::App* c) { return c->get_name() == argv[1]; };

@@ -1,37 +1,16 @@
 // tauto run: evaluates a model on values from files or from a seed.
 #include <algorithm>
-#include <charconv>
 
 #include "cli/commands.h"
 #include "cli/print_value.h"
 #include "cli/profile.h"
 #include "cli/progress.h"
 #include "cli/random_inputs.h"
+#include "cli/sizes.h"
 #include "cli/value_files.h"
 
 namespace tauto::cli {
 namespace {
-
-// "NAME=VALUE" at the last '=' that leaves a value; of a literal at the last one before its '{'.
-std::pair<std::string, std::string> split(const std::string& option, const std::string& s, const char* form) {
-  const size_t at = s.rfind('=', s.ends_with('}') ? s.find('{') : std::string::npos);
-  if (at == std::string::npos || at == 0 || at + 1 == s.size())
-    fail("run: ", option, ": required ", form, ", got \"", s, "\"");
-  return {s.substr(0, at), s.substr(at + 1)};
-}
-
-Env sizes_of(const RunOptions& o) {
-  Env env;
-  for (const std::string& d : o.dims) {
-    const auto [name, text] = split("--dim", d, "SYMBOL=SIZE");
-    int64_t size = 0;
-    const auto [end, status] = std::from_chars(text.data(), text.data() + text.size(), size);
-    if (status != std::errc() || end != text.data() + text.size() || size < 0)
-      fail("run: --dim ", name, ": required a size of 0 or more, got \"", text, "\"");
-    if (!env.bind(name, size)) fail("run: --dim ", name, ": given twice");
-  }
-  return env;
-}
 
 const Type* type_named(const LoadedModel& m, const std::string& name) {
   for (const NamedTypes* list : {&m.inputs(), &m.defaults()})
@@ -44,20 +23,13 @@ RunInputs gather(const LoadedModel& m, const RunOptions& o) {
   NamedValues values;
   if (!o.all_inputs.empty()) values = read_values(o.all_inputs, m);
   for (const std::string& i : o.inputs) {
-    const auto [name, path] = split("--input", i, "NAME=FILE or NAME=LITERAL");
+    const auto [name, path] = split_option("run: --input", i, "NAME=FILE or NAME=LITERAL");
     const Type* type = type_named(m, name);
     const std::string where = cat("run: input \"", name, "\"");
     // order() below says which names there are.
     values.emplace_back(name, type ? read_value(path, *type, where) : Value());
   }
-  Env sizes = sizes_of(o);
-  std::vector<std::string> known;
-  for (const auto& [name, type] : m.inputs())
-    if (type.is_tensor())
-      for (const Dim& d : type.dims) symbols_of(d, known);
-  for (const auto& [name, size] : sizes.values())
-    if (std::find(known.begin(), known.end(), name) == known.end())
-      fail("run: --dim ", name, ": required a symbol of an input's shape, got none of that name");
+  Env sizes = sizes_of(o.dims, m, "run");
   if (o.seed) {
     const auto given = [&](const std::string& name) {
       for (const auto& [n, value] : values)
@@ -96,6 +68,8 @@ std::shared_ptr<const Executable> executable(const LoadedModel& m, const RunInpu
   const Schedules schedules = parse_schedules(map_file(o.schedule).text());
   tauto::CompileOptions how;
   how.schedules = &schedules;
+  const Env sizes = sizes_of(o.dims, m, "run");
+  how.sizes = &sizes;
   return tauto::compile(m.module(inputs), how);
 }
 

@@ -5,6 +5,7 @@
 #include "compile/build_kernel.h"
 #include "compile/executable.h"
 #include "compile/layouts.h"
+#include "compile/packed_constants.h"
 #include "compile/pipeline.h"
 #include "compile/stages.h"
 #include "support/error.h"
@@ -101,12 +102,14 @@ std::shared_ptr<const Executable> compile(std::shared_ptr<const Module> m, const
   auto e = std::make_shared<Executable>();
   const auto start = std::chrono::steady_clock::now();
   const Flags flags = compile_flags();
-  m = std::make_shared<const Module>(run_passes(*m, "", flags));
+  if (options.sizes && !flags.is_off("specialise")) e->sizes_ = *options.sizes;
+  m = std::make_shared<const Module>(run_passes(*m, "", flags, e->sizes_));
   e->module_ = m;
   e->debug_ = flags.debug;
   std::set<ScheduleKey> used;
   e->isa_ = options.isa;
   KernelBuilder builder(options.isa);
+  PackedConstants own, &packed = options.packed ? *options.packed : own;
   CodeWriter code;
   std::map<const BuiltKernel*, size_t> numbers;  // in the code memory
   for (const auto& [name, function] : m->functions) {
@@ -144,7 +147,7 @@ std::shared_ptr<const Executable> compile(std::shared_ptr<const Module> m, const
         k.kernel = number->second;
         for (const Packing& p : k.built->packings) {
           Tensor& constant = k.group.arguments[p.buffer].constant;
-          constant = packed(constant, p);
+          constant = packed.get(constant, p);
         }
       } else {
         k.group = std::move(g);

@@ -19,13 +19,16 @@
 
 namespace tauto {
 
-struct Profile;  // compile/profile.h
+struct Profile;         // compile/profile.h
+class PackedConstants;  // compile/packed_constants.h
 
 struct CompileOptions {
   Isa isa = native_isa();
   bool fuse = true;
   bool blocked = true;                   // may values lie in channel-blocked memory?
   const Schedules* schedules = nullptr;  // plans to use instead of the default's; Error where one cannot be
+  const Env* sizes = nullptr;            // of main's symbols: a program for these only
+  PackedConstants* packed = nullptr;     // shared with other programs
 };
 
 struct ExecuteOptions {
@@ -86,6 +89,7 @@ class Executable {
   const Module& module() const { return *module_; }
   const std::map<std::string, CompiledFunction>& functions() const { return functions_; }
   const CodeMemory& code() const { return code_; }
+  const Env& sizes() const { return sizes_; }  // that it is for; none: for all
   Isa isa() const { return isa_; }
   int debug() const { return debug_; }
 
@@ -96,6 +100,7 @@ class Executable {
   std::map<std::string, CompiledFunction> functions_;
   CodeMemory code_;
   Isa isa_ = Isa::Avx2;
+  Env sizes_;
   int debug_ = 0;
 };
 

@@ -7,6 +7,7 @@
 #include <set>
 #include <stdexcept>
 
+#include "compile/programs.h"
 #include "graph/text.h"
 #include "onnx/import.h"
 
@@ -62,9 +63,8 @@ struct LoadedModel::Source {
   std::set<std::string> needed;
   std::string reason;  // why they are needed, with file and node
   std::list<std::pair<std::string, std::shared_ptr<const Module>>> kept;  // latest first
-  // By the graph they were made from; latest first.
-  std::list<std::pair<std::shared_ptr<const Module>, std::shared_ptr<const Executable>>> compiled;
-  std::vector<Lease> idle;  // of executables in `compiled`; latest last
+  std::list<Programs> compiled;                                           // latest first
+  std::vector<Lease> idle;  // of programs in `compiled`; latest last
 
   // The latest idle one that `fits`, or an empty one.
   template <class F>
@@ -80,8 +80,11 @@ struct LoadedModel::Source {
   }
   void give_back(Lease l) {
     const std::lock_guard lock(mutex);
-    for (const auto& [m, e] : compiled)
-      if (e == l.executable) return idle.push_back(std::move(l));
+    for (const Programs& p : compiled) {
+      if (!p.has(*l.executable)) continue;
+      l.by_sizes = l.by_sizes && p.settled(*l.executable);
+      return idle.push_back(std::move(l));
+    }
   }
 
   void take_types(const Module& m) {
@@ -257,16 +260,16 @@ std::shared_ptr<const Executable> LoadedModel::executable(const RunInputs& input
   const std::lock_guard lock(source_->mutex);
   auto& compiled = source_->compiled;
   for (auto i = compiled.begin(); i != compiled.end(); ++i)
-    if (i->first == m) {
+    if (i->module() == m) {
       compiled.splice(compiled.begin(), compiled, i);
-      return compiled.front().second;
+      return compiled.front().get(inputs.values);
     }
-  compiled.emplace_front(m, compile(m, {}));
+  compiled.emplace_front(m);
   if (compiled.size() > kKeptModules) {
-    std::erase_if(source_->idle, [&](const Lease& l) { return l.executable == compiled.back().second; });
+    std::erase_if(source_->idle, [&](const Lease& l) { return compiled.back().has(*l.executable); });
     compiled.pop_back();
   }
-  return compiled.front().second;
+  return compiled.front().get(inputs.values);
 }
 
 std::vector<Value> LoadedModel::execute(RunInputs inputs, const ExecuteOptions& options) const {

@@ -5,6 +5,7 @@
 
 #include "graph/text.h"
 #include "passes/fold_constants.h"
+#include "passes/specialise.h"
 
 namespace tauto {
 
@@ -32,7 +33,7 @@ Flags compile_flags() {
   return flags;
 }
 
-Module run_passes(const Module& m, const std::string& last, const Flags& flags) {
+Module run_passes(const Module& m, const std::string& last, const Flags& flags, const Env& sizes) {
   const Dump dump(flags.dump);
   const auto write = [&](const Module& module, const std::string& stage) {
     if (!dump.on() && flags.debug < 5) return;
@@ -42,6 +43,10 @@ Module run_passes(const Module& m, const std::string& last, const Flags& flags) 
   };
   write(m, "import");
   Module result = m;
+  if (!sizes.values().empty()) {
+    result = specialise(m, sizes);
+    write(result, "specialise");
+  }
   for (const GraphPass& pass : graph_passes()) {
     if (!flags.is_off(pass.name)) {
       const auto start = std::chrono::steady_clock::now();

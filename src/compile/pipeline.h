@@ -22,12 +22,14 @@ const std::vector<GraphPass>& graph_passes();
 //   layouts    every value row-major
 //   schedule   loops as they are: no tiles, no lanes, no threads
 //   kernels    no machine code: every node by its reference
-inline constexpr const char* kLaterStages[] = {"fuse", "layouts", "schedule", "kernels"};
+//   specialise no programs for the sizes of a run: one for all sizes
+inline constexpr const char* kLaterStages[] = {"fuse", "layouts", "schedule", "kernels", "specialise"};
 
 // The flags of the environment. Error: TAUTO_OFF names no stage.
 Flags compile_flags();
 
-// m after all passes up to and with `last`, which is the name of one; "": after all.
-Module run_passes(const Module& m, const std::string& last, const Flags& flags);
+// m, for these sizes of main's symbols, after all passes up to and with `last`, which is the name of one; "":
+// after all.
+Module run_passes(const Module& m, const std::string& last, const Flags& flags, const Env& sizes = {});
 
 }  // namespace tauto

@@ -66,7 +66,9 @@ std::string summary(const Executable& e) {
     for (const CompiledGroup& g : f.groups) {
       ++count[static_cast<int>(g.group.kind)];
     }
-  return cat("compiled for ", isa_name(e.isa()), ": ", count[static_cast<int>(Group::Kind::Kernel)],
+  std::string sizes;
+  for (const auto& [name, size] : e.sizes().values()) sizes += cat(", ", name, " = ", size);
+  return cat("compiled for ", isa_name(e.isa()), sizes, ": ", count[static_cast<int>(Group::Kind::Kernel)],
              " kernels, ", count[static_cast<int>(Group::Kind::View)], " views, ",
              count[static_cast<int>(Group::Kind::Reference)], " references");
 }

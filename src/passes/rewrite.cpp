@@ -65,11 +65,11 @@ void Rewrite::record(Id old, Id now, Contract contract) {
   b.module().ledger.push_back(std::move(e));
 }
 
-Module rewrite(const Module& m, const std::string& pass, const std::function<Id(Rewrite&, Id)>& step) {
+Module rewrite(const Module& m, const std::string& pass, const std::function<Id(Rewrite&, Id)>& step,
+               std::map<std::string, Dim> known) {
   Module r = m;  // where functions call each other in a circle, one is still the old one when it is looked up
   std::set<std::string> seen;
   std::vector<std::string> order;
-  std::map<std::string, Dim> known;
   for (const auto& [name, f] : m.functions) visit(m, name, seen, order);
   for (const std::string& name : order) {
     const Function& f = m.function(name);

@@ -28,13 +28,16 @@ class Rewrite {
   void record(Id old, Id now, Contract contract = {});
 
  private:
-  friend Module rewrite(const Module&, const std::string&, const std::function<Id(Rewrite&, Id)>&);
+  friend Module rewrite(const Module&, const std::string&, const std::function<Id(Rewrite&, Id)>&,
+                        std::map<std::string, Dim>);
   std::string pass_;
   std::vector<Id> moved_;
   const std::map<std::string, Dim>* known_ = nullptr;  // what a step found symbols to be
 };
 
-// Rebuilds all functions of m; the result carries m's ledger with what the pass adds.
-Module rewrite(const Module& m, const std::string& pass, const std::function<Id(Rewrite&, Id)>& step);
+// Rebuilds all functions of m; the result carries m's ledger with what the pass adds. `known`: what stands in
+// place of symbols from the beginning.
+Module rewrite(const Module& m, const std::string& pass, const std::function<Id(Rewrite&, Id)>& step,
+               std::map<std::string, Dim> known = {});
 
 }  // namespace tauto
