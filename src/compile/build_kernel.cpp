@@ -3,6 +3,7 @@
 
 #include "codegen/x64/encode.h"
 #include "loops/structure.h"
+#include "support/cpu.h"
 #include "support/error.h"
 
 namespace tauto {
@@ -15,7 +16,7 @@ BuiltKernel stages(const Group& g, Isa isa, const Plan* plan) {
     k.nest = flatten(g.kernel);
     for (const KernelArgument& a : g.arguments)
       k.nest.constant.push_back(a.kind == KernelArgument::Kind::Constant);
-    const Target target{lanes_for(g.kernel, wide ? 64 : 32), wide ? 32 : 16};
+    const Target target{lanes_for(g.kernel, wide ? 64 : 32), wide ? 32 : 16, this_cpu().l1, this_cpu().l2};
     k.plan = plan ? *plan : default_plan(k.nest, target);
     Scheduled scheduled = schedule(k.nest, k.plan, target);
     k.scheduled = std::move(scheduled.kernel);

@@ -42,6 +42,7 @@ struct Survey {
         loads.push_back({l->buffer, l->index[0], affine_of(l->index[0], ranges)});
       if (const auto* r = e.as<Reduce>()) {
         reductions.push_back(r);
+        for (const Axis& a : r->axes) ranges[a.variable] = loops::below(a.extent);
         if (r->order == loops::Order::Blocks) contraction = r;
       }
       return true;
@@ -54,6 +55,28 @@ int64_t size_or(const Dim& d, int64_t unknown) { return d.as_literal().value_or(
 double cycles(int64_t rows, int64_t vectors) {
   const auto r = static_cast<double>(rows), v = static_cast<double>(vectors);
   return std::max({r * v / 2, (r + v) / 2, 4.0}) + 1;
+}
+
+constexpr int64_t kPieces = 8;   // of the parallel axis are enough
+constexpr int64_t kPage = 4096;  // addresses so far apart share a set of the first-level cache
+
+// Bytes between the first and the last element that is read.
+double footprint(const Access& a, const loops::Ranges& ranges) {
+  const auto range = a.affine ? range_of(*a.affine, ranges) : std::nullopt;
+  if (!range) return 0;
+  return static_cast<double>(size_or(range->hi - range->lo + Dim(1), 0) * a.buffer->type.bytes());
+}
+
+// Bytes that come from beyond the second-level cache when `count` tiles of axis `a` are walked outermost:
+// what does not depend on it and does not stay there is read for each of them.
+double traffic(const Survey& s, const Axis& a, int64_t count, const Target& t) {
+  double sum = 0;
+  for (const Access& l : s.loads) {
+    const double bytes = footprint(l, s.ranges);
+    sum += !l.reads(a.variable) && bytes > static_cast<double>(t.l2) / 2 ? bytes * static_cast<double>(count)
+                                                                         : bytes;
+  }
+  return sum;
 }
 
 // Of all tiles along one axis of n: how many there are of which size.
@@ -118,9 +141,17 @@ Tiling tiling(const Nest& n, const Survey& s, const Axis& lanes, const Dim& stri
   }
   if (p.columns == p.rows) p.columns = nullptr, most_columns = 1;
   const int64_t across = p.columns ? most_columns : vectors;
+  // Rows that lie a multiple of a page apart share a set of the first-level cache, of as many lines as pages
+  // in the cache; the lanes' loads need some of them.
+  int64_t most_lines = 28;
+  if (p.rows)
+    for (const Access& l : s.loads)
+      if (const auto apart = l.stride(p.rows->variable).as_literal();
+          apart && *apart != 0 && !l.reads(lanes.variable) && *apart * l.buffer->type.bytes() % kPage == 0)
+        most_lines = std::max<int64_t>(t.l1 / kPage - 4, 2);
   double best = 0;
   for (int64_t v = 1; v <= 4; ++v)
-    for (int64_t r = 1; r <= 28; ++r) {
+    for (int64_t r = 1; r <= most_lines; ++r) {
       if (r > 1 && !p.rows) break;
       if (r * v + v + 1 > t.registers - (t.registers < 32 ? 0 : 1)) break;
       double total = 0;
@@ -187,15 +218,35 @@ Plan default_plan(const Nest& n, const Target& t) {
       p.vectors = static_cast<int>(std::clamp<int64_t>(vectors, 1, most));
     }
   }
-  // Threads: the outermost axis that gives enough pieces, or whichever gives the most.
+  // Where neither operand stays in the second-level cache a block of the lanes' tiles does.
+  if (rows && !columns && lanes->extent.is_literal() && rows->extent.is_literal()) {
+    const auto half = static_cast<double>(t.l2) / 2;
+    double along_rows = 0, along_lanes = 0;
+    for (const Access& l : s.loads) {
+      if (l.reads(lanes->variable) && !l.reads(rows->variable)) along_lanes += footprint(l, s.ranges);
+      if (l.reads(rows->variable) && !l.reads(lanes->variable)) along_rows += footprint(l, s.ranges);
+    }
+    if (along_rows > half && along_lanes > half && !mentions(s.contraction->guard, lanes->variable)) {
+      const int64_t tiles = (lanes->extent.literal() + t.lanes * p.vectors - 1) / (t.lanes * p.vectors);
+      p.block = static_cast<int>(half * static_cast<double>(tiles) / along_lanes);
+      p.block = std::clamp<int>(p.block, 1, static_cast<int>((tiles + 3) / 4));
+      if (p.block > 1) p.parallel = lanes->variable;
+      if (p.block > 1) return p;
+    }
+  }
+  // Threads share the tiles of the outermost loop's axis: of those that give enough pieces, or as many as can
+  // be had, the one that moves least memory, the outermost where it is all the same.
   int64_t most = 1;
+  double least = 0;
   for (const Axis& a : n.axes) {
     int64_t count = size_or(a.extent, 64);
     if (&a == lanes) count = (count + t.lanes * p.vectors - 1) / (t.lanes * p.vectors);
     if (&a == rows) count = (count + p.row_count - 1) / p.row_count;
     if (&a == columns) count = (count + p.column_count - 1) / p.column_count;
-    if (count > most) most = count, p.parallel = a.variable;
-    if (most >= 8) break;
+    count = std::min(count, kPieces);
+    const double bytes = s.contraction ? traffic(s, a, count, t) : 0;
+    if (count < most || count == 1 || (count == most && bytes >= least && !p.parallel.empty())) continue;
+    most = count, least = bytes, p.parallel = a.variable;
   }
   return p;
 }
@@ -205,6 +256,7 @@ std::string text_of(const Plan& p) {
   if (!p.lanes.empty()) s += cat("lanes ", p.lanes, " ", p.vectors, "\n");
   if (!p.rows.empty()) s += cat("rows ", p.rows, " ", p.row_count, "\n");
   if (!p.columns.empty()) s += cat("columns ", p.columns, " ", p.column_count, "\n");
+  if (p.block > 1) s += cat("block ", p.block, "\n");
   if (!p.parallel.empty()) s += cat("parallel ", p.parallel, "\n");
   return s;
 }
@@ -243,12 +295,15 @@ Plan parse_plan(std::string_view text) {
       p.rows = words[1], p.row_count = number(words[2]);
     else if (words[0] == "columns" && words.size() == 3)
       p.columns = words[1], p.column_count = number(words[2]);
+    else if (words[0] == "block" && words.size() == 2)
+      p.block = number(words[1]);
     else if (words[0] == "parallel" && words.size() == 2)
       p.parallel = words[1];
     else
       fail("schedule: line ", line,
-           ": required \"lanes AXIS VECTORS\", \"rows AXIS COUNT\", \"columns AXIS COUNT\" or \"parallel "
-           "AXIS\", got \"",
+           ": required \"lanes AXIS VECTORS\", \"rows AXIS COUNT\", \"columns AXIS COUNT\", \"block COUNT\" "
+           "or "
+           "\"parallel AXIS\", got \"",
            std::string(l), "\"");
   }
   return p;

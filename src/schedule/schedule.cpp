@@ -41,7 +41,13 @@ Scheduled Scheduler::run() {
     if (a) order.push_back(a);
   if (const auto at = std::find(order.begin(), order.end(), parallel_); at != order.end())
     std::rotate(order.begin(), at, at + 1);
-  Stmt body = nest(order, 0, Tile());
+  if (p_.block > 1) {
+    if (!lanes_ || !rows_ || !lanes_->extent.is_literal() || inside(*lanes_))
+      throw NotScheduled{"blocks are for lanes of a known extent beside rows, without conditions on them"};
+    order.erase(std::find(order.begin(), order.end(), lanes_));
+    order.push_back(lanes_);
+  }
+  Stmt body = p_.block > 1 ? blocks(order) : nest(order, 0, Tile());
   for (auto b = scratch_.rbegin(); b != scratch_.rend(); ++b) body = loops::allocate(*b, body);
   Scheduled s;
   s.kernel = n_.kernel;
@@ -64,16 +70,36 @@ const Expr* Scheduler::find_contraction(const Expr& e) {
   return found;
 }
 
+// Whole blocks of the lanes' tiles, then what is left of them; everything else is inside.
+Stmt Scheduler::blocks(const std::vector<const Axis*>& order) {
+  const Axis& a = *lanes_;
+  const auto some = [&](const Expr& start, int64_t extent) {
+    Tile t;
+    t.block = start, t.block_extent = extent;
+    return nest(order, 0, t);
+  };
+  const int64_t size = int64_t{t_.lanes} * p_.vectors * p_.block;
+  const int64_t whole = a.extent.literal() / size * size, rest = a.extent.literal() - whole;
+  return walk(
+      a, lanes_ == parallel_ ? LoopKind::Parallel : LoopKind::Serial, {{0, whole, {0, Dim(whole - size)}}},
+      a.extent, size, [&](const Expr& start) { return some(start, size); },
+      [&](const Expr&) { return some(Expr(whole), rest); });
+}
+
 Stmt Scheduler::nest(const std::vector<const Axis*>& order, size_t i, const Tile& t) {
   if (i == order.size()) return lanes_ ? tile(t) : single();
   const Axis& a = *order[i];
   const LoopKind kind = &a == parallel_ ? LoopKind::Parallel : LoopKind::Serial;
-  if (&a == lanes_)
-    return lane_tiles(a, kind, [&](const Expr& start, int vectors, const Expr& end) {
-      Tile u = t;
-      u.lane = start, u.vectors = vectors, u.end = end;
-      return nest(order, i + 1, u);
-    });
+  if (&a == lanes_) {
+    const Axis some{a.variable, t.block.defined() ? Dim(t.block_extent) : a.extent};
+    const auto at = [&](const Expr& e) { return t.block.defined() && e.defined() ? t.block + e : e; };
+    return lane_tiles(some, t.block.defined() ? LoopKind::Serial : kind,
+                      [&](const Expr& start, int vectors, const Expr& end) {
+                        Tile u = t;
+                        u.lane = at(start), u.vectors = vectors, u.end = at(end);
+                        return nest(order, i + 1, u);
+                      });
+  }
   if (&a == rows_)
     return tiles(a, p_.row_count, kind, [&](const Expr& start, int64_t count) {
       Tile u = t;

@@ -15,8 +15,9 @@
 namespace tauto {
 
 struct Target {
-  int lanes = 16;      // of the widest vector for this kernel
-  int registers = 32;  // vector registers
+  int lanes = 16;                       // of the widest vector for this kernel
+  int registers = 32;                   // vector registers
+  int64_t l1 = 32 << 10, l2 = 1 << 20;  // bytes of the caches of one core
 };
 
 struct Plan {
@@ -26,11 +27,12 @@ struct Plan {
   int row_count = 1;
   std::string columns;  // another one, on which what the lanes read depends, and what the rows read does not
   int column_count = 1;
+  int block = 1;         // tiles of the lanes between which the rows are walked again, to keep what they read
   std::string parallel;  // output axis cut into pieces for threads; "" = none
   friend bool operator==(const Plan&, const Plan&) = default;
 };
 
-std::string text_of(const Plan& p);  // one line each: "lanes x 2\nrows o 6\nparallel n\n"
+std::string text_of(const Plan& p);  // one line each: "lanes x 2\nrows o 6\nblock 4\nparallel n\n"
 Plan parse_plan(std::string_view text);
 
 // A kernel as lowering gives it (loops over output axes around one store) with loads and stores by one flat

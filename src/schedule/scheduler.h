@@ -33,7 +33,10 @@ class Scheduler {
   // nothing if there are no such conditions, or none that says so.
   std::optional<loops::Range> inside(const loops::Axis& a) const;
 
-  struct Span;
+  struct Span {  // tiles of one size that begin at `from`, before `to`; `starts`: a range in which they do
+    Dim from, to;
+    loops::Range starts;
+  };
   std::vector<Span> spans(const loops::Axis& a, const Dim& whole, int64_t size) const;
   // Loops over the tiles of the spans, then the rest of 0..to where they end before it.
   loops::Stmt walk(const loops::Axis& a, loops::LoopKind kind, const std::vector<Span>& spans, const Dim& to,
@@ -57,7 +60,10 @@ class Scheduler {
     loops::Expr lane, end, row, column;  // end: of the lanes' axis, if the last vector is masked
     int vectors = 1;
     int64_t rows = 1, columns = 1;
+    loops::Expr block;  // the lanes' tiles go from here on, if they are walked in blocks
+    int64_t block_extent = 0;
   };
+  loops::Stmt blocks(const std::vector<const loops::Axis*>& order);
   loops::Stmt nest(const std::vector<const loops::Axis*>& order, size_t i, const Tile& t);
   // One element at a time; reductions over their own axes.
   loops::Stmt single();

@@ -43,12 +43,6 @@ std::optional<Range> Scheduler::inside(const Axis& a) const {
   return in;
 }
 
-// Tiles of one size that begin at `from`, before `to`; `starts`: a range in which they certainly do.
-struct Scheduler::Span {
-  Dim from, to;
-  Range starts;
-};
-
 // The tiles in 0..whole: before, inside, after.
 std::vector<Scheduler::Span> Scheduler::spans(const Axis& a, const Dim& whole, int64_t size) const {
   const Dim last = whole - Dim(size);

@@ -90,6 +90,7 @@ Plan random_plan(const Nest& n, std::mt19937& random) {
   p.rows = random() % 2 ? axis() : "";
   if (!p.rows.empty()) p.row_count = 1 + static_cast<int>(random() % 8);
   p.parallel = axis();
+  if (!p.lanes.empty() && !p.rows.empty() && random() % 2) p.block = 2 + static_cast<int>(random() % 2);
   return p;
 }
 
@@ -97,7 +98,7 @@ TEST(Schedules, RandomPlansChangeNoBit) {
   const unsigned seed = 20;
   std::mt19937 random(seed);
   SCOPED_TRACE(cat("seed ", static_cast<int64_t>(seed)));
-  int carried_out = 0, refused = 0;
+  int carried_out = 0, refused = 0, blocks = 0;
   for (const char* graph : kGraphs) {
     const auto m = module_of(graph);
     const std::vector<Value> in = inputs_of(*m, random);
@@ -107,7 +108,7 @@ TEST(Schedules, RandomPlansChangeNoBit) {
       CompileOptions options;
       options.isa = isa;
       const auto first = compile(m, options);
-      for (int i = 0; i < 25; ++i) {
+      for (int i = 0; i < 40; ++i) {
         Schedules s;
         for (const auto& [name, f] : first->functions())
           for (const CompiledGroup& g : f.groups)
@@ -119,6 +120,7 @@ TEST(Schedules, RandomPlansChangeNoBit) {
           const std::string text = emitted(*e);
           EXPECT_EQ(parse_schedules(text), s) << text;
           ++carried_out;
+          blocks += text.find("\nblock ") != std::string::npos;
           for (const int threads : {1, 3}) {
             ExecuteOptions run;
             run.threads = threads;
@@ -132,6 +134,7 @@ TEST(Schedules, RandomPlansChangeNoBit) {
     }
   }
   EXPECT_GT(carried_out, 20) << refused;
+  EXPECT_GT(blocks, 0);
 }
 
 std::string refusal(const std::string& text) {
