@@ -5,6 +5,8 @@
 
 #include "graph/text.h"
 #include "passes/fold_constants.h"
+#include "passes/inline_calls.h"
+#include "passes/sink_constants.h"
 #include "passes/specialise.h"
 
 namespace tauto {
@@ -12,6 +14,8 @@ namespace tauto {
 const std::vector<GraphPass>& graph_passes() {
   static const std::vector<GraphPass> passes = {
       {"fold_constants", [](const Module& m) { return fold_constants(m); }},
+      {"inline_calls", [](const Module& m) { return inline_calls(m); }},
+      {"sink_constants", [](const Module& m) { return sink_constants(m); }},
   };
   return passes;
 }

@@ -47,9 +47,13 @@ std::string text_of(const Builder& b, Id id) {
 }  // namespace
 
 Id Rewrite::copy(Id old) {
-  const Node& n = node(old);
   std::vector<Id> inputs;
-  for (Id in : n.inputs) inputs.push_back(moved(in));
+  for (Id in : node(old).inputs) inputs.push_back(moved(in));
+  return copy(old, std::move(inputs));
+}
+
+Id Rewrite::copy(Id old, std::vector<Id> inputs) {
+  const Node& n = node(old);
   return b.copy(n, std::move(inputs), known_ ? substitute(n.attributes, *known_) : n.attributes);
 }
 
@@ -65,13 +69,29 @@ void Rewrite::record(Id old, Id now, Contract contract) {
   b.module().ledger.push_back(std::move(e));
 }
 
+// The function for any sizes: with symbols of its own in place of those that its parameters bind. What has no
+// meaning for the sizes that are known is never called with them, or says so when it is.
+static std::shared_ptr<const Function> apart(const Function& f, Module& m) {
+  std::map<std::string, Dim> own;
+  for (size_t i = 0; i < f.parameters.size(); ++i)
+    for (const Dim& d : f.nodes[i].type.dims)
+      if (d.is_symbol() && !own.count(d.symbol_name()))
+        own.emplace(d.symbol_name(), Dim::symbol(cat("?", m.next_symbol++)));
+  Function g = f;
+  for (Node& n : g.nodes) {
+    n.type = substitute(n.type, own);
+    n.attributes = substitute(n.attributes, own);
+  }
+  return std::make_shared<const Function>(std::move(g));
+}
+
 Module rewrite(const Module& m, const std::string& pass, const std::function<Id(Rewrite&, Id)>& step,
                std::map<std::string, Dim> known) {
   Module r = m;  // where functions call each other in a circle, one is still the old one when it is looked up
   std::set<std::string> seen;
   std::vector<std::string> order;
   for (const auto& [name, f] : m.functions) visit(m, name, seen, order);
-  for (const std::string& name : order) {
+  const auto rebuild = [&](const std::string& name) {
     const Function& f = m.function(name);
     Builder b(r, name);
     Rewrite w(b, f, pass);
@@ -89,6 +109,18 @@ Module rewrite(const Module& m, const std::string& pass, const std::function<Id(
     for (Id id : f.results) results.push_back(w.moved(id));
     r.functions.erase(name);
     b.finish(std::move(results), f.result_names);
+  };
+  for (const std::string& name : order) {
+    const std::map<std::string, Dim> before = known;
+    try {
+      rebuild(name);
+    } catch (const InternalError&) {
+      throw;
+    } catch (const Error&) {
+      if (name == "main" || known.empty()) throw;
+      known = before;
+      r.functions[name] = apart(m.function(name), r);
+    }
   }
   if (!known.empty())  // functions that were finished before
     for (auto& [name, f] : r.functions) {

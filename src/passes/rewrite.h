@@ -24,6 +24,7 @@ class Rewrite {
   Id moved(Id old) const { return moved_[static_cast<size_t>(old)]; }  // where an earlier node went
   const Node& moved_input(Id old, size_t i) const { return b.node(moved(node(old).inputs[i])); }
   Id copy(Id old);  // the same node over the moved inputs
+  Id copy(Id old, std::vector<Id> inputs);
   // Records that `old` became `now` under `contract`.
   void record(Id old, Id now, Contract contract = {});
 

@@ -8,6 +8,7 @@
 #include "interpret/interpret.h"
 #include "ops/ops.h"
 #include "passes/fold_constants.h"
+#include "passes/specialise.h"
 #include "support/error.h"
 
 namespace tauto {
@@ -122,6 +123,43 @@ std::string refusal(const std::string& functions) {
     return e.what();
   }
   return "";
+}
+
+// A branch may have no meaning for the sizes that are known: it stays as it was, and says so when it is
+// taken.
+TEST(Specialise, BranchesThatDoNotFitStay) {
+  const Module m = parse_module(head() + R"(func fits(%0 "x": f32[N]) -> ("y") {
+  %1 = relu(%0) : f32[N]
+  return %1
+}
+func three(%0 "x": f32[N]) -> ("y") {
+  %1 = f32[3] {1.0, 2.0, 3.0}
+  %2 = concat(%0, %0) {axis: 0} : f32[2*N]
+  %3 = i64[1] {3}
+  %4 = reshape(%2, %3) : f32[3]
+  %5 = add(%4, %1) : f32[3]
+  return %5
+}
+func main(%0 "c": bool[], %1 "x": f32[N]) -> ("y") {
+  %2 = if(%0, %1) {then: @fits, else: @three} : (f32[?0])
+  %3 = item(%2) {index: 0} : f32[?0]
+  return %3
+})");
+  Env sizes;
+  sizes.bind("N", 4);
+  const Module special = specialise(m, sizes);
+  EXPECT_EQ(verify(special), "");
+  EXPECT_EQ(print(special).text.find("f32[N]"), std::string::npos) << print(special).text;
+  const auto run = [](const Module& module, bool c) -> std::string {
+    const float x[] = {-1, 2, -3, 4};
+    try {
+      return cat(
+          content_hash(interpret(module, {Tensor::scalar<bool>(c), Tensor::of<float>({4}, x)})[0].tensor));
+    } catch (const Error& e) {
+      return e.what();
+    }
+  };
+  for (const bool c : {true, false}) EXPECT_EQ(run(special, c), run(m, c));
 }
 
 TEST(Verify, SymbolsHaveAValueBeforeTheyAreUsed) {
