@@ -108,7 +108,7 @@ bool may_pack(const Nest& n, const Survey& s, const Axis& a) {
 struct Tiling {
   const Axis *lanes = nullptr, *rows = nullptr, *columns = nullptr;
   int vectors = 1, row_count = 1, column_count = 1;
-  double cycles = 0;  // of the whole contraction, where sizes are known
+  double cycles = 0;  // for one result
 };
 
 // The best tile with these lanes, whose results lie `stride` elements apart.
@@ -168,7 +168,7 @@ Tiling tiling(const Nest& n, const Survey& s, const Axis& lanes, const Dim& stri
   if (p.column_count == 1) p.columns = nullptr;
   double terms = 1, results = static_cast<double>(size_or(lanes.extent, 1024) * most_rows * most_columns);
   for (const Axis& k : s.contraction->axes) terms *= static_cast<double>(size_or(k.extent, 64));
-  p.cycles = best * terms + (stride == Dim(1) ? results / t.lanes : 2 * results);
+  p.cycles = best * terms / results + (stride == Dim(1) ? 1.0 / t.lanes : 2.0);
   return p;
 }
 
