@@ -9,7 +9,7 @@
 #include <cstdlib>
 #include <string>
 
-#include "contractions.h"
+#include "bench/contractions.h"
 #include "graph/builder.h"
 #include "interpret/interpret.h"
 #include "ops/ops.h"

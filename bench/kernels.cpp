@@ -17,11 +17,11 @@
 #include <map>
 #include <random>
 
+#include "bench/contractions.h"
 #include "codegen/x64/encode.h"
 #include "compile/executable.h"
 #include "compile/peak.h"
 #include "compile/profile.h"
-#include "contractions.h"
 #include "graph/builder.h"
 #include "ops/ops.h"
 

@@ -1,5 +1,5 @@
-// Conv and ConvTranspose, of any rank, grouped, dilated. Groups are an output axis of their own; the result
-// is then seen as (N, G·M, spatial…).
+// Conv and ConvTranspose, of any rank, grouped, dilated. Groups are an output axis of their own, beside the M
+// channels of a group unless M is 1; the result is then seen as (N, G·M, spatial…).
 #include "onnx/conv.h"
 
 #include "onnx/window.h"
@@ -43,8 +43,18 @@ Dim per_group(Conversion& c, const Dim& channels, int64_t group, const char* wha
   return floor_div(channels, Dim(group));
 }
 
+// The axes of output channels: groups and those of one group, -1 where there is but one.
+struct Channels {
+  int group, own;
+};
+Channels channels_of(AccessBuilder& a, const Operands& o, const Dim& own) {
+  const int g = o.group == 1 ? -1 : a.output("g", o.group);
+  return {g, g >= 0 && own == Dim(1) ? -1 : a.output("o", own)};
+}
+AxisIndex index_of(int axis) { return axis >= 0 ? AccessBuilder::at(axis) : AxisIndex{{}, 0, 1}; }
+
 Id grouped(Conversion& c, Id y, const Operands& o, const Dim& n, const Dim& channels, const Dims& spatial) {
-  if (o.group == 1) return y;
+  if (c.type_of(y).dims.size() == o.x.size()) return y;
   Dims shape{n, channels};
   shape.insert(shape.end(), spatial.begin(), spatial.end());
   return c.add(ops::reshape, {y, c.b.dims(std::move(shape))});
@@ -64,14 +74,13 @@ Id convolution(Conversion& c, Id x, Id w) {
                  o.group, " groups need ", expected));
   AccessBuilder a;
   const int n = a.output("n", o.x[0]);
-  const int g = o.group == 1 ? -1 : a.output("g", o.group);
-  const int m = a.output("o", out);
+  const auto [g, m] = channels_of(a, o, out);
   std::vector<int> y, k;
   for (size_t i = 0; i < o.spatial; ++i) y.push_back(a.output(cat("y", i), window.output[i]));
   const int ch = a.reduce("c", in);
   for (size_t i = 0; i < o.spatial; ++i) k.push_back(a.reduce(cat("k", i), kernel[i]));
   std::vector<AxisIndex> xi{AccessBuilder::at(n), AccessBuilder::at(ch)},
-      wi{AccessBuilder::at(m), AccessBuilder::at(ch)};
+      wi{index_of(m), AccessBuilder::at(ch)};
   if (g >= 0) {
     xi[1].terms.push_back({g, in});
     wi[0].terms.push_back({g, out});
@@ -110,14 +119,13 @@ void ConvTranspose(Conversion& c) {
     c.refuse(cat("input ", c.type(0), " and weights ", c.type(1), " differ in channels"));
   AccessBuilder a;
   const int n = a.output("n", o.x[0]);
-  const int g = o.group == 1 ? -1 : a.output("g", o.group);
-  const int m = a.output("o", out);
+  const auto [g, m] = channels_of(a, o, out);
   std::vector<int> y, k;
   for (size_t i = 0; i < o.spatial; ++i) y.push_back(a.output(cat("y", i), window.output[i]));
   const int ch = a.reduce("c", in);
   for (size_t i = 0; i < o.spatial; ++i) k.push_back(a.reduce(cat("k", i), kernel[i]));
   std::vector<AxisIndex> xi{AccessBuilder::at(n), AccessBuilder::at(ch)},
-      wi{AccessBuilder::at(ch), AccessBuilder::at(m)};
+      wi{AccessBuilder::at(ch), index_of(m)};
   if (g >= 0) {
     xi[1].terms.push_back({g, in});
     wi[0].terms.push_back({g, in});

@@ -116,7 +116,8 @@ TEST(ProveKernel, AllTemplatesAtSizesAroundTheLanes) {
   for (const auto& [name, k] : kernels)
     for (const int lanes : {4, 8}) {
       const Built b = build(k, lanes);
-      for (const int64_t n : {1, 2, lanes - 1, lanes, lanes + 1, 2 * lanes, 4 * lanes + 3, 13 * lanes + 1, 16 * lanes})
+      for (const int64_t n :
+           {1, 2, lanes - 1, lanes, lanes + 1, 2 * lanes, 4 * lanes + 3, 13 * lanes + 1, 16 * lanes})
         for (const bool pieces : {false, true}) {
           const Proof p = prove_kernel(k, b.scheduled, b.generated, sizes(n), pieces);
           EXPECT_EQ(p.verdict, Proof::Verdict::Proved)
