@@ -85,8 +85,8 @@ void errors(const float* y, const double* library, const double* tree, double bo
     const double error = std::abs(value - r) / ulp;
     const bool same_sign = (std::bit_cast<int64_t>(r) ^ std::bit_cast<int64_t>(value)) >= 0;
     const bool trusted = std::abs(r - tree[i]) <= std::abs(r) * 0x1p-44;
-    const bool overflow = std::isinf(value) & (std::abs(r) > above);
-    e[i] = !(trusted & same_sign) ? -1.0 : overflow ? 0.0 : error < limit ? error : -1.0;
+    const int overflow = int{std::isinf(value)} & int{std::abs(r) > above};
+    e[i] = !(int{trusted} & int{same_sign}) ? -1.0 : overflow ? 0.0 : error < limit ? error : -1.0;
   }
 }
 
