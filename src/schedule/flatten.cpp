@@ -13,9 +13,78 @@ namespace tauto {
 using loops::Affine;
 using loops::Axis;
 using loops::Expr;
+using loops::Function;
 using loops::Ranges;
 
 namespace {
+
+std::optional<Dim> dim_of(const Expr& e) {
+  if (const auto* s = e.as<loops::Size>()) return s->dim;
+  const auto a = affine_of(e);
+  return a && a->is_constant() ? std::optional(a->constant) : std::nullopt;
+}
+
+struct Term {
+  Expr e;
+  Dim factor;
+};
+void terms_of(const Expr& e, const Dim& factor, std::vector<Term>& out) {
+  const auto* a = e.as<loops::Apply>();
+  const auto constant = [&](size_t i) { return dim_of(a->arguments[i]); };
+  if (a && a->function == Function::Add) {
+    terms_of(a->arguments[0], factor, out);
+    terms_of(a->arguments[1], factor, out);
+  } else if (a && a->function == Function::Mul && constant(1)) {
+    terms_of(a->arguments[0], factor * *constant(1), out);
+  } else if (a && a->function == Function::Mul && constant(0)) {
+    terms_of(a->arguments[1], factor * *constant(0), out);
+  } else {
+    out.push_back({e, factor});
+  }
+}
+
+// A sum in which floor_div(x, b)·b·s + floor_mod(x, b)·s are x·s again: what a reshape takes apart and the
+// next one, or the layout in memory, puts together. Divisors are sizes: not 0 where they divide.
+Expr rejoined(const Expr& e, const Ranges& ranges) {
+  std::vector<Term> terms;
+  terms_of(e, 1, terms);
+  const auto divided = [](const Expr& x, Function f) {
+    const auto* a = x.as<loops::Apply>();
+    const auto by = a && a->function == f ? dim_of(a->arguments[1]) : std::nullopt;
+    return by && by->as_literal().value_or(1) > 0 ? a : nullptr;
+  };
+  const auto same = [&](const Expr& x, const Expr& y) {
+    const auto a = affine_of(x, ranges), b = affine_of(y, ranges);
+    return a && b ? *a == *b : loops::text_of(x) == loops::text_of(y);
+  };
+  const auto quotient_of = [&](const Expr& x, const Dim& b, const Expr& q) {
+    const auto* outer = divided(q, Function::FloorDiv);
+    if (!outer) return false;
+    const Dim k = *dim_of(outer->arguments[1]);
+    if (k == b && same(outer->arguments[0], x)) return true;
+    const auto* inner = divided(x, Function::FloorDiv);  // floor_div(floor_div(y, c), b) is floor_div(y, b·c)
+    return inner && k == b * *dim_of(inner->arguments[1]) && same(outer->arguments[0], inner->arguments[0]);
+  };
+  for (bool again = true; again;) {
+    again = false;
+    for (size_t i = 0; i < terms.size() && !again; ++i) {
+      const auto* rest = divided(terms[i].e, Function::FloorMod);
+      if (!rest) continue;
+      const Expr x = rest->arguments[0];
+      const Dim b = *dim_of(rest->arguments[1]), s = terms[i].factor;
+      for (size_t j = 0; j < terms.size() && !again; ++j) {
+        if (!(terms[j].factor == b * s) || !quotient_of(x, b, terms[j].e)) continue;
+        terms.erase(terms.begin() + static_cast<std::ptrdiff_t>(std::max(i, j)));
+        terms.erase(terms.begin() + static_cast<std::ptrdiff_t>(std::min(i, j)));
+        terms_of(x, s, terms);
+        again = true;
+      }
+    }
+  }
+  Expr sum = Expr(int64_t{0});
+  for (const Term& t : terms) sum = sum + t.e * loops::size(t.factor);
+  return sum;
+}
 
 struct Flattener {
   std::map<const loops::Buffer*, loops::BufferPtr> flat;
@@ -44,8 +113,10 @@ struct Flattener {
   }
 
   Expr tidy(const Expr& e) const {
-    const std::optional<Affine> a = affine_of(e, ranges);
-    return a ? expr_of(*a) : e;
+    if (const std::optional<Affine> a = affine_of(e, ranges)) return expr_of(*a);
+    const Expr joined = rejoined(e, ranges);
+    const std::optional<Affine> a = affine_of(joined, ranges);
+    return a ? expr_of(*a) : joined;
   }
 };
 
