@@ -2,6 +2,7 @@
 #include "compile/kernels.h"
 
 #include <algorithm>
+#include <cstring>
 #include <set>
 
 #include "compile/legality.h"
@@ -26,11 +27,36 @@ std::string identifier(const std::string& s) {
   return r;
 }
 
+// Is an exponent of all ones among them? Weights are read in runs that compilers vectorise; they need not be
+// aligned.
+template <class U>
+bool has_no_exponent(const Tensor& t, U exponent) {
+  constexpr int64_t kRun = 1024;
+  const auto* p = static_cast<const char*>(t.raw());
+  U run[kRun];
+  for (int64_t at = 0; at < t.count(); at += kRun) {
+    const int64_t n = std::min(kRun, t.count() - at);
+    std::memcpy(run, p + at * static_cast<int64_t>(sizeof(U)), static_cast<size_t>(n) * sizeof(U));
+    U odd = 0;
+    for (int64_t i = 0; i < n; ++i) odd |= (run[i] & exponent) == exponent;
+    if (odd) return false;
+  }
+  return true;
+}
+
+bool all_finite(const Tensor& t) {
+  if (t.type() == f32) return has_no_exponent<uint32_t>(t, 0x7f800000u);
+  if (t.type() == f64) return has_no_exponent<uint64_t>(t, 0x7ff0000000000000u);
+  return t.type().is_integer();
+}
+
+using Finite = std::map<Id, bool>;  // constants that were looked at: have they no NaN or infinity?
+
 // Lowers the nodes of one group, each where its user asks for it.
 class GroupLowering {
  public:
-  GroupLowering(const Function& f, const std::vector<bool>& inlined, Id result)
-      : f_(f), inlined_(inlined), result_(result) {}
+  GroupLowering(const Function& f, const std::vector<bool>& inlined, Finite& finite, Id result)
+      : f_(f), inlined_(inlined), finite_(finite), result_(result) {}
 
   Group run(const Module& m) {
     const Node& n = f_.node(result_);
@@ -123,21 +149,19 @@ class GroupLowering {
     return lower(l, index);
   }
 
-  loops::BufferPtr constant(const Tensor& t, const std::string& name) {
+  // `id`: the node that it is the value of, -1: none.
+  loops::BufferPtr constant(const Tensor& t, const std::string& name, Id id = -1) {
     Dims dims(t.shape().begin(), t.shape().end());
     auto b = std::make_shared<loops::Buffer>(*loops::make_buffer(name, t.type(), dims));
-    b->finite = all_finite(t);
+    if (const auto known = finite_.find(id); known != finite_.end()) {
+      b->finite = known->second;
+    } else {
+      b->finite = all_finite(t);
+      if (id >= 0) finite_[id] = b->finite;
+    }
     group_.kernel.buffers.push_back(b);
     group_.arguments.push_back({KernelArgument::Kind::Constant, -1, t});
     return b;
-  }
-
-  static bool all_finite(const Tensor& t) {
-    if (t.type() == f32)
-      return std::all_of(t.data<float>(), t.data<float>() + t.count(), [](float x) { return x - x == 0; });
-    if (t.type() == f64)
-      return std::all_of(t.data<double>(), t.data<double>() + t.count(), [](double x) { return x - x == 0; });
-    return t.type().is_integer();
   }
 
   Expr element(Id id, const std::vector<Expr>& index) {
@@ -162,7 +186,7 @@ class GroupLowering {
         return loops::literal(c->type(), bits);
       }
       loops::BufferPtr& b = buffers_[id];
-      if (!b) b = constant(*c, cat("c", id));
+      if (!b) b = constant(*c, cat("c", id), id);
       return loops::load(b, index);
     }
     if (const auto known = known_value(n); known && known->size() == 1 && n.type.element == i64)
@@ -187,6 +211,7 @@ class GroupLowering {
 
   const Function& f_;
   const std::vector<bool>& inlined_;
+  Finite& finite_;
   Id result_;
   Group group_;
   std::map<std::pair<Id, std::vector<const loops::ExprNode*>>, std::pair<std::vector<Expr>, Expr>> memo_;
@@ -203,11 +228,11 @@ struct Described {
   std::set<Id> elementwise;  // inputs of which element i is read for element i, and no other
 };
 
-Described describe(const Module& m, const Function& f, Id id) {
+Described describe(const Module& m, const Function& f, Finite& finite, Id id) {
   Described d;
   try {
     const std::vector<bool> none(f.nodes.size(), false);
-    const Group g = GroupLowering(f, none, id).run(m);
+    const Group g = GroupLowering(f, none, finite, id).run(m);
     d.lowered = true;
     const Nest n = flatten(g.kernel);
     std::map<std::string, Id> by_name;
@@ -252,12 +277,13 @@ Described describe(const Module& m, const Function& f, Id id) {
 std::vector<Group> group_nodes(const Module& m, const Function& f, const GroupOptions& options) {
   const size_t n = f.nodes.size(), first = f.parameter_count();
   std::vector<Described> about(n);
+  Finite finite;
   std::vector<int> uses(n, 0), last_user(n, -1);
   for (size_t i = first; i < n; ++i) {
     std::set<Id> inputs(f.nodes[i].inputs.begin(), f.nodes[i].inputs.end());
     for (Id in : inputs)
       ++uses[static_cast<size_t>(in)], last_user[static_cast<size_t>(in)] = static_cast<int>(i);
-    if (f.nodes[i].op != &ops::constant) about[i] = describe(m, f, static_cast<Id>(i));
+    if (f.nodes[i].op != &ops::constant) about[i] = describe(m, f, finite, static_cast<Id>(i));
   }
   for (Id r : f.results) uses[static_cast<size_t>(r)] += 2;
 
@@ -318,7 +344,7 @@ std::vector<Group> group_nodes(const Module& m, const Function& f, const GroupOp
       g.source = about[i].view_of;
     } else if (about[i].lowered) {
       try {
-        Group k = GroupLowering(f, inlined, id).run(m);
+        Group k = GroupLowering(f, inlined, finite, id).run(m);
         if (k.arguments.size() > kMostArguments && k.nodes.size() > 1) throw NotLowered{"too many arguments"};
         if (options.accepts) g.reason = options.accepts(k);
         if (g.reason.empty())

@@ -290,31 +290,64 @@ bool Scheduler::is_finite(const Expr& e) {
   return false;
 }
 
+namespace {
+
+// Where the elements of a row-major index over `extents` lie.
+std::vector<int64_t> positions(const std::vector<int64_t>& extents, const std::vector<int64_t>& strides) {
+  std::vector<int64_t> at = {0};
+  for (size_t d = 0; d < extents.size(); ++d) {
+    std::vector<int64_t> next;
+    next.reserve(at.size() * static_cast<size_t>(extents[d]));
+    for (int64_t base : at)
+      for (int64_t i = 0; i < extents[d]; ++i) next.push_back(base + i * strides[d]);
+    at = std::move(next);
+  }
+  return at;
+}
+
+template <size_t kBytes>
+void pack(const char* from, char* to, const Packing& p) {
+  const std::vector<int64_t> outer = positions(p.outer_extents, p.outer_strides);
+  const std::vector<int64_t> terms = positions(p.extents, p.strides);
+  constexpr auto kSize = static_cast<int64_t>(kBytes);
+  for (int64_t base : outer)
+    for (int64_t first = 0; first < p.count; first += p.tile) {
+      const int64_t side = std::min(p.tile, p.count - first);
+      for (int64_t k : terms) {
+        const char* row = from + (p.offset + base + k + first * p.stride) * kSize;
+        for (int64_t i = 0; i < side; ++i) std::memcpy(to + i * kSize, row + i * p.stride * kSize, kBytes);
+        to += p.tile * kSize;
+      }
+    }
+}
+
+}  // namespace
+
 Tensor packed(const Tensor& original, const Packing& p) {
   const auto product = [](const std::vector<int64_t>& v) {
     int64_t n = 1;
     for (int64_t x : v) n *= x;
     return n;
   };
-  const auto position = [](int64_t i, const std::vector<int64_t>& extents,
-                           const std::vector<int64_t>& strides) {
-    int64_t at = 0;
-    for (size_t d = extents.size(); d-- > 0; i /= extents[d]) at += i % extents[d] * strides[d];
-    return at;
-  };
-  const int64_t terms = product(p.extents), outer = product(p.outer_extents);
-  const int64_t tiles = (p.count + p.tile - 1) / p.tile, bytes = original.element_bytes();
-  Tensor result(original.type(), {outer * tiles * p.tile * terms});
+  const int64_t tiles = (p.count + p.tile - 1) / p.tile;
+  Tensor result(original.type(), {product(p.outer_extents) * tiles * p.tile * product(p.extents)});
   const auto* from = static_cast<const char*>(original.raw());
   auto* to = static_cast<char*>(result.raw());
-  for (int64_t o = 0; o < outer; ++o, to += tiles * p.tile * terms * bytes) {
-    const int64_t base = p.offset + position(o, p.outer_extents, p.outer_strides);
-    for (int64_t k = 0; k < terms; ++k) {
-      const int64_t at = base + position(k, p.extents, p.strides);
-      for (int64_t i = 0; i < p.count; ++i)
-        std::memcpy(to + (i / p.tile * p.tile * terms + k * p.tile + i % p.tile) * bytes,
-                    from + (at + i * p.stride) * bytes, static_cast<size_t>(bytes));
-    }
+  switch (original.element_bytes()) {
+    case 1:
+      pack<1>(from, to, p);
+      break;
+    case 2:
+      pack<2>(from, to, p);
+      break;
+    case 4:
+      pack<4>(from, to, p);
+      break;
+    case 8:
+      pack<8>(from, to, p);
+      break;
+    default:
+      CHECK(false, "a packed element of ", original.element_bytes(), " bytes");
   }
   return result;
 }
