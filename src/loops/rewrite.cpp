@@ -33,25 +33,25 @@ class Rewriter {
   }
 
  private:
-  std::vector<Expr> all(const std::vector<Expr>& from, bool& same) {
+  // Nothing if nothing changed.
+  std::optional<std::vector<Expr>> all(const std::vector<Expr>& from) {
     std::vector<Expr> to;
-    to.reserve(from.size());
-    for (const Expr& e : from) {
-      to.push_back(expr(e));
-      same &= to.back().get() == e.get();
+    for (size_t i = 0; i < from.size(); ++i) {
+      Expr now = expr(from[i]);
+      if (to.empty() && now.get() != from[i].get()) to.assign(from.begin(), from.end());
+      if (!to.empty()) to[i] = std::move(now);
     }
-    return to;
+    return to.empty() ? std::nullopt : std::optional(std::move(to));
   }
 
   Expr children(const Expr& e) {
-    bool same = true;
     if (const Load* l = e.as<Load>()) {
-      std::vector<Expr> index = all(l->index, same);
-      return same ? e : load(l->buffer, std::move(index));
+      auto index = all(l->index);
+      return index ? load(l->buffer, std::move(*index)) : e;
     }
     if (const Apply* a = e.as<Apply>()) {
-      std::vector<Expr> arguments = all(a->arguments, same);
-      return same ? e : apply(a->function, std::move(arguments));
+      auto arguments = all(a->arguments);
+      return arguments ? apply(a->function, std::move(*arguments)) : e;
     }
     if (const Convert* c = e.as<Convert>()) {
       const Expr from = expr(c->from);
@@ -62,19 +62,19 @@ class Rewriter {
       return from.get() == b->from.get() ? e : bits(from, e.type());
     }
     if (const Reduce* r = e.as<Reduce>()) {
-      std::vector<Expr> operands = all(r->operands, same);
+      auto operands = all(r->operands);
       const Expr guard = expr(r->guard);
-      same &= guard.get() == r->guard.get();
-      return same ? e : reduce(r->order, r->function, r->axes, std::move(operands), guard);
+      if (!operands && guard.get() == r->guard.get()) return e;
+      return reduce(r->order, r->function, r->axes, operands ? std::move(*operands) : r->operands, guard);
     }
     return e;
   }
 
   Stmt parts(const Stmt& s, const Store& n) {
-    bool same = true;
-    std::vector<Expr> index = all(n.index, same);
+    auto index = all(n.index);
     const Expr value = expr(n.value);
-    return same && value.get() == n.value.get() ? s : store(n.buffer, std::move(index), value);
+    if (!index && value.get() == n.value.get()) return s;
+    return store(n.buffer, index ? std::move(*index) : n.index, value);
   }
   Stmt parts(const Stmt& s, const For& n) {
     const Expr from = expr(n.from), to = expr(n.to);

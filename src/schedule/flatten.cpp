@@ -267,9 +267,12 @@ void keep_uncut(const Expr& value, BlockSplit& split) {
   });
 }
 
-Expr without(Expr e, const std::vector<std::string>& dropped) {
-  for (const std::string& v : dropped) e = substitute(e, v, Expr(int64_t{0}));
-  return e;
+Expr without(const Expr& e, const std::vector<std::string>& dropped) {
+  return dropped.empty() ? e : rewrite(e, [&](const Expr& x) -> Expr {
+    const auto* v = x.as<loops::Variable>();
+    return v && std::find(dropped.begin(), dropped.end(), v->name) != dropped.end() ? Expr(int64_t{0})
+                                                                                    : Expr();
+  });
 }
 
 }  // namespace
