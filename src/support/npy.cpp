@@ -337,8 +337,8 @@ std::string write_npy(const NpyArray& array) {
         ", given ", data.size(), " bytes");
 
   std::string shape = "(";
-  for (const int64_t d : array.shape) shape += cat(d, ", ");
-  if (!array.shape.empty()) shape.resize(shape.size() - (array.shape.size() > 1 ? 2 : 1));  // (3,) and (3, 4)
+  for (size_t i = 0; i < array.shape.size(); ++i) shape += cat(i ? ", " : "", array.shape[i]);
+  if (array.shape.size() == 1) shape += ',';  // (3,) and (3, 4)
   std::string header = cat("{'descr': '", descr, "', 'fortran_order': False, 'shape': ", shape, "), }");
   const size_t start = kMagic.size() + 4;
   header.append(63 - (start + header.size()) % 64, ' ');  // data begin at a multiple of 64
