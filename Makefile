@@ -7,7 +7,7 @@ NINJA = ninja -C $(BUILD) $(if $(JOBS),-j$(JOBS))
 CMAKE_FLAGS = -G Ninja -DPython_EXECUTABLE=$(abspath $(PYTHON)) -DTAUTO_PYTHON=ON
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check build setup models law conformance bench fuzz long bench-interpreter golden expect format lint clean
+.PHONY: help demo test check build setup models law conformance bench fuzz long bench-interpreter bench-runtime golden expect format lint clean
 
 help:  ## print this list
 	@sed -n 's/^\([a-z-]*\):.*##/\1/p' $(MAKEFILE_LIST) | awk '{n=$$1; $$1=""; printf "  make %-18s%s\n", n, $$0}'
@@ -54,6 +54,9 @@ long: build  ## exhaustive tests, and the same bits from a second compiler
 
 bench-interpreter: build  ## contractions of the interpreter: GMAC/s by kind and shape
 	$(BUILD)/bench_interpreter $(ARGS)
+
+bench-runtime: build  ## what a run, a kernel, threads and planning memory cost, in nanoseconds
+	$(BUILD)/bench_runtime_cost $(ARGS)
 
 expect: build  ## refresh what the file tests (tests/**/*.test) expect, showing what changed
 	@$(PYTHON) scripts/file_tests.py --build $(BUILD) --refresh $(ARGS)

@@ -1,16 +1,21 @@
-// What the runtime's own parts cost on this machine: handing a parallel region to the workers, waking them,
-// planning memory. Prints medians over many repetitions; `runtime_cost [THREADS]`, 2 by default.
+// What the runtime's own parts cost on this machine: a run and each kernel in it, handing a parallel region
+// to the workers, waking them, planning memory. Prints medians over many repetitions; `runtime_cost
+// [THREADS]`, 2 by default.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <random>
 #include <thread>
 #include <vector>
 
+#include "compile/loaded_model.h"
 #include "runtime/memory_plan.h"
 #include "runtime/thread_pool.h"
 #include "support/cpu.h"
+#include "support/file.h"
+#include "tauto/model.h"
 
 namespace {
 
@@ -125,11 +130,62 @@ void plan_costs() {
   if (total == 0) std::abort();
 }
 
+// A chain of dense layers of 8 neurons each, which cannot be fused.
+std::string chain(int layers) {
+  std::string s = tauto::cat("module chain semantics ", tauto::semantics_version(),
+                             "\nfunc main(%0 \"x\": f32[1, 8]) -> (\"y\") {\n  %1 = f32[8, 8] {");
+  for (int i = 0; i < 64; ++i) s += tauto::cat(i ? ", " : "", i % 9 == 0 ? "0.5" : "0.0625");
+  s += "}\n";
+  for (int i = 0; i < layers; ++i)
+    s += tauto::cat("  %", i + 2, " = contract(%", i == 0 ? 0 : i + 1,
+                    ", %1) {access: over {n: 1, o: 8 | k: 8} [n, k] [k, o]} : f32[1, 8]\n");
+  return s + tauto::cat("  return %", layers == 0 ? 0 : layers + 1, "\n}\n");
+}
+
+void run_costs() {
+  constexpr int kBatch = 1000, kMost = 64;
+  double of_runs[2];
+  const float x[8] = {1, 2, 3, 4, 5, 6, 7, 8};
+  for (const int layers : {1, kMost}) {
+    const auto model = tauto::LoadedModel::from_text(chain(layers));
+    model.execute(model.order({{"x", tauto::Tensor::of<float>({1, 8}, x)}}));
+    const int64_t shape[] = {1, 8};
+    const tauto::TensorView view{tauto::f32, shape, x};
+    float y[8];
+    const void* in = x;
+    void* out = y;
+    const Spread s = measure(200, [&] {
+      for (int i = 0; i < kBatch; ++i) {
+        auto ready = model.ready({&view, 1});
+        if (!ready || !ready->run(&in, &out, {})) std::abort();
+      }
+    });
+    of_runs[layers == 1 ? 0 : 1] = s.median / kBatch;
+    print(layers == 1 ? "run of one kernel, into memory that is given" : "run of 64 kernels", s, 1.0 / kBatch,
+          "ns");
+  }
+  std::printf("%-52s %9.2f ns\n", "each further kernel (8 x 8 multiply-adds)",
+              (of_runs[1] - of_runs[0]) / (kMost - 1));
+  const std::string path = (std::filesystem::temp_directory_path() / "runtime_cost.graph").string();
+  tauto::write_file(path, chain(1));
+  const tauto::Model model = tauto::Model::load(path);
+  std::filesystem::remove(path);
+  const std::vector<tauto::Array> inputs{tauto::Array::of<float>({1, 8}, x)};
+  model.run(inputs);
+  print("run of one kernel through the C++ API",
+        measure(200,
+                [&] {
+                  for (int i = 0; i < kBatch; ++i) model.run(inputs);
+                }),
+        1.0 / kBatch, "ns");
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   const int threads = argc > 1 ? std::atoi(argv[1]) : 2;
   std::printf("%s\n%d threads\n", tauto::text_of(tauto::this_cpu()).c_str(), threads);
+  run_costs();
   pool_costs(threads);
   plan_costs();
 }
