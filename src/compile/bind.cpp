@@ -64,7 +64,7 @@ class Binder {
   }
 
   static constexpr uint32_t kNone = UINT32_MAX;
-  static constexpr int64_t kCallWork = 1 << 10;
+  static constexpr int64_t kCallWork = 1 << 10, kLongWork = 1 << 20;  // element operations
   using Step = BoundFunction::Step;
   struct Slot {
     enum Kind : uint8_t { Input, Constant, Block, Result } kind = Block;
@@ -227,7 +227,9 @@ class Binder {
         b_.parallel_ = b_.parallel_ || body->parallel_;
         b_.work_ += body->work_ * std::max<int64_t>(s.length, 1);
       }
-    b_.work_ += kCallWork;
+    // How long a reference takes, and how often a loop runs, is not known: long.
+    const bool open = s.kind == Step::Kind::Reference || (s.kind == Step::Kind::Loop && s.length < 0);
+    b_.work_ += open ? kLongWork : kCallWork;
     if (n.type.tag == Type::Tag::Tuple)
       for (size_t i = 0; i < results.size(); ++i)
         parts_[static_cast<size_t>(id)].emplace_back(s.outputs[i], results[i]);

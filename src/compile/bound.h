@@ -78,6 +78,9 @@ class RunState {
   int64_t begin();
   // Groups of a function that is called count for themselves, not for the call.
   void end(const CompiledFunction& c, size_t group, const Env& env, int64_t started, int depth);
+  // Groups that began since there were so many open are given up.
+  size_t open() const { return outer_.size(); }
+  void give_up(size_t open) { outer_.resize(open); }
 
  protected:
   ~RunState() = default;

@@ -104,7 +104,10 @@ bool BoundFunction::run(RunState& r, const void* const* inputs, void* const* res
     explicit Running(bool& f) : flag(f) { flag = true; }
     ~Running() { flag = false; }
   } running(running_);
-  if (!steps(r, depth)) return false;
+  if (const size_t open = r.open(); !steps(r, depth)) {
+    r.give_up(open);
+    return false;
+  }
   for (size_t i = 0; i < results_.size(); ++i)
     if (!written_[i]) copy(results[i], at_[result_slots_[i]], results_[i].bytes());
   return true;

@@ -4,10 +4,12 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdio>
 #include <fstream>
 #include <functional>
 #include <stdexcept>
+#include <thread>
 
 #include "support/error.h"
 
@@ -68,6 +70,23 @@ TEST(Model, SaysWhatIsRequired) {
             }),
             "run: input \"x\": required an element type like f32, got \"float\"");
   EXPECT_NE(message([&] { Model::from_bytes({}); }), "no error");
+}
+
+TEST(Model, ManyThreadsMayRunOneModel) {
+  const Model m = model_of(kAdd);
+  std::vector<std::thread> threads;
+  std::atomic<int> wrong{0};
+  for (int t = 0; t < 4; ++t)
+    threads.emplace_back([&, t] {
+      const float own = static_cast<float>(t), x[] = {own, 2, 3};
+      const std::vector<Array> in{Array::of<float>({1, 3}, x), Array::of<float>({3}, x)};
+      for (int i = 0; i < 200; ++i) {
+        const std::vector<Array> out = m.run(in, {}, 1 + i % 2);
+        if (out[0].values<float>()[0] != 2 * own) ++wrong;
+      }
+    });
+  for (std::thread& t : threads) t.join();
+  EXPECT_EQ(wrong, 0);
 }
 
 TEST(Model, StopsWhenAsked) {
