@@ -7,7 +7,7 @@ NINJA = ninja -C $(BUILD) $(if $(JOBS),-j$(JOBS))
 CMAKE_FLAGS = -G Ninja -DPython_EXECUTABLE=$(abspath $(PYTHON)) -DTAUTO_PYTHON=ON
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check build setup models law conformance bench fuzz long bench-interpreter bench-runtime golden expect format lint clean
+.PHONY: help demo test check build setup models law conformance bench fuzz long bench-interpreter bench-kernels bench-schedules bench-runtime golden expect format lint clean
 
 help:  ## print this list
 	@sed -n 's/^\([a-z-]*\):.*##/\1/p' $(MAKEFILE_LIST) | awk '{n=$$1; $$1=""; printf "  make %-18s%s\n", n, $$0}'
@@ -60,6 +60,12 @@ bench-runtime: build  ## what a run, a kernel, threads and planning memory cost,
 
 expect: build  ## refresh what the file tests (tests/**/*.test) expect, showing what changed
 	@$(PYTHON) scripts/file_tests.py --build $(BUILD) --refresh $(ARGS)
+
+bench-kernels: build  ## products, convolutions, sequences: percent of this core's peak, untuned
+	$(BUILD)/bench_kernels $(ARGS)
+
+bench-schedules: build  ## the default schedule beside 200 drawn ones, on 64 drawn shapes
+	$(BUILD)/bench_schedules $(ARGS)
 
 golden: build  ## refresh tests/golden from this machine
 	$(PYTHON) scripts/golden.py --refresh $(ARGS)
