@@ -56,10 +56,10 @@ Module run_passes(const Module& m, const std::string& last, const Flags& flags, 
       const auto start = std::chrono::steady_clock::now();
       Module next = pass.run(result);
       const std::chrono::duration<double, std::milli> time = std::chrono::steady_clock::now() - start;
-      // A graph that was wrong before says so itself, when it is run.
-      if (std::string why = verify(next); !why.empty() && verify(result).empty())
-        throw InternalError(cat(pass.name, ": ", why));
       const bool changed = !(next == result);
+      // A graph that was wrong before says so itself, when it is run.
+      if (std::string why = changed ? verify(next) : ""; !why.empty() && verify(result).empty())
+        throw InternalError(cat(pass.name, ": ", why));
       if (flags.debug >= 2)
         say(cat("tauto: ", pass.name, ": ", changed ? "changed" : "no change", ", ",
                 next.ledger.size() - result.ledger.size(), " rewrites, ",

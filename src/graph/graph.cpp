@@ -31,7 +31,8 @@ const Function& Module::function(const std::string& name) const {
 bool operator==(const Module& a, const Module& b) {
   return a.semantics == b.semantics && std::equal(a.functions.begin(), a.functions.end(), b.functions.begin(),
                                                   b.functions.end(), [](const auto& x, const auto& y) {
-                                                    return x.first == y.first && *x.second == *y.second;
+                                                    return x.first == y.first &&
+                                                           (x.second == y.second || *x.second == *y.second);
                                                   });
 }
 

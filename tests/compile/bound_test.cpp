@@ -1,6 +1,8 @@
 // Control flow, compiled: bound to sizes, run again in the same context, the interpreter's bits and errors.
 #include <gtest/gtest.h>
 
+#include <cstring>
+
 #include "compile/bound.h"
 #include "graph/text.h"
 
@@ -235,6 +237,18 @@ func main(%0 "c": bool[], %1 "s": f32[N], %2 "ks": i64[T], %3 "x": f32[M, N]) ->
       inputs.push_back({flag(c), floats({4}, 0), Tensor::ints(ks), floats({3, 4}, 5)});
     }
   expect_same(program, inputs, true);
+}
+
+// Whatever NaN an input has or a kernel makes, results have the one.
+TEST(Bound, ResultsHaveOneNan) {
+  for (const ElementType t : {f16, bf16, f32, f64}) {
+    Tensor x(t, {67});
+    std::memset(x.raw(), 0xff, static_cast<size_t>(x.bytes()));  // a negative NaN with a payload
+    std::memset(x.raw(), 0, static_cast<size_t>(x.bytes()) / 2);
+    expect_same(cat("func main(%0 \"x\": ", t, "[N]) -> (\"x\", \"y\") {\n  %1 = neg(%0) : ", t,
+                    "[N]\n  return %0, %1\n}\n"),
+                {{x}}, true);
+  }
 }
 
 // A function that calls itself cannot be bound to the end of it.
