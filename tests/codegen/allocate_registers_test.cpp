@@ -11,6 +11,7 @@
 #include <map>
 #include <random>
 
+#include "codegen/check_allocation.h"
 #include "support/error.h"
 
 namespace tauto::vec {
@@ -183,6 +184,44 @@ TEST(AllocateRegisters, ReadsFindTheLastWrite) {
   }
   EXPECT_GT(spilled, 150);  // both ways must have been met
   EXPECT_GT(seated, 150);
+}
+
+std::vector<Jump> jumps_of(const Demands& d) {
+  std::vector<Jump> jumps;
+  for (int32_t i = 0; i < static_cast<int32_t>(d.code.size()); i++)
+    if (const int32_t end = d.code[static_cast<size_t>(i)].loop_end; end >= 0) {
+      jumps.push_back({i, end + 1});
+      jumps.push_back({end, i + 1});
+    }
+  return jumps;
+}
+
+// The check of all paths agrees with what is acted out on some, also where the allocation is damaged: what is
+// acted out to be wrong it must find.
+TEST(CheckAllocation, FindsWhatActingFinds) {
+  int found = 0, harmless = 0;
+  for (uint64_t seed = 0; seed < 300; seed++) {
+    const Drawing drawing(seed, 4 + static_cast<int>(seed % 60), 10 + static_cast<int>(seed % 90));
+    const RegisterCounts c = seed % 2 == 0 ? RegisterCounts{15, 32, 7} : RegisterCounts{6, 8, 5};
+    Allocation a = allocate_registers(drawing.demands, c);
+    const std::vector<Jump> jumps = jumps_of(drawing.demands);
+    ASSERT_EQ(check_allocation(drawing.demands, c, a, jumps), "") << "seed " << seed;
+    std::mt19937_64 random(seed);
+    for (int k = 0; k < 4; k++) {
+      Allocation damaged = a;
+      int16_t& home = damaged.home[random() % damaged.home.size()];
+      if (home < 0) continue;
+      home = static_cast<int16_t>((home + 1) % 5);
+      bool broken = false;
+      for (uint64_t path = 0; path < 4; path++)
+        broken = broken || !Act(drawing.demands, c, damaged, path).broken.empty();
+      const bool seen = !check_allocation(drawing.demands, c, damaged, jumps).empty();
+      EXPECT_TRUE(seen || !broken) << "seed " << seed << ", damage " << k;
+      (seen ? found : harmless)++;
+    }
+  }
+  EXPECT_GT(found, 100);
+  EXPECT_GT(harmless, 10);
 }
 
 TEST(AllocateRegisters, WhatFitsIsNotSpilled) {  // n values that live together, in n registers

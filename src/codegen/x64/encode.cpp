@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "codegen/check_allocation.h"
 #include "codegen/tidy.h"
 #include "codegen/x64/emitter.h"
 #include "support/cpu.h"
@@ -374,30 +375,81 @@ size_t Emitter::perform(bool work, X64Statistics& statistics) {
 
 }  // namespace x64
 
+namespace x64 {
+namespace {
+
+// Everything that is decided before the bytes.
+struct Seated {
+  Program program;
+  Plan plan;
+  Demands demands;
+  RegisterCounts counts;
+  Allocation allocation;
+  bool needs_work = false;
+};
+
+Seated seat(const Program& generated, const X64Features& features) {
+  check_lanes(generated, features);
+  Seated s;
+  s.program = tidy(generated);
+  s.plan = plan_of(s.program, features);
+  constexpr size_t kRehearsal = 16384;
+  std::vector<uint8_t> room(kRehearsal);
+  Emitter rehearsal(s.program, features, s.plan, nullptr, room.data(), room.size());
+  s.demands = DemandsOf(s.program, features, s.plan, rehearsal).demands;
+  s.counts = {15, features.avx512 ? 32 : 16, features.avx512 ? 7 : 0};
+  s.allocation = allocate_registers(s.demands, s.counts);
+  s.needs_work = rehearsal.needs_work();
+  return s;
+}
+
+std::vector<Jump> jumps_of(const Seated& s) {
+  std::vector<Jump> jumps;
+  for (int32_t i = 0; i < static_cast<int32_t>(s.program.code.size()); ++i) {
+    const Step& step = s.plan.steps[static_cast<size_t>(i)];
+    const int32_t end = step.other_end;
+    switch (s.program.code[static_cast<size_t>(i)].op) {
+      case VecOp::Loop:
+        jumps.push_back({i, end + 1});  // no trip at all
+        jumps.push_back({end, i + 1});
+        break;
+      case VecOp::If:
+        jumps.push_back({i, step.else_at >= 0 ? step.else_at + 1 : end});
+        break;
+      case VecOp::Else:
+        jumps.push_back({i, end, true});
+        break;
+      default:
+        break;
+    }
+  }
+  return jumps;
+}
+
+}  // namespace
+}  // namespace x64
+
+std::string check_registers(const Program& generated, const X64Features& features) {
+  const x64::Seated s = x64::seat(generated, features);
+  return check_allocation(s.demands, s.counts, s.allocation, x64::jumps_of(s));
+}
+
 std::vector<uint8_t> encode(const Program& generated, const X64Features& features,
                             X64Statistics* statistics) {
   using namespace x64;
-  check_lanes(generated, features);
-  const Program program = tidy(generated);
-  Plan plan = plan_of(program, features);
-
-  constexpr size_t kRehearsal = 16384;
-  std::vector<uint8_t> room(kRehearsal);
-  Emitter rehearsal(program, features, plan, nullptr, room.data(), room.size());
-  const Demands demands = DemandsOf(program, features, plan, rehearsal).demands;
-  const RegisterCounts counts{15, features.avx512 ? 32 : 16, features.avx512 ? 7 : 0};
-  const Allocation allocation = allocate_registers(demands, counts);
+  const Seated seated = seat(generated, features);
+  const Program& program = seated.program;
 
   X64Statistics local;
   X64Statistics& s = statistics ? *statistics : local;
-  s.spilled = allocation.spilled;
+  s.spilled = seated.allocation.spilled;
   for (size_t size = 4096 + 24 * program.code.size();; size *= 2) {
     const auto free_aligned = [](uint8_t* p) { ::operator delete (p, std::align_val_t{64}); };
     const std::unique_ptr<uint8_t, decltype(free_aligned)> buffer(
         static_cast<uint8_t*>(::operator new (size, std::align_val_t{64})), free_aligned);
     try {
-      Emitter emitter(program, features, plan, &allocation, buffer.get(), size);
-      const size_t used = emitter.perform(rehearsal.needs_work(), s);
+      Emitter emitter(program, features, seated.plan, &seated.allocation, buffer.get(), size);
+      const size_t used = emitter.perform(seated.needs_work, s);
       return {buffer.get(), buffer.get() + used};
     } catch (const Xbyak::Error& e) {
       if (static_cast<int>(e) != Xbyak::ERR_CODE_IS_TOO_BIG)

@@ -12,6 +12,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "codegen/vector.h"
@@ -37,5 +38,9 @@ struct X64Statistics {
 // vector.h that encoding meets.
 std::vector<uint8_t> encode(const Program& program, const X64Features& features,
                             X64Statistics* statistics = nullptr);
+
+// Allocates the registers as `encode` does and decides whether every value is found where it is read
+// (check_allocation.h): the first broken rule, or "".
+std::string check_registers(const Program& program, const X64Features& features);
 
 }  // namespace tauto::vec
