@@ -16,6 +16,7 @@
 #include "graph/text.h"
 #include "python/array_view.h"
 #include "python/values.h"
+#include "verify/prove_executable.h"
 
 namespace nb = nanobind;
 using namespace nanobind::literals;  // "name"_a
@@ -219,6 +220,36 @@ nb::list groups_of(const LoadedModel& m, const RunInputs& inputs) {
   return list;
 }
 
+nb::list proofs_of(const LoadedModel& m, const RunInputs& inputs,
+                   const std::optional<std::vector<std::string>>& keys) {
+  std::vector<proof::KernelProof> proofs;
+  {
+    const nb::gil_scoped_release release;
+    const std::shared_ptr<const Executable> e = m.executable(inputs);
+    const Function& main = e->module().main();
+    Env env = e->sizes();
+    for (size_t i = 0; i < inputs.values.size() && i < main.parameters.size(); ++i)
+      unify(main.nodes[i].type, type_of(inputs.values[i]), env);
+    proofs = proof::prove_kernels(*e, env, [&](const std::string& key) {
+      return !keys || std::find(keys->begin(), keys->end(), key) != keys->end();
+    });
+  }
+  nb::list list;
+  for (const proof::KernelProof& p : proofs) {
+    nb::dict d;
+    d["function"] = p.function;
+    d["name"] = p.name;
+    d["key"] = p.key;
+    d["verdict"] = p.asked ? proof::text_of(p.proof.verdict) : "";
+    d["reason"] = p.proof.reason;
+    d["elements"] = p.proof.elements;
+    d["terms"] = p.proof.terms;
+    d["seconds"] = p.seconds;
+    list.append(d);
+  }
+  return list;
+}
+
 nb::list profile_of(const LoadedModel& m, RunInputs inputs, int threads, int repeat) {
   std::vector<ProfileLine> lines;
   {
@@ -334,6 +365,18 @@ NB_MODULE(_tauto, m) {
           "What the compiled model for these inputs is made of: for each group of nodes its kind (kernel, "
           "view "
           "or reference), its operators, the source nodes' names, and why it is no kernel.")
+      .def(
+          "prove",
+          [](const LoadedModel& m, nb::handle inputs, std::optional<std::vector<std::string>> keys) {
+            return proofs_of(m, inputs_of(m, inputs), keys);
+          },
+          "inputs"_a, nb::kw_only(), "keys"_a = nb::none(),
+          "For each distinct kernel of the compiled model for these inputs: its function, name, key (kernels "
+          "of "
+          "one key are the same), and whether its vector program was proved to compute its definition for "
+          "all "
+          "values, at the sizes of these inputs: \"proved\", \"proved on shapes\", \"undecided\" or "
+          "\"refuted\", with the reason. Where `keys` are given only those are proved.")
       .def(
           "profile",
           [](const LoadedModel& m, nb::handle inputs, int threads, int repeat) {

@@ -2,6 +2,8 @@
 #include "verify/algebra.h"
 
 #include <cmath>
+#include <map>
+#include <unordered_map>
 #include <utility>
 
 #include "loops/arithmetic.h"
@@ -95,15 +97,69 @@ Term made(Function f, Term a, Term b, Term c) {
   }
 }
 
+Function function_called(std::string_view name) {
+  static const std::map<std::string_view, Function> all = {
+#define TAUTO_X(name, text, arity) {text, Function::name},
+      TAUTO_LOOP_FUNCTIONS(TAUTO_X)
+#undef TAUTO_X
+  };
+  return all.at(name);
+}
+
+bool is_one(Term x) {
+  const auto bits = term_literal_of(x);
+  if (!bits) return false;
+  const ElementType t = term_type(x);
+  return t == f32 || t == f64 ? number_of(x, *bits) == 1 : t.is_integer() && *bits == 1;
+}
+
+// x where c is known to hold, or not to: a selection by c is what it selects. What is older than c has none.
+class Under {
+ public:
+  Under(Term c, bool holds) : c_(c), holds_(holds) {}
+  Term operator()(Term x) {
+    if (x.id < c_.id || looks_ <= 0 || term_literal_of(x) || term_function(x).back() == '[') return x;
+    if (x == c_) return truth(holds_);
+    if (const auto at = done_.find(x.id); at != done_.end()) return at->second;
+    --looks_;
+    const Term y = rebuilt(x);
+    done_.emplace(x.id, y);
+    return y;
+  }
+
+ private:
+  Term rebuilt(Term x) {
+    const std::vector<Term> a = term_arguments(x);
+    if (is(x, Function::Choose) && a[0] == c_) return (*this)(a[holds_ ? 1 : 2]);
+    std::vector<Term> b;
+    for (const Term t : a) b.push_back((*this)(t));
+    if (a == b) return x;
+    const std::string_view name = term_function(x);
+    if (name == "convert") return converted(b[0], term_type(x));
+    if (name == "truncate_to") return truncated(b[0], term_type(x));
+    if (name == "bits") return same_bits(b[0], term_type(x));
+    b.resize(3);
+    return apply(function_called(name), b[0], b[1], b[2]);
+  }
+
+  const Term c_;
+  const bool holds_;
+  int looks_ = 1000;
+  std::unordered_map<uint32_t, Term> done_;
+};
+
 Term choose(Term c, Term a, Term b) {
   const ElementType t = term_type(a);
   if (const auto known_c = known(c)) return *known_c != 0 ? a : b;
-  if (a == b) return a;
   if (is(c, Function::Not)) return choose(argument(c, 0), b, a);
+  a = Under(c, true)(a);
+  b = Under(c, false)(b);
+  if (a == b) return a;
   if (t.is_bool())
     return apply(Function::Or, apply(Function::And, c, a), apply(Function::And, apply(Function::Not, c), b));
   const auto x = term_literal_of(a), y = term_literal_of(b);
   if (x && y && *y == 0 && converted(truth(true), t) == a) return converted(c, t);
+  if (x && y && *x == 0 && converted(truth(true), t) == b) return converted(apply(Function::Not, c), t);
   if (is(c, Function::IsNan)) {
     const Term p = argument(c, 0);
     if (a == p && is(b, Function::Greater2) && argument(b, 0) == p)
@@ -200,6 +256,15 @@ bool is_ring(Function f) {
 constexpr Function kRing[] = {Function::Add,    Function::Sub,   Function::Mul,
                               Function::BitAnd, Function::BitOr, Function::BitXor};
 
+// Unsigned integers of 32 and 64 bits where the vector program has signed ones: what does not see the sign.
+std::optional<Term> unsigned_as_signed(Function f, Term a, Term b) {
+  const ElementType t = term_type(a), s = t.bits == 64 ? i64 : i32;
+  if (f == Function::Equal) return apply(f, converted(a, s), converted(b, s));
+  if (f == Function::ShiftRight) f = Function::ShiftRightLogical;
+  if (!is_ring(f) && f != Function::ShiftLeft && f != Function::ShiftRightLogical) return std::nullopt;
+  return converted(apply(f, converted(a, s), converted(b, s)), t);
+}
+
 // Every value of `from` is a value of `to`.
 bool widens(ElementType from, ElementType to) {
   if (from.is_float())
@@ -242,6 +307,8 @@ Term apply(Function f, Term a, Term b, Term c) {
   const bool floats = t.is_float();
   if (is_narrow(t))
     if (const auto n = narrow(f, a, b)) return *n;
+  if (t.is_integer() && !t.is_signed() && t.bits >= 32)
+    if (const auto n = unsigned_as_signed(f, a, b)) return *n;
   switch (f) {
     case Function::Fma:
       if (!floats) return apply(Function::Add, apply(Function::Mul, a, b), c);
@@ -260,6 +327,9 @@ Term apply(Function f, Term a, Term b, Term c) {
       }
       [[fallthrough]];
     case Function::Mul:
+      if (f == Function::Mul && is_one(a)) return b;
+      if (f == Function::Mul && is_one(b)) return a;
+      [[fallthrough]];
     case Function::Equal:
       if (b.id < a.id) std::swap(a, b);
       // A truth value as a number is 0 or 1.
@@ -330,6 +400,9 @@ Term converted(Term x, ElementType to) {
   if (const auto bits = term_literal_of(x)) return literal(to, loops::converted(*bits, from, to));
   if (to.is_bool() && from.is_integer())
     return apply(Function::Not, apply(Function::Equal, x, literal(from, 0)));
+  if (to.is_bool() && from.is_float() && from.bits == 16) return converted(converted(x, f32), to);
+  if (to.is_bool() && from.is_float())
+    return apply(Function::Not, apply(Function::Equal, x, literal(from, 0)));
   if (term_function(x) == "convert") {
     const Term inner = argument(x, 0);
     const ElementType first = term_type(inner);
@@ -371,6 +444,12 @@ Term same_bits(Term x, ElementType to) {
   if (from == to) return x;
   if (const auto bits = term_literal_of(x)) return literal(to, *bits);
   if (term_function(x) == "bits") return same_bits(argument(x, 0), to);
+  const auto is_sign_only = [&](ElementType u, ElementType v) {
+    return u.is_integer() && v.is_integer() && u.bits == v.bits;
+  };
+  if (term_function(x) == "convert" && is_sign_only(from, term_type(argument(x, 0))))
+    return same_bits(argument(x, 0), to);
+  if (from.is_float() && (to == u32 || to == u64)) return converted(same_bits(x, to == u32 ? i32 : i64), to);
   // The sign bit alone.
   if (to.is_float() && !from.is_float()) {
     const Term sign = literal(from, sign_bit(from)), rest = literal(from, sign_bit(from) - 1);

@@ -1,9 +1,12 @@
 // Both programs get the same inputs as terms; constants that were packed are packed as terms too.
 #include "verify/prove_kernel.h"
 
-#include <set>
+#include <algorithm>
+#include <memory>
 
 #include "support/error.h"
+#include "verify/addresses.h"
+#include "verify/algebra.h"
 #include "verify/loop_terms.h"
 
 namespace tauto::proof {
@@ -17,25 +20,32 @@ int64_t number(const Dim& d, const Env& sizes) {
   return *v;
 }
 
-void find_stored(const loops::Stmt& s, std::set<std::string>& names) {
-  if (const auto* x = s->as<loops::Store>()) names.insert(x->buffer->name);
-  if (const auto* x = s->as<loops::For>()) find_stored(x->body, names);
-  if (const auto* x = s->as<loops::If>()) find_stored(x->then, names);
-  if (const auto* x = s->as<loops::Let>()) find_stored(x->body, names);
-  if (const auto* x = s->as<loops::Allocate>()) find_stored(x->body, names);
-  if (const auto* x = s->as<loops::Block>())
-    for (const loops::Stmt& b : x->stmts) find_stored(b, names);
+const loops::Buffer* stored_by(const loops::Kernel& k) {
+  const loops::Buffer* found = nullptr;
+  loops::each_node(
+      k.body, [](const loops::Expr&) {},
+      [&](const loops::Stmt& s) {
+        if (const auto* x = s->as<loops::Store>()) found = x->buffer.get();
+      });
+  return found;
 }
 
-Buffers inputs_of(const loops::Kernel& k, const std::set<std::string>& stored, const Env& sizes) {
+Term drawn(int64_t i, const std::pair<int64_t, int64_t>& range, ElementType t) {
+  const auto n = static_cast<uint64_t>(range.second - range.first);
+  const uint64_t r = (static_cast<uint64_t>(i) + 1) * 0x9e3779b97f4a7c15u >> 20;
+  return literal(t, static_cast<uint64_t>(range.first) + (n > 0 ? r % n : 0));
+}
+
+Buffers inputs_of(const loops::Kernel& k, const Env& sizes, const ProofOptions& o) {
   Buffers all;
-  for (const loops::BufferPtr& b : k.buffers) {
-    SymbolicBuffer s{b->name, b->type, {}};
-    s.elements.resize(static_cast<size_t>(number(b->layout.elements, sizes)));
-    const std::string name = b->name + (b->finite ? "!" : "");
-    if (!stored.count(b->name))
-      for (size_t i = 0; i < s.elements.size(); ++i)
-        s.elements[i] = term_input(name, static_cast<int64_t>(i), b->type);
+  const loops::Buffer* stored = stored_by(k);
+  for (size_t i = 0; i < k.buffers.size(); ++i) {
+    const loops::Buffer& b = *k.buffers[i];
+    const int64_t count = number(b.layout.elements, sizes);
+    SymbolicBuffer s = symbolic_input(b.name + (b.finite ? "!" : ""), b.type, count);
+    if (&b == stored) s.given = {};
+    if (const auto range = o.numbers.find(i); range != o.numbers.end())
+      s.given = [range = range->second, type = b.type](int64_t e) { return drawn(e, range, type); };
     all.push_back(std::move(s));
   }
   return all;
@@ -44,15 +54,14 @@ Buffers inputs_of(const loops::Kernel& k, const std::set<std::string>& stored, c
 // As `packed` does to numbers: the numbers of the elements, from 1, are packed, and say which term goes
 // where.
 void pack(SymbolicBuffer& b, const Packing& p) {
-  Tensor numbers(i64, {static_cast<int64_t>(b.elements.size())});
+  Tensor numbers(i64, {b.count});
   for (int64_t i = 0; i < numbers.count(); ++i) numbers.data<int64_t>()[i] = i + 1;
-  const Tensor order = packed(numbers, p);
-  std::vector<std::optional<Term>> elements;
-  for (int64_t i = 0; i < order.count(); ++i) {
-    const int64_t from = order.data<int64_t>()[i];
-    elements.push_back(from == 0 ? term_literal(b.type, 0) : b.elements[static_cast<size_t>(from - 1)]);
-  }
-  b.elements = std::move(elements);
+  const auto order = std::make_shared<const Tensor>(packed(numbers, p));
+  b.count = order->count();
+  b.given = [order, type = b.type, before = b.given](int64_t i) {
+    const int64_t from = order->data<int64_t>()[i];
+    return from == 0 ? term_literal(type, 0) : before(from - 1);
+  };
 }
 
 // Terms share their parts: written out whole they would never end.
@@ -80,7 +89,13 @@ std::string shortened(const std::optional<Term>& t) {
   return t ? s : "nothing";
 }
 
-void run(const Generated& g, Buffers& buffers, const Env& sizes, bool pieces) {
+// The arguments of a kernel: buffers, sizes, the bounds of a piece, the workspace.
+vec::Program stores_of(const Generated& g, const Buffers& buffers) {
+  return addresses_of(g.program, buffers.size(), buffers.size() + g.sizes.size() + 3);
+}
+
+bool run(const Generated& g, const vec::Program& program, Buffers& buffers, const Env& sizes,
+         const ProofOptions& options) {
   std::vector<uint64_t> values;
   for (const Dim& d : g.sizes) values.push_back(static_cast<uint64_t>(number(d, sizes)));
   const int64_t from = number(g.parallel_from, sizes), to = number(g.parallel_to, sizes);
@@ -88,55 +103,99 @@ void run(const Generated& g, Buffers& buffers, const Env& sizes, bool pieces) {
     std::vector<uint64_t> all = values;
     all.push_back(static_cast<uint64_t>(a));
     all.push_back(static_cast<uint64_t>(b));
-    evaluate_terms(g.program, buffers, all, number(g.workspace, sizes));
+    return evaluate_terms(program, buffers, all, number(g.workspace, sizes), options.trips);
   };
   const int64_t steps = (to - from + g.parallel_step - 1) / g.parallel_step;
   const int64_t cut = from + (steps + 1) / 2 * g.parallel_step;
-  if (pieces && cut < to) {
-    piece(cut, to);
-    piece(from, cut);
-  } else {
-    piece(from, to);
+  if (!options.pieces || cut >= to) return piece(from, to);
+  const bool later = piece(cut, to);
+  return piece(from, cut) && later;
+}
+
+// Down to where two terms differ, along arguments that are made by one function.
+void descend(Term& x, Term& y) {
+  while (term_function(x) == term_function(y)) {
+    const std::vector<Term> a = term_arguments(x), b = term_arguments(y);
+    if (a.size() != b.size()) return;
+    size_t at = a.size(), last = a.size(), count = 0;
+    for (size_t i = 0; i < a.size(); ++i) {
+      if (a[i] == b[i]) continue;
+      last = i;
+      ++count;
+      if (at == a.size() && term_function(a[i]) == term_function(b[i])) at = i;
+    }
+    if (at == a.size() && count == 1) at = last;
+    if (at == a.size()) return;
+    x = a[at];
+    y = b[at];
   }
+}
+
+// Which elements of the result the program writes, in all trips.
+constexpr int64_t kMostElements = int64_t{1} << 24;
+std::string missing(const Generated& g, const ElementTerms& expected, Buffers buffers, const Env& sizes) {
+  SymbolicBuffer& result = buffers[expected.result()];
+  if (result.count > kMostElements) return "too many elements to see that all are written";
+  result.marks.resize(static_cast<size_t>(result.count));
+  run(g, stores_of(g, buffers), buffers, sizes, {});
+  for (int64_t i = 0; i < result.count; ++i)
+    if (!result.marks[static_cast<size_t>(i)] && !expected.is_padding(i))
+      fail(result.name, "[", i, "] is not written");
+  return "";
 }
 
 }  // namespace
 
 const char* text_of(Proof::Verdict v) {
-  constexpr const char* kNames[] = {"proved", "undecided", "refuted"};
+  constexpr const char* kNames[] = {"proved", "proved on shapes", "undecided", "refuted"};
   return kNames[static_cast<size_t>(v)];
 }
 
+int64_t count_stores(const loops::Kernel& expression, const Generated& generated, const Env& sizes,
+                     const Trips& trips) {
+  const TermScope scope;
+  ProofOptions o;
+  o.trips = trips;
+  Buffers buffers = inputs_of(expression, sizes, o);
+  run(generated, stores_of(generated, buffers), buffers, sizes, o);
+  size_t count = 0;
+  for (const SymbolicBuffer& b : buffers) count += b.written.size();
+  return static_cast<int64_t>(count);
+}
+
 Proof prove_kernel(const loops::Kernel& expression, const Scheduled& scheduled, const Generated& generated,
-                   const Env& sizes, bool pieces) {
+                   const Env& sizes, const ProofOptions& options) {
   const TermScope scope;
   Proof proof;
   try {
-    std::set<std::string> stored;
-    find_stored(expression.body, stored);
-    Buffers expected = inputs_of(expression, stored, sizes), got = expected;
+    Buffers inputs = inputs_of(expression, sizes, options), got = inputs;
     for (const Packing& p : scheduled.packings) pack(got[p.buffer], p);
-    evaluate_terms(expression, expected, sizes);
-    run(generated, got, sizes, pieces);
-    proof.verdict = Proof::Verdict::Proved;
-    for (size_t k = 0; k < expected.size(); ++k) {
-      if (!stored.count(expected[k].name)) continue;
-      for (size_t i = 0; i < expected[k].elements.size(); ++i) {
-        const auto &x = expected[k].elements[i], &y = got[k].elements[i];
-        if (!x) continue;  // padding of the layout
-        if (x == y) {
-          ++proof.elements;
-          continue;
-        }
-        proof.verdict = y ? Proof::Verdict::Undecided : Proof::Verdict::Refuted;
-        proof.reason = cat(expected[k].name, "[", i, "]: required ", shortened(x), ", got ", shortened(y));
-        return proof;
-      }
+    const Buffers before = got;
+    proof.whole = run(generated, generated.program, got, sizes, options);
+    ElementTerms expected(expression, inputs, sizes);
+    const SymbolicBuffer& result = got[expected.result()];
+    std::vector<int64_t> written;
+    for (const auto& [i, term] : result.written) written.push_back(i);
+    std::sort(written.begin(), written.end());
+    for (const int64_t i : written) {
+      std::optional<Term> x = expected.at(i);
+      if (!x) continue;
+      Term y = result.written.at(i);
+      if (term_count() > options.trips.most_terms) throw Undecided{"too many terms"};
+      ++proof.elements;
+      if (*x == y) continue;
+      descend(*x, y);
+      proof.reason = cat(result.name, "[", i, "]: required ", shortened(x), ", got ", shortened(y));
+      return proof;
     }
     proof.terms = static_cast<int64_t>(term_count());
+    if (proof.whole && proof.elements < expected.elements())
+      fail(expected.elements() - proof.elements, " elements of the result are not written");
+    if (!proof.whole) proof.reason = missing(generated, expected, before, sizes);
+    proof.verdict = proof.reason.empty() ? Proof::Verdict::Proved : Proof::Verdict::ProvedOnShapes;
   } catch (const Undecided& u) {
     proof.reason = u.reason;
-  } catch (const Error& e) {
+  } catch (const std::exception& e) {
     proof.verdict = Proof::Verdict::Refuted;
     proof.reason = e.what();
   }

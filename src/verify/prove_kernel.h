@@ -1,28 +1,41 @@
 // Translation validation: a kernel's tensor expression and the vector program made of it give the same term
-// for every element of the result. That decides all values of the inputs, for the sizes at hand.
-//
-// Trusted besides: this folder, the lowering of operators to tensor expressions, the encoder.
+// for every element of the result. That decides all values of the inputs, for the sizes at hand. Loops whose
+// trips are alike are shortened (verify/trips.h): what is assumed then, and what is trusted besides, stands
+// in docs/trust.md.
 #pragma once
 
+#include <map>
 #include <string>
 
 #include "codegen/generate.h"
 #include "graph/dim.h"
 #include "schedule/schedule.h"
+#include "verify/vector_terms.h"
 
 namespace tauto::proof {
 
 struct Proof {
-  enum class Verdict : uint8_t { Proved, Undecided, Refuted } verdict = Verdict::Undecided;
-  std::string reason;  // the first difference, or what could not be followed
+  enum class Verdict : uint8_t { Proved, ProvedOnShapes, Undecided, Refuted } verdict = Verdict::Undecided;
+  std::string reason;  // the first difference, or what could not be followed; what the shapes are
   int64_t elements = 0, terms = 0;
+  bool whole = false;  // all trips of all loops were run
 };
 const char* text_of(Proof::Verdict v);
 
+struct ProofOptions {
+  bool pieces = false;  // the parallel loop is run in two pieces, the later one first
+  Trips trips;
+  // Buffers whose elements are numbers in [first, second), drawn: what addresses follow from.
+  std::map<size_t, std::pair<int64_t, int64_t>> numbers;
+};
+
 // Different terms may still be equal: a difference is Undecided. Refuted: the program leaves its buffers,
-// does not write an element of the result, or reads what was never written. With `pieces` the parallel loop
-// is run in two pieces, the later one first: where to cut is then no matter.
+// does not write an element of the result, or reads what was never written.
 Proof prove_kernel(const loops::Kernel& expression, const Scheduled& scheduled, const Generated& generated,
-                   const Env& sizes, bool pieces = false);
+                   const Env& sizes, const ProofOptions& options = {});
+
+// How many elements the program stores in the trips that are run, repetitions included.
+int64_t count_stores(const loops::Kernel& expression, const Generated& generated, const Env& sizes,
+                     const Trips& trips);
 
 }  // namespace tauto::proof

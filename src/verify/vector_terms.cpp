@@ -7,6 +7,7 @@
 #include "codegen/rules.h"
 #include "support/error.h"
 #include "verify/algebra.h"
+#include "verify/trips.h"
 
 namespace tauto::proof {
 namespace {
@@ -17,7 +18,8 @@ using vec::Lane;
 using vec::Reg;
 using vec::VecOp;
 
-constexpr int kSpace = 40;  // bits of the address space of one buffer
+constexpr int kSpace = 40;     // bits of the address space of one buffer
+constexpr int64_t kTrips = 5;  // of a shortened loop
 
 ElementType type_of(Lane l) {
   constexpr ElementType kTypes[] = {i32, i64, f32, f64};
@@ -39,11 +41,14 @@ class Evaluation {
     for (size_t k = 0; k < buffers.size(); ++k) arguments_.push_back((k + 1) << kSpace);
     arguments_.insert(arguments_.end(), values.begin(), values.end());
     arguments_.push_back((buffers.size() + 1) << kSpace);
-    match_ends();
+    loops_ = loops_of(p);
   }
 
-  void run() {
-    for (at_ = 0; at_ < p_.code.size(); ++at_) step(p_.code[at_]);
+  bool run(const Trips& trips) {
+    trips_ = trips;
+    if (!trips.all) alike_ = alike_loops(p_, loops_, trips.careful, buffers_.size(), arguments_.size());
+    block(0, p_.code.size());
+    return whole_;
   }
 
  private:
@@ -61,46 +66,58 @@ class Evaluation {
   }
 
   // ---- control ----
-  void match_ends() {
-    std::vector<size_t> open;
-    end_.resize(p_.code.size());
-    other_.resize(p_.code.size());
-    for (size_t k = 0; k < p_.code.size(); ++k) {
-      const VecOp op = p_.code[k].op;
-      if (op == VecOp::Loop || op == VecOp::If) open.push_back(k);
-      if (op == VecOp::Else) other_[open.back()] = k, other_[k] = open.back();
-      if (op == VecOp::End) {
-        const size_t begin = open.back();
-        open.pop_back();
-        end_[begin] = k;
-        end_[k] = begin;
-        if (p_.code[begin].op == VecOp::If && other_[begin] != 0) end_[other_[begin]] = k;
+  void block(size_t from, size_t to) {
+    for (at_ = from; at_ < to; ++at_) {
+      const Instr& i = p_.code[at_];
+      if (i.op == VecOp::Loop) {
+        const size_t begin = at_;
+        loop(begin);
+        at_ = loops_.end[begin];
+      } else if (i.op == VecOp::If) {
+        const int64_t a = scalar(i.operand[0]), b = scalar(i.operand[1]);
+        const auto c = static_cast<vec::Compare>(i.immediate);
+        const bool holds = c == vec::Compare::Less ? a < b : c == vec::Compare::LessEqual ? a <= b : a == b;
+        const size_t begin = at_, other = loops_.other[begin], end = loops_.end[begin];
+        if (holds)
+          block(begin + 1, other != 0 ? other : end);
+        else if (other != 0)
+          block(other + 1, end);
+        at_ = end;
+      } else {
+        step(i);
       }
     }
   }
 
-  void control(const Instr& i) {
-    switch (i.op) {
-      case VecOp::Loop:
-        scalar(i.result) = scalar(i.operand[0]);
-        if (scalar(i.result) >= scalar(i.operand[1])) at_ = end_[at_];
-        break;
-      case VecOp::If: {
-        const int64_t a = scalar(i.operand[0]), b = scalar(i.operand[1]);
-        const auto c = static_cast<vec::Compare>(i.immediate);
-        const bool holds = c == vec::Compare::Less ? a < b : c == vec::Compare::LessEqual ? a <= b : a == b;
-        if (!holds) at_ = other_[at_] != 0 ? other_[at_] : end_[at_];
-        break;
-      }
-      case VecOp::Else:
-        at_ = end_[at_];
-        break;
-      default: {  // End
-        const Instr& begin = p_.code[end_[at_]];
-        if (begin.op != VecOp::Loop) break;
-        scalar(begin.result) += begin.immediate;
-        if (scalar(begin.result) < scalar(begin.operand[1])) at_ = end_[at_];
-      }
+  void loop(size_t begin) {
+    const Instr& i = p_.code[begin];
+    const size_t end = loops_.end[begin];
+    const int64_t from = scalar(i.operand[0]), to = scalar(i.operand[1]), step = i.immediate;
+    const int64_t count = to > from ? (to - from + step - 1) / step : 0;
+    const auto trip = [&](int64_t k) {
+      scalar(i.result) = from + k * step;
+      block(begin + 1, end);
+    };
+    if (trips_.all || count <= kTrips || !alike_[begin]) {
+      for (int64_t k = 0; k < count; ++k) trip(k);
+      return;
+    }
+    whole_ = false;
+    std::vector<std::pair<Reg, int64_t>> starts;
+    for (const Reg r : loops_.carried.at(begin)) starts.emplace_back(r, scalar(r));
+    std::vector<int64_t> strides(starts.size(), 0);
+    const auto go_to = [&](int64_t k) {
+      for (size_t n = 0; n < starts.size(); ++n) scalar(starts[n].first) = starts[n].second + k * strides[n];
+    };
+    for (const int64_t k : {int64_t{0}, int64_t{1}, int64_t{2}, count - 2, count - 1}) {
+      const bool deviates = k != 0 && k != count - 1;
+      if (deviates && deviating_ >= trips_.deviating) continue;
+      if (k != 0) go_to(k);
+      deviating_ += deviates;
+      trip(k);
+      deviating_ -= deviates;
+      if (k == 0)
+        for (size_t n = 0; n < starts.size(); ++n) strides[n] = scalar(starts[n].first) - starts[n].second;
     }
   }
 
@@ -128,14 +145,13 @@ class Evaluation {
     if (b.type != t) wrong(cat("buffer ", b.name, " holds ", b.type, ", accessed as ", t));
     const int64_t e = byte / t.bytes();
     if (byte % t.bytes() != 0) wrong(cat("part of an element of buffer ", b.name));
-    if (e >= static_cast<int64_t>(b.elements.size()))
-      wrong(cat("element ", e, " of buffer ", b.name, " with ", b.elements.size(), " elements"));
+    if (e >= b.count) wrong(cat("element ", e, " of buffer ", b.name, " with ", b.count, " elements"));
     return {&b, 0, e};
   }
   Term read(int64_t address, ElementType t) {
     const Place at = place(address, t);
     if (at.buffer) {
-      const std::optional<Term>& e = at.buffer->elements[static_cast<size_t>(at.offset)];
+      const std::optional<Term> e = at.buffer->read(at.offset);
       if (!e) wrong(cat("element ", at.offset, " of buffer ", at.buffer->name, " was never written"));
       return *e;
     }
@@ -147,11 +163,15 @@ class Evaluation {
   void write(int64_t address, ElementType t, Term v) {
     const Place at = place(address, t);
     if (at.buffer) {
-      at.buffer->elements[static_cast<size_t>(at.offset)] = v;
+      at.buffer->write(at.offset, v);
       return;
     }
     // Elements that this one overlaps are gone.
     auto& memory = own_[at.own];
+    if (const auto same = memory.find(at.offset); same != memory.end() && term_type(same->second) == t) {
+      same->second = v;
+      return;
+    }
     auto e = memory.lower_bound(at.offset - 7);
     while (e != memory.end() && e->first < at.offset + t.bytes())
       e = e->first + term_type(e->second).bytes() > at.offset ? memory.erase(e) : std::next(e);
@@ -369,7 +389,7 @@ class Evaluation {
   void step(const Instr& i) {
     const VecOp op = i.op;
     if (op == VecOp::Prefetch) return;
-    if (op == VecOp::Loop || op == VecOp::If || op == VecOp::Else || op == VecOp::End) return control(i);
+    if (term_count() > trips_.most_terms) throw Undecided{"too many terms"};
     if (vec::has_memory(op)) return memory(i);
     if (vec::result_of(op) == 's') return integers(i);
     const bool is_mask = vec::result_of(op) == 'm';
@@ -386,17 +406,27 @@ class Evaluation {
   std::vector<Lanes> masks_, vectors_;
   int64_t own_bytes_[2];            // workspace, scratch
   std::map<int64_t, Term> own_[2];  // by byte
-  std::vector<size_t> end_, other_;
+  LoopsOf loops_;
+  std::vector<bool> alike_;
+  Trips trips_;
+  int deviating_ = 0;
+  bool whole_ = true;
   size_t at_ = 0;
 };
 
 }  // namespace
 
-void evaluate_terms(const vec::Program& p, std::vector<SymbolicBuffer>& buffers,
-                    const std::vector<uint64_t>& values, int64_t workspace) {
+SymbolicBuffer symbolic_input(std::string name, ElementType type, int64_t count) {
+  SymbolicBuffer b{std::move(name), type, count, {}, {}, {}};
+  b.given = [name = b.name, type](int64_t i) { return term_input(name, i, type); };
+  return b;
+}
+
+bool evaluate_terms(const vec::Program& p, std::vector<SymbolicBuffer>& buffers,
+                    const std::vector<uint64_t>& values, int64_t workspace, const Trips& trips) {
   const std::string broken = vec::check(p);
   CHECK(broken.empty(), p.name, ": ", broken);
-  Evaluation(p, buffers, values, workspace).run();
+  return Evaluation(p, buffers, values, workspace).run(trips);
 }
 
 }  // namespace tauto::proof

@@ -6,7 +6,9 @@
 // values of elements in a way that terms do not follow (a branch on them, an address) is undecided.
 #pragma once
 
+#include <functional>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "codegen/vector.h"
@@ -14,19 +16,45 @@
 
 namespace tauto::proof {
 
+// Elements are made when they are asked for: of a large buffer a proof looks at few.
 struct SymbolicBuffer {
   std::string name;
   ElementType type;
-  std::vector<std::optional<Term>> elements;  // nothing: never written
+  int64_t count = 0;
+  std::function<Term(int64_t)> given;  // what lies there before; none: nothing does
+  std::unordered_map<int64_t, Term> written;
+  std::vector<bool> marks;  // as long as the buffer: only what is written is noted, not the terms
+
+  std::optional<Term> read(int64_t element) const {
+    if (const auto at = written.find(element); at != written.end()) return at->second;
+    return given ? std::optional(given(element)) : std::nullopt;
+  }
+  void write(int64_t element, Term t) {
+    if (marks.empty())
+      written[element] = t;
+    else
+      marks[static_cast<size_t>(element)] = true;
+  }
 };
+SymbolicBuffer symbolic_input(std::string name, ElementType type, int64_t count);  // name[0], name[1] …
 
 struct Undecided {
   std::string reason;
 };
 
+// Which trips of a loop are run. A loop is shortened only if its trips are alike (verify/trips.h): then trip
+// k is trip 0 with addresses moved by k steps, and the trips 0, 1, 2 and the last two stand for all.
+struct Trips {
+  bool all = true;
+  int deviating = 8;             // how many loops at once may be at a trip other than their first and last
+  bool careful = false;          // see verify/trips.h
+  size_t most_terms = SIZE_MAX;  // Undecided beyond
+};
+
 // `values`: what follows the addresses of the buffers among the arguments; then the address of `workspace`
 // bytes. Throws Undecided; Error for a program that leaves its buffers or reads what was never written.
-void evaluate_terms(const vec::Program& p, std::vector<SymbolicBuffer>& buffers,
-                    const std::vector<uint64_t>& values, int64_t workspace);
+// Returns whether all trips of all loops were run.
+bool evaluate_terms(const vec::Program& p, std::vector<SymbolicBuffer>& buffers,
+                    const std::vector<uint64_t>& values, int64_t workspace, const Trips& trips = {});
 
 }  // namespace tauto::proof

@@ -119,13 +119,42 @@ TEST(ProveKernel, AllTemplatesAtSizesAroundTheLanes) {
       for (const int64_t n :
            {1, 2, lanes - 1, lanes, lanes + 1, 2 * lanes, 4 * lanes + 3, 13 * lanes + 1, 16 * lanes})
         for (const bool pieces : {false, true}) {
-          const Proof p = prove_kernel(k, b.scheduled, b.generated, sizes(n), pieces);
+          const Proof p = prove_kernel(k, b.scheduled, b.generated, sizes(n), {pieces, {}, {}});
           EXPECT_EQ(p.verdict, Proof::Verdict::Proved)
               << name << ", " << lanes << " lanes, N = " << n << ": " << p.reason << "\n"
               << vec::text_of(b.generated.program);
           EXPECT_GT(p.elements, 0);
         }
     }
+}
+
+// With loops shortened to few of their trips the same kernels are proved at sizes of many trips.
+TEST(ProveKernel, FewTripsStandForAll) {
+  for (const auto& [name, k] :
+       std::vector<std::pair<const char*, loops::Kernel>>{{"matmul", matmul()},
+                                                          {"elementwise", elementwise(f32)},
+                                                          {"elementwise i8", elementwise(i8)},
+                                                          {"rows", rows()},
+                                                          {"convolution", convolution(true)}})
+    for (const int deviating : {0, 1, 8}) {
+      const Built b = build(k, 4);
+      ProofOptions o;
+      o.trips.all = false;
+      o.trips.deviating = deviating;
+      const Proof p = prove_kernel(k, b.scheduled, b.generated, sizes(403), o);
+      EXPECT_EQ(p.verdict, Proof::Verdict::Proved) << name << ": " << p.reason;
+    }
+  const Built b = build(elementwise(f32), 4);
+  ProofOptions o;
+  o.trips.all = false;
+  const Proof p = prove_kernel(b.kernel, b.scheduled, b.generated, sizes(403), o);
+  EXPECT_FALSE(p.whole);
+  EXPECT_LT(p.elements, 403);
+  // A loop that leaves trips out is not hidden by its first and last ones.
+  Generated g = b.generated;
+  for (vec::Instr& i : g.program.code)
+    if (i.op == vec::VecOp::Loop) i.immediate *= 2;
+  EXPECT_NE(prove_kernel(b.kernel, b.scheduled, g, sizes(403), o).verdict, Proof::Verdict::Proved);
 }
 
 // Whichever single instruction on data or memory is changed: the proof fails at some size. Of large programs
@@ -168,6 +197,10 @@ void expect_no_proof_of_mutants(const loops::Kernel& k, int every) {
     bool proved = true;
     for (const int64_t n : {1, 2, 3, 4, 5, 8, 15, 31, 48, 53})
       if (proved) proved = prove_kernel(k, b.scheduled, g, sizes(n)).verdict == Proof::Verdict::Proved;
+    ProofOptions few;
+    few.trips.all = false;
+    for (const int64_t n : {401, 407})
+      if (proved) proved = prove_kernel(k, b.scheduled, g, sizes(n), few).verdict == Proof::Verdict::Proved;
     EXPECT_FALSE(proved) << "line " << at + 2 << " was " << vec::text_of(b.generated.program.code[at]) << "\n"
                          << vec::text_of(g.program);
   }

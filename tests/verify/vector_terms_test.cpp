@@ -90,11 +90,11 @@ std::optional<int> compare(const RandomProgram& r, uint64_t seed, bool integers)
   std::vector<SymbolicBuffer> buffers;
   for (size_t k = 0; k < r.buffers.size(); ++k) {
     const RandomProgram::Buffer& b = r.buffers[k];
-    SymbolicBuffer s{std::to_string(k), b.type, {}};
-    for (int64_t i = 0; i < b.elements; ++i)
-      s.elements.push_back(b.type.is_float() || integers
-                               ? term_input(s.name, i, b.type)
-                               : literal(b.type, element_bits(r, before, k, static_cast<size_t>(i))));
+    SymbolicBuffer s = symbolic_input(std::to_string(k), b.type, b.elements);
+    if (!b.type.is_float() && !integers)
+      s.given = [&r, &before, &b, k](int64_t i) {
+        return literal(b.type, element_bits(r, before, k, static_cast<size_t>(i)));
+      };
     buffers.push_back(std::move(s));
   }
   try {
@@ -107,8 +107,8 @@ std::optional<int> compare(const RandomProgram& r, uint64_t seed, bool integers)
   Values values(r, before);
   int symbolic = 0;
   for (size_t k = 0; k < buffers.size(); ++k)
-    for (size_t i = 0; i < buffers[k].elements.size(); ++i) {
-      const Term t = *buffers[k].elements[i];
+    for (size_t i = 0; i < static_cast<size_t>(buffers[k].count); ++i) {
+      const Term t = *buffers[k].read(static_cast<int64_t>(i));
       const uint64_t got = *term_literal_of(values.of(t)), expected = element_bits(r, after, k, i);
       const ElementType type = buffers[k].type;
       if (got != expected && !(is_nan(type, got) && is_nan(type, expected))) {
@@ -187,6 +187,13 @@ const Rule kRules[] = {
      "select(less(0[0], 1[0]), 0[0], 1[0])"},
     {i32, i32, "v2 = const.i32 -1 v2 = xor.i32 v0, v2 v9 = and.i32 v2, v1",
      "bit_and(1[0], bit_xor(0[0], 4294967295))"},
+    {f32, f32, "v2 = const.f32 1065353216 v9 = mulv.f32 v2, v0", "0[0]"},
+    {f32, i32, "v2 = const.i32 1 v3 = const.i32 0 m0 = cmp.f32 v0, v1, less v9 = select.i32 m0, v3, v2",
+     "convert(not(less(0[0], 1[0])))"},
+    {f32, f32,
+     "v2 = const.f32 0 m0 = cmp.f32 v0, v1, less v3 = select.f32 m0, v0, v2 v4 = select.f32 m0, v2, v1 "
+     "v3 = mulv.f32 v3, v3 v9 = select.f32 m0, v3, v4",
+     "select(less(0[0], 1[0]), mul(0[0], 0[0]), 1[0])"},
     {u32, u32, "v2 = shr.i32 v0, 3 v9 = shl.i32 v2, 0", "convert(shift_right_logical(convert(0[0]), 3))"},
 };
 
@@ -203,20 +210,17 @@ TEST(VectorTerms, RulesHoldAndFire) {
     const TermScope scope;
     std::vector<SymbolicBuffer> buffers;
     for (size_t k = 0; k < 3; ++k) {
-      buffers.push_back({std::to_string(k), r.buffers[k].type, {}});
-      for (int64_t i = 0; i < 64; ++i)
-        buffers[k].elements.push_back(term_input(buffers[k].name, i, r.buffers[k].type));
+      buffers.push_back(symbolic_input(std::to_string(k), r.buffers[k].type, 64));
+      for (int64_t i = 0; i < 64; ++i) buffers[k].read(i);  // terms in this order
     }
     evaluate_terms(r.program, buffers, {}, 0);
-    EXPECT_EQ(tauto::text_of(*buffers[2].elements[0]), rule.term) << rule.body;
+    EXPECT_EQ(tauto::text_of(*buffers[2].read(0)), rule.term) << rule.body;
   }
 }
 
 std::string error_of(const std::string& body) {
   const TermScope scope;
-  std::vector<SymbolicBuffer> buffers{{"x", f32, {}}, {"y", f32, {}}};
-  for (int64_t i = 0; i < 5; ++i) buffers[0].elements.push_back(term_input("x", i, f32));
-  buffers[1].elements.resize(5);
+  std::vector<SymbolicBuffer> buffers{symbolic_input("x", f32, 5), {"y", f32, 5, {}, {}, {}}};
   try {
     evaluate_terms(vec::parse_program("program p lanes 4 {\n s0 = arg 0 s1 = arg 1\n" + body + "\n}"),
                    buffers, {}, 64);

@@ -1,0 +1,213 @@
+// Which sizes a kernel is proved for, and how much of its loops is run.
+#include "verify/prove_executable.h"
+
+#include <algorithm>
+#include <chrono>
+#include <set>
+
+#include "codegen/tidy.h"
+#include "codegen/x64/encode.h"
+#include "loops/structure.h"
+#include "support/error.h"
+#include "support/sha256.h"
+
+namespace tauto::proof {
+namespace {
+
+constexpr int64_t kWholeWork = 300'000;    // operations of the tensor expression that are run one and all
+constexpr int64_t kSampledWork = 600'000;  // or of as many trips as this allows
+constexpr int64_t kMostWork = 2'000'000;   // at all sizes of the symbols but the first
+constexpr size_t kMostTerms = 3'000'000;   // at about 60 bytes
+
+std::vector<std::string> symbols_of(const CompiledGroup& g) {
+  std::vector<std::string> all;
+  for (const loops::BufferPtr& b : g.group.kernel.buffers) {
+    for (const Dim& d : b->dims) tauto::symbols_of(d, all);
+    tauto::symbols_of(b->layout.elements, all);
+  }
+  for (const Dim& d : g.built->generated.sizes) tauto::symbols_of(d, all);
+  for (const Dim& d : g.group.extents) tauto::symbols_of(d, all);
+  for (const auto& [x, y] : g.group.equal) tauto::symbols_of(x, all), tauto::symbols_of(y, all);
+  return all;
+}
+
+// What the executable asks before it runs the kernel.
+bool is_possible(const CompiledGroup& g, const Env& sizes, int64_t& work) {
+  work = 1;
+  try {
+    for (const auto& [x, y] : g.group.equal)
+      if (evaluate(x, sizes) != evaluate(y, sizes)) return false;
+    for (const Dim& d : g.group.extents) {
+      const auto v = evaluate(d, sizes);
+      if (!v || *v <= 0) return false;
+      if (work < (int64_t{1} << 50) / *v) work *= *v;
+    }
+    for (const loops::BufferPtr& b : g.group.kernel.buffers)
+      for (const Dim& d : b->dims) {
+        const auto v = evaluate(d, sizes);
+        if (!v || *v < 0) return false;
+      }
+  } catch (const Error&) {
+    return false;
+  }
+  return true;
+}
+
+class Prover {
+ public:
+  Prover(const CompiledGroup& g, Isa isa) : g_(g), isa_(isa), generated_(g.built->generated) {
+    scheduled_ = {g.built->scheduled, g.built->packings};
+    lanes_ = generated_.program.lanes;
+    generated_.program = vec::tidy(generated_.program);
+    loops::each_node(
+        g.group.kernel.body,
+        [&](const loops::Expr& e) {
+          operations_ += e.as<loops::Apply>() && e.type() != i64 && !e.type().is_bool();
+        },
+        [](const loops::Stmt&) {});
+  }
+
+  // False: it never runs, a size is 0.
+  bool run(const Env& env, Proof& last) {
+    if (std::string why = vec::check_registers(g_.built->generated.program, {isa_ == Isa::Avx512});
+        !why.empty()) {
+      last = {Proof::Verdict::Refuted, why, 0, 0, false};
+      return true;
+    }
+    const std::vector<std::string> symbols = symbols_of(g_);
+    std::string shapes;
+    bool runs = false;
+    int64_t work = 0, spent = 0;
+    for (const Env& sizes : sizes_of(symbols, env)) {
+      if (!is_possible(g_, sizes, work)) continue;
+      runs = true;
+      spent += work * operations_;
+      if (!shapes.empty() && spent > kMostWork) continue;
+      last = at(sizes, work);
+      std::string text;
+      for (const std::string& s : symbols)
+        text += cat(text.empty() ? "" : ", ", s, " = ", sizes.lookup(s).value_or(-1));
+      if (last.verdict > Proof::Verdict::ProvedOnShapes) {
+        if (!text.empty()) last.reason += cat(" (", text, ")");
+        return true;
+      }
+      shapes += cat(shapes.empty() ? "" : "; ", text);
+    }
+    if (!runs && !symbols.empty()) last.reason = "no sizes to prove it for";
+    if (!symbols.empty() && last.verdict == Proof::Verdict::Proved) {
+      last.verdict = Proof::Verdict::ProvedOnShapes;
+      last.reason = "sizes: " + shapes;
+    }
+    return runs || !symbols.empty();
+  }
+
+ private:
+  // Those of the run, and small ones around the lanes of a vector.
+  std::vector<Env> sizes_of(const std::vector<std::string>& symbols, const Env& env) const {
+    if (symbols.empty()) return {env};
+    std::vector<Env> all;
+    const auto add = [&](int64_t n, bool from_run) {
+      Env e;
+      int64_t k = 0;
+      for (const std::string& s : symbols) {
+        const auto known = from_run ? env.lookup(s) : std::nullopt;
+        e.bind(s, known.value_or(n + k++ % 2));
+      }
+      if (std::find(all.begin(), all.end(), e) == all.end()) all.push_back(e);
+    };
+    add(3, true);
+    for (const int64_t n : {int64_t{1}, int64_t{2}, lanes_ - 1, lanes_ + 1, 2 * lanes_ + 3}) add(n, false);
+    return all;
+  }
+
+  Proof at(const Env& sizes, int64_t work) {
+    ProofOptions o;
+    o.trips.most_terms = kMostTerms;
+    work *= operations_;
+    if (work <= kWholeWork) {
+      o.pieces = true;
+    } else {
+      o.trips.all = false;
+      const int64_t outputs = std::max<int64_t>(1, elements_of_result(sizes));
+      for (const int deviating : {8, 1, 0}) {
+        o.trips.deviating = deviating;
+        if (count_stores(g_.group.kernel, generated_, sizes, o.trips) * (work / outputs) <= kSampledWork)
+          break;
+      }
+    }
+    Proof p = prove(sizes, o);
+    if (p.verdict > Proof::Verdict::ProvedOnShapes && !p.whole && !o.trips.all) {
+      o.trips.careful = true;
+      p = prove(sizes, o);
+    }
+    return p;
+  }
+
+  // Where addresses follow from elements, for some elements.
+  Proof prove(const Env& sizes, ProofOptions o) {
+    Proof p = prove_kernel(g_.group.kernel, scheduled_, generated_, sizes, o);
+    if (p.verdict != Proof::Verdict::Undecided || g_.group.checks.empty()) return p;
+    for (const RangeCheck& c : g_.group.checks)
+      for (size_t k = 0; k < g_.group.arguments.size(); ++k) {
+        const KernelArgument& a = g_.group.arguments[k];
+        if (a.kind != KernelArgument::Kind::Value || a.value != c.value) continue;
+        const auto least = evaluate(c.least, sizes), end = evaluate(c.end, sizes);
+        if (least && end) o.numbers[k] = {std::max<int64_t>(0, *least), *end};
+      }
+    p = prove_kernel(g_.group.kernel, scheduled_, generated_, sizes, o);
+    if (p.verdict != Proof::Verdict::Proved) return p;
+    p.verdict = Proof::Verdict::ProvedOnShapes;
+    p.reason = "addresses follow from elements, which were drawn";
+    return p;
+  }
+
+  int64_t elements_of_result(const Env& sizes) const {
+    int64_t n = 1;
+    for (size_t k = 0; k < g_.group.arguments.size(); ++k)
+      if (g_.group.arguments[k].kind == KernelArgument::Kind::Result)
+        for (const Dim& d : g_.group.kernel.buffers[k]->dims) n *= evaluate(d, sizes).value_or(1);
+    return n;
+  }
+
+  const CompiledGroup& g_;
+  const Isa isa_;
+  Scheduled scheduled_;
+  Generated generated_;
+  int64_t lanes_ = 0;
+  int64_t operations_ = 1;  // of one element's expression
+};
+
+std::string key_of(const CompiledGroup& g, const Env& env) {
+  vec::Program program = g.built->generated.program;
+  program.name = "k";
+  std::string text = cat(loops::structure_of(g.group.kernel), vec::text_of(program));
+  for (const KernelArgument& a : g.group.arguments) text += static_cast<char>('0' + static_cast<int>(a.kind));
+  for (const std::string& s : symbols_of(g)) text += cat(" ", s, "=", env.lookup(s).value_or(-1));
+  return sha256_hex(text.data(), text.size()).substr(0, 24);
+}
+
+}  // namespace
+
+std::vector<KernelProof> prove_kernels(const Executable& e, const Env& env,
+                                       const std::function<bool(const std::string& key)>& wanted) {
+  std::vector<KernelProof> all;
+  std::set<std::string> seen;
+  for (const auto& [name, f] : e.functions())
+    for (const CompiledGroup& g : f.groups) {
+      if (g.group.kind != Group::Kind::Kernel) continue;
+      const Env sizes = name == "main" ? env : Env();
+      KernelProof k;
+      k.function = name;
+      k.name = g.group.kernel.name;
+      k.key = key_of(g, sizes);
+      if (!seen.insert(k.key).second) continue;
+      k.asked = wanted(k.key);
+      const auto start = std::chrono::steady_clock::now();
+      if (k.asked) k.asked = Prover(g, e.isa()).run(sizes, k.proof);
+      k.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+      all.push_back(std::move(k));
+    }
+  return all;
+}
+
+}  // namespace tauto::proof

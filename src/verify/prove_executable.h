@@ -1,0 +1,27 @@
+// Proofs of the kernels of a compiled model: each kernel's machine program, its registers allocated, computes
+// the terms of the kernel's tensor expression.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "compile/executable.h"
+#include "verify/prove_kernel.h"
+
+namespace tauto::proof {
+
+struct KernelProof {
+  std::string function, name;
+  // Of everything that a proof depends on. Kernels of one key are the same but for names.
+  std::string key;
+  bool asked = false;  // `wanted` was true for the key, and the sizes let it run; else there is no proof
+  Proof proof;
+  double seconds = 0;
+};
+
+// `env`: the sizes of main's inputs. Kernels whose sizes do not follow from them are proved for small ones.
+std::vector<KernelProof> prove_kernels(const Executable& e, const Env& env,
+                                       const std::function<bool(const std::string& key)>& wanted);
+
+}  // namespace tauto::proof
