@@ -1,32 +1,43 @@
 #!/usr/bin/env python3
 """The law: machine code returns the interpreter's bits, on every instruction set and any number of threads.
 
-Programs are the single-operator and small models of the onnx package's tests and the stored cases of the public
-networks, each compared by memcmp (a NaN is a NaN) under every instruction set this machine can run natively, with
-1, 2 and 3 threads. Ends with
+Programs are the test models of the onnx package, random graphs, and the public networks on stored and on drawn
+inputs (lib_programs.py). Each is compared by memcmp (a NaN is a NaN) under every instruction set this machine can run
+natively, with 1, 2 and 3 threads; random graphs also node by node with the ONNX reference evaluator, within the
+bounds of our definitions. Every distinct kernel is then proved (docs/trust.md). Ends with
 
     law: N programs x M configurations, D differing bits, lowered X of Y, proved P of K kernels, native isas: ...
 
 where X of Y counts nodes of the programs that became machine code (or a view of another value), and P kernels whose
-vector program was proved equal to the graph for all inputs. Exit code 1 if a bit differs or a program fails.
+vector program was proved equal to its definition for all inputs at the program's sizes. Exit code 1 if a bit differs,
+a program fails, or a kernel is refuted. A run that was interrupted goes on where it stopped.
 """
 
 from __future__ import annotations
 
 import argparse
+import collections
+import glob
+import hashlib
+import json
 import os
 import sys
 from typing import Any
 
 import numpy as np
-import onnx
+import onnx.printer
 
-import lib_cases
-import lib_models
+import lib_programs
+import lib_random_graphs
+import lib_runtimes
 import lib_workers
 
 TIMEOUT = 1800.0
 THREADS = (1, 2, 3)
+GRAPHS = 2400            # random ones
+KEYS_AT_ONCE = 60        # kernels that one worker proves in a row
+BUILD = os.path.abspath(lib_runtimes._BUILD)
+FOLDER = os.path.join(BUILD, "law")
 
 
 def bits(value: Any) -> Any:
@@ -60,58 +71,147 @@ def attempt(run: Any) -> Any:
         return f"{type(error).__name__}: {error}"
 
 
-def compare(item: tuple[str, Any]) -> dict[str, Any]:
-    """In a worker: one program under this process's instruction set."""
+def differences(loaded: Any, inputs: Any, expected: Any) -> tuple[int, str]:
+    """(differing bits over all numbers of threads, the first complaint)."""
+    differ, why = 0, ""
+    for threads in THREADS:
+        got = attempt(lambda: loaded.run(inputs, threads=threads))
+        differ += count_differences(expected, got)
+        if got != expected and not why:
+            why = f"on {threads} threads: " + "; ".join(v[:300] for v in (expected, got) if isinstance(v, str))
+    return differ, why
+
+
+def smaller(seed: int) -> str:
+    """The text of the smallest part of a random graph that still differs."""
     import tauto
 
-    kind, what = item
-    if kind == "network":
-        model, case = what
-        proto = onnx.load(model.path)
-        path, sets = model.path, [lib_models.load_case(model, case, proto)[0]]
-    else:
-        proto = onnx.load(what.model)
-        path, sets = what.model, [inputs for inputs, _ in lib_cases.data_sets(what, proto)]
+    def fails(graph: lib_random_graphs.Graph) -> bool:
+        try:
+            loaded = tauto.load(graph.model.SerializeToString())
+        except tauto.Error:
+            return False
+        return any(differences(loaded, x, attempt(lambda: loaded.run(x, interpret=True)))[0] for x in graph.inputs)
+
+    return onnx.printer.to_text(lib_random_graphs.shrink(lib_random_graphs.make(seed), fails).model)[:3000]
+
+
+def compare(item: tuple[lib_programs.Program, bool]) -> dict[str, Any]:
+    """In a worker: one program under this process's instruction set; with the reference evaluator if asked."""
+    import tauto
+
+    program, oracle = item
+    model, sets = lib_programs.open_program(program)
     try:
-        loaded = tauto.load(path)
-    except tauto.Error:
-        return {"refused": 1}
-    total = {"programs": 1, "differ": 0, "lowered": 0, "nodes": 0, "kernels": 0, "why": []}
+        loaded = tauto.load(model)
+    except tauto.Error as error:
+        return {"refused": str(error)}
+    known = lib_programs.Interpreted(os.path.join(FOLDER, "interpreted"), model)
+    total: dict[str, Any] = {"differ": 0, "lowered": 0, "nodes": 0, "why": [], "wrong": [], "keys": []}
     for inputs in sets:
-        expected = attempt(lambda: loaded.run(inputs, interpret=True))
-        if isinstance(expected, str):
-            groups = []
-        else:
-            groups = loaded.groups(inputs)
-        for group in groups:
+        expected = known.get(inputs, lambda: attempt(lambda: loaded.run(inputs, interpret=True)))
+        for group in [] if isinstance(expected, str) else loaded.groups(inputs):
             total["nodes"] += len(group["nodes"])
-            total["kernels"] += group["kind"] == "kernel"
             if group["kind"] != "reference":
                 total["lowered"] += len(group["nodes"])
             else:
                 total["why"].append(f"{group['nodes'][-1]}: {group['reason']}")
-        for threads in THREADS:
-            got = attempt(lambda: loaded.run(inputs, threads=threads))
-            total["differ"] += count_differences(expected, got)
-            if got != expected and len(total["why"]) < 50:
-                total["why"].append(f"DIFFERS on {threads} threads: {str(got)[:300] if isinstance(got, str) else ''}"
-                                    f"{str(expected)[:300] if isinstance(expected, str) else ''}")
+        differ, why = differences(loaded, inputs, expected)
+        total["differ"] += differ
+        total["wrong"] += [f"{differ} differing bits {why}"] if differ else []
+        if inputs is sets[0] and not isinstance(expected, str):
+            total["keys"] = [proof["key"] for proof in loaded.prove(inputs, keys=[])]
+    kind, what = program
+    if kind == "random" and total["differ"]:
+        total["wrong"].append(f"scripts/law.py --seed {what}\n{smaller(what)}")
+    if kind == "random" and oracle:
+        total["wrong"] += lib_programs.against_reference(lib_random_graphs.make(what))
     return total
 
 
-def programs(only: str, networks: bool) -> list[tuple[str, Any]]:
-    items: list[tuple[str, Any]] = [("case", case) for case in lib_cases.all_cases()]
-    if networks:
-        items += [("network", (m, case)) for m in lib_models.public_models() + lib_models.data_models()
-                  if os.path.exists(m.path) for case in m.cases]
-    return [item for item in items if only in name_of(item)]
+def prove(item: tuple[lib_programs.Program, list[str]]) -> list[dict[str, Any]]:
+    """In a worker: the kernels of a program that have these keys."""
+    import tauto
+
+    program, keys = item
+    model, sets = lib_programs.open_program(program)
+    return [proof for proof in tauto.load(model).prove(sets[0], keys=keys) if proof["verdict"]]
 
 
-def name_of(item: tuple[str, Any]) -> str:
-    kind, what = item
-    if kind == "network":
-        return f"{what[0].name}/{lib_models.case_name(what[1])}"
-    return f"{what.suite}/{what.name}"
+class State:
+    """What was found before by the same code; a file with a line for each finding, gone when all is done."""
+
+    def __init__(self, run: str, fresh: bool) -> None:
+        code = glob.glob(os.path.join(BUILD, "python", "tauto", "*.so"))
+        code += glob.glob(os.path.join(os.path.dirname(os.path.abspath(__file__)), "l*.py"))
+        digest = hashlib.sha256(run.encode())
+        for path in sorted(code):
+            with open(path, "rb") as handle:
+                digest.update(handle.read())
+        self.path = os.path.join(FOLDER, f"state-{digest.hexdigest()[:16]}")
+        self.known: dict[str, Any] = {}
+        if os.path.exists(self.path) and not fresh:
+            with open(self.path, encoding="utf-8") as handle:
+                for line in handle:
+                    if line.endswith("\n"):
+                        key, value = json.loads(line)
+                        self.known[key] = value
+
+    def put(self, key: str, value: Any) -> None:
+        self.known[key] = value
+        os.makedirs(FOLDER, exist_ok=True)
+        with open(self.path, "a", encoding="utf-8") as handle:
+            handle.write(json.dumps([key, value]) + "\n")
+
+    def end(self) -> None:
+        if os.path.exists(self.path):
+            os.remove(self.path)
+
+
+def campaign(state: State, title: str, target: str, names: list[str], items: list[Any], jobs: int,
+             failed: list[str]) -> dict[str, Any]:
+    """Runs what has no result yet; results by name."""
+    key_of = [f"{title} {name}" for name in names]
+    todo = [i for i, key in enumerate(key_of) if key not in state.known]
+    progress = lib_workers.Progress(len(todo), title)
+    for index, outcome in lib_workers.run_all(target, [items[i] for i in todo], jobs, TIMEOUT):
+        key = key_of[todo[index]]
+        progress.step(key)
+        if outcome.kind == "ok":
+            state.put(key, outcome.value)
+        else:
+            failed.append(f"{key}: {outcome.kind} {outcome.value}")
+    progress.close()
+    return {name: state.known[key] for name, key in zip(names, key_of) if key in state.known}
+
+
+def prove_all(state: State, isa: str, items: list[lib_programs.Program], results: dict[str, Any], jobs: int,
+              failed: list[str]) -> list[dict[str, Any]]:
+    """Each distinct kernel once, with the first program that has it."""
+    seen: set[str] = set()
+    tasks = []
+    for program in items:
+        keys = [key for key in results.get(lib_programs.name_of(program), {}).get("keys", []) if key not in seen]
+        seen.update(keys)
+        tasks += [(program, keys[i:i + KEYS_AT_ONCE]) for i in range(0, len(keys), KEYS_AT_ONCE)]
+    names = [f"{lib_programs.name_of(program)} {keys[0]}" for program, keys in tasks]
+    found = campaign(state, f"law {isa} proofs", "law:prove", names, tasks, jobs, failed)
+    return [proof for proofs in found.values() for proof in proofs]
+
+
+def print_proofs(proofs: list[dict[str, Any]], verbose: bool) -> None:
+    """Verdicts, and what stands in the way, numbers and names taken out."""
+    verdicts = collections.Counter(proof["verdict"] for proof in proofs)
+    print("proofs: " + ", ".join(f"{count} {verdict}" for verdict, count in verdicts.most_common()))
+    reasons: collections.Counter[str] = collections.Counter()
+    for proof in proofs:
+        if proof["verdict"] not in ("proved", "proved on shapes"):
+            reason = proof["reason"].split(" (")[0]
+            reasons[f"{proof['verdict']}: {reason.split(':')[-1] if reason.startswith('line') else reason[:60]}"] += 1
+            if verbose:
+                print(f"  {proof['verdict']} {proof['name']}: {proof['reason']}")
+    for reason, count in reasons.most_common(None if verbose else 8):
+        print(f"{count:6} {reason}")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -119,48 +219,63 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--only", default="", metavar="TEXT", help="only programs whose name contains TEXT")
     parser.add_argument("--isas", default="", metavar="LIST", help="comma-separated; default: all this machine has")
     parser.add_argument("--no-networks", action="store_true", help="leave the public networks out")
+    parser.add_argument("--no-proofs", action="store_true", help="leave the proofs of kernels out")
+    parser.add_argument("--graphs", type=int, default=GRAPHS, metavar="N", help="random graphs")
+    parser.add_argument("--seed", type=int, metavar="N", help="only the random graph of this seed")
+    parser.add_argument("--quick", action="store_true", help="a few hundred programs, no networks, no proofs")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="worker processes")
-    parser.add_argument("--verbose", action="store_true", help="print why nodes run their reference")
+    parser.add_argument("--fresh", action="store_true", help="do not go on with an interrupted run")
+    parser.add_argument("--verbose", action="store_true", help="print why nodes run their reference, all reasons")
     args = parser.parse_args(argv)
 
     import tauto
 
     native = tauto.isas()
     isas = args.isas.split(",") if args.isas else native
-    items = programs(args.only, not args.no_networks)
-    count = differ = lowered = nodes = kernels = 0
+    seeds = range(args.graphs) if args.seed is None else range(args.seed, args.seed + 1)
+    items = lib_programs.all_programs(not (args.no_networks or args.quick), seeds)
+    if args.seed is not None:
+        items = [item for item in items if item[0] == "random"]
+        print(onnx.printer.to_text(lib_random_graphs.make(args.seed).model))
+    if args.quick:
+        items = [item for item in items if item[0] != "random"][::16] + [("random", seed) for seed in range(150)]
+    items = [item for item in items if args.only in lib_programs.name_of(item)]
+    print(f"seeds of random graphs: {seeds.start} to {seeds.stop - 1}; repeat one: scripts/law.py --seed N", flush=True)
+    short = args.quick or args.seed is not None
+    state = State(f"{short} {args.seed}" if short else "", args.fresh or short)
+    names = [lib_programs.name_of(item) for item in items]
+    count = differ = lowered = nodes = 0
     failed: list[str] = []
-    reasons: dict[str, int] = {}
+    proofs: list[dict[str, Any]] = []
+    reasons: collections.Counter[str] = collections.Counter()
     for isa in isas:
         os.environ["TAUTO_ISA"] = isa
-        progress = lib_workers.Progress(len(items), f"law {isa}")
-        for index, outcome in lib_workers.run_all("law:compare", items, args.jobs, TIMEOUT):
-            name = name_of(items[index])
-            progress.step(name)
-            if outcome.kind != "ok":
-                failed.append(f"{isa} {name}: {outcome.kind} {outcome.value}")
-                continue
-            result = outcome.value
+        work = [(item, isa == isas[0]) for item in items]
+        results = campaign(state, f"law {isa}", "law:compare", names, work, args.jobs, failed)
+        for name, result in results.items():
             if "refused" in result:
                 continue
             if isa == isas[0]:
                 count += 1
                 lowered += result["lowered"]
                 nodes += result["nodes"]
-                kernels += result["kernels"]
             differ += result["differ"]
-            if result["differ"]:
-                failed.append(f"{isa} {name}: {result['differ']} differing bits {result['why'][-1]}")
-            for why in result["why"]:
-                reasons[why] = reasons.get(why, 0) + 1
-        progress.close()
+            failed += [f"{isa} {name}: {what}" for what in result["wrong"]]
+            reasons.update(result["why"])
+        if not (args.no_proofs or args.quick):
+            proofs += prove_all(state, isa, items, results, args.jobs, failed)
+    failed += [f"refuted: {proof['name']}: {proof['reason']}" for proof in proofs if proof["verdict"] == "refuted"]
     for line in failed:
         print(line)
     if args.verbose:
-        for why, times in sorted(reasons.items(), key=lambda entry: -entry[1]):
+        for why, times in reasons.most_common():
             print(f"{times:6} {why}")
+    if proofs:
+        print_proofs(proofs, args.verbose)
+    state.end()
+    proved = sum(proof["verdict"] == "proved" for proof in proofs)
     print(f"law: {count} programs x {len(isas) * len(THREADS)} configurations, {differ} differing bits, "
-          f"lowered {lowered} of {nodes}, proved 0 of {kernels} kernels, native isas: {', '.join(native)}")
+          f"lowered {lowered} of {nodes}, proved {proved} of {len(proofs)} kernels, native isas: {', '.join(native)}")
     return 1 if failed else 0
 
 

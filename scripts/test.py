@@ -171,6 +171,17 @@ def run_python(tally, build):
     print(f"python: {count} tests in {time.time() - started:.1f} s", flush=True)
 
 
+def run_law(tally, build):
+    """A few hundred programs, of the test cases and random ones, under every instruction set."""
+    started = time.time()
+    env = dict(os.environ, PYTHONPATH=os.path.join(build, "python"), TAUTO_BUILD=build)
+    run = subprocess.run([sys.executable, os.path.join(ROOT, "scripts", "law.py"), "--quick"], cwd=ROOT, env=env,
+                         stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=SUITE_TIMEOUT)
+    tally.add("law.py --quick", f"{run.stdout[-3000:]}{run.stderr[-1000:]}" if run.returncode else "")
+    print(f"{run.stdout.strip().splitlines()[-1] if run.stdout.strip() else 'law: no output'} "
+          f"in {time.time() - started:.1f} s", flush=True)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", default=os.path.join(ROOT, "build"), help="the build folder")
@@ -190,6 +201,7 @@ def main():
     if args.filter == "*" and not args.rules:
         run_files(tally, build)
         run_python(tally, build)
+        run_law(tally, build)
     for reason, count in sorted(tally.skipped.items()):
         print(f"skipped {count:4}  {reason}")
     print(f"test: {tally.summary()}")
