@@ -19,6 +19,8 @@ using loops::Reduce;
 
 namespace {
 
+constexpr int kKeep = 4;  // a load and a store cost as much
+
 struct Access {
   loops::BufferPtr buffer;
   Expr index;
@@ -191,6 +193,11 @@ Plan default_plan(const Nest& n, const Target& t) {
              a.stride(lanes->variable) != Dim(1);
     });
   };
+  p.whole = whole_axes(n);
+  if (!s.contraction && (!p.whole.empty() || s.reductions.size() > 1)) p.keep = kKeep;
+  const auto is_whole = [&](const Axis& a) {
+    return std::find(p.whole.begin(), p.whole.end(), a.variable) != p.whole.end();
+  };
   if (lanes && std::any_of(s.reductions.begin(), s.reductions.end(), wants_lanes)) lanes = nullptr;
   const Axis *rows = nullptr, *columns = nullptr;
   if (lanes) {
@@ -214,7 +221,8 @@ Plan default_plan(const Nest& n, const Target& t) {
       if (rows) p.rows = rows->variable;
       if (columns) p.columns = columns->variable;
     } else {
-      const int64_t most = s.reductions.empty() ? (s.nodes > 60 ? 2 : 4) : 1;
+      const bool plain = s.reductions.empty() || is_whole(*lanes);
+      const int64_t most = plain ? (s.nodes > 60 ? 2 : 4) : 1;
       p.vectors = static_cast<int>(std::clamp<int64_t>(vectors, 1, most));
     }
   }
@@ -239,6 +247,7 @@ Plan default_plan(const Nest& n, const Target& t) {
   int64_t most = 1;
   double least = 0;
   for (const Axis& a : n.axes) {
+    if (is_whole(a)) continue;
     int64_t count = size_or(a.extent, 64);
     if (&a == lanes) count = (count + t.lanes * p.vectors - 1) / (t.lanes * p.vectors);
     if (&a == rows) count = (count + p.row_count - 1) / p.row_count;
@@ -258,6 +267,10 @@ std::string text_of(const Plan& p) {
   if (!p.columns.empty()) s += cat("columns ", p.columns, " ", p.column_count, "\n");
   if (p.block > 1) s += cat("block ", p.block, "\n");
   if (!p.parallel.empty()) s += cat("parallel ", p.parallel, "\n");
+  if (!p.whole.empty()) s += "whole";
+  for (const std::string& axis : p.whole) s += " " + axis;
+  if (!p.whole.empty()) s += "\n";
+  if (p.keep > 0) s += cat("keep ", p.keep, "\n");
   return s;
 }
 
@@ -299,11 +312,14 @@ Plan parse_plan(std::string_view text) {
       p.block = number(words[1]);
     else if (words[0] == "parallel" && words.size() == 2)
       p.parallel = words[1];
+    else if (words[0] == "whole" && words.size() > 1)
+      p.whole.assign(words.begin() + 1, words.end());
+    else if (words[0] == "keep" && words.size() == 2)
+      p.keep = number(words[1]);
     else
       fail("schedule: line ", line,
-           ": required \"lanes AXIS VECTORS\", \"rows AXIS COUNT\", \"columns AXIS COUNT\", \"block COUNT\" "
-           "or "
-           "\"parallel AXIS\", got \"",
+           ": required \"lanes AXIS VECTORS\", \"rows AXIS COUNT\", \"columns AXIS COUNT\", \"block COUNT\", "
+           "\"parallel AXIS\", \"whole AXIS ...\" or \"keep COUNT\", got \"",
            std::string(l), "\"");
   }
   return p;

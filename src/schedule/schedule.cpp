@@ -32,13 +32,28 @@ Scheduled Scheduler::run() {
   if (contraction_)
     for (const Axis& a : contraction_->as<loops::Reduce>()->axes)
       ranges_[a.variable] = loops::below(a.extent);
-  // The parallel axis, other axes, columns, lanes, rows.
   parallel_ = axis(p_.parallel);
+  value_ = n_.store.value;
+  if (contraction_ && (!p_.whole.empty() || p_.keep > 0))
+    throw NotScheduled{"steps are for kernels without a contraction"};
+  for (const std::string& name : p_.whole) {
+    if (!axis(name) || axis(name) == parallel_) throw NotScheduled{"no axis to be walked whole: " + name};
+  }
+  // The parallel axis, other axes, columns, lanes, rows; then whole axes, of these the lanes last.
+  const auto is_whole = [&](const Axis& a) {
+    return std::find(p_.whole.begin(), p_.whole.end(), a.variable) != p_.whole.end();
+  };
   std::vector<const Axis*> order;
-  for (const Axis& a : n_.axes)
-    if (&a != lanes_ && &a != rows_ && &a != columns_) order.push_back(&a);
+  for (const Axis& a : n_.axes) {
+    if (is_whole(a)) whole_.push_back(&a);
+    if (!is_whole(a) && &a != lanes_ && &a != rows_ && &a != columns_) order.push_back(&a);
+  }
   for (const Axis* a : {columns_, lanes_, rows_})
-    if (a) order.push_back(a);
+    if (a && !is_whole(*a)) order.push_back(a);
+  if (!whole_.empty() || p_.keep > 0) steps_.emplace(n_, p_.whole, p_.keep);
+  for (const Axis* a : whole_)
+    if (a != lanes_) order.push_back(a);
+  if (lanes_ && is_whole(*lanes_)) order.push_back(lanes_);
   if (const auto at = std::find(order.begin(), order.end(), parallel_); at != order.end())
     std::rotate(order.begin(), at, at + 1);
   if (p_.block > 1) {
@@ -87,6 +102,16 @@ Stmt Scheduler::blocks(const std::vector<const Axis*>& order) {
 }
 
 Stmt Scheduler::nest(const std::vector<const Axis*>& order, size_t i, const Tile& t) {
+  if (steps_ && i == order.size() - whole_.size() && !in_steps_) {
+    if (t.lane.defined()) return tile(t);
+    in_steps_ = true;
+    const Stmt s = steps_from(0, {}, "", {}, [&](const Expr& value) {
+      value_ = value;
+      return nest(order, i, t);
+    });
+    in_steps_ = false;
+    return s;
+  }
   if (i == order.size()) return lanes_ ? tile(t) : single();
   const Axis& a = *order[i];
   const LoopKind kind = &a == parallel_ ? LoopKind::Parallel : LoopKind::Serial;
@@ -118,46 +143,56 @@ Stmt Scheduler::nest(const std::vector<const Axis*>& order, size_t i, const Tile
 Stmt Scheduler::single() {
   SpellOut spell(
       ranges_, t_, [this](const std::string& s) { return fresh(s); }, scratch_);
-  const Expr value = spell.all(n_.store.value);
+  const Expr value = spell.all(value_);
   std::vector<Stmt> s = spell.statements;
   s.push_back(loops::store(n_.store.buffer, n_.store.index, value));
   return spell.allocated(loops::block(s));
 }
 
+Stmt Scheduler::vectors_of(const Expr& start, int vectors, const Expr& end,
+                           const std::function<Stmt(const Expr&)>& f) {
+  const Expr w = int64_t{t_.lanes};
+  const std::string v = fresh("v"), l = fresh(lanes_ ? lanes_->variable : "l");
+  const Expr from = start + loops::variable(v) * w;
+  std::vector<Stmt> parts;
+  const auto some = [&](int64_t first, int64_t last, bool masked) {
+    if (first >= last) return;
+    const Expr to = from + w;
+    const Stmt s = loops::loop(LoopKind::Lanes, l, from, masked ? apply(Function::Min, {to, end}) : to,
+                               f(loops::variable(l)));
+    parts.push_back(loops::loop(LoopKind::Unrolled, v, Expr(first), Expr(last), s));
+  };
+  const bool masked = end.defined();
+  some(0, vectors - masked, false);
+  some(vectors - masked, vectors, masked);
+  return loops::block(parts);
+}
+
 Stmt Scheduler::tile(const Tile& t) {
-  const int64_t w = t_.lanes;
   const auto each = [&](const Body& f) -> Stmt {
-    const std::string r = fresh("r"), q = fresh("q"), v = fresh("v"), l = fresh(lanes_->variable);
+    const std::string r = fresh("r"), q = fresh("q");
     ranges_[r] = loops::below(t.rows);
-    const Expr from = t.lane + loops::variable(v) * Expr(w);
-    const auto lane_loop = [&](bool masked) {
-      const Expr to = from + Expr(w);
-      Stmt s = f(loops::variable(r) * Expr(t.columns) + loops::variable(q), loops::variable(l),
-                 loops::variable(r));
-      s = substitute(s, lanes_->variable, loops::variable(l));
-      s = loops::loop(LoopKind::Lanes, l, from, masked ? apply(Function::Min, {to, t.end}) : to, s);
+    const Stmt vectors = vectors_of(t.lane, t.vectors, t.end, [&](const Expr& lane) {
+      Stmt s = f(loops::variable(r) * Expr(t.columns) + loops::variable(q), lane, loops::variable(r));
+      s = substitute(s, lanes_->variable, lane);
       if (rows_) s = substitute(s, rows_->variable, t.row + loops::variable(r));
       if (columns_) s = substitute(s, columns_->variable, t.column + loops::variable(q));
       return s;
-    };
-    std::vector<Stmt> parts;
-    const auto vectors = [&](int64_t first, int64_t last, bool masked) {
-      if (first < last)
-        parts.push_back(loops::loop(LoopKind::Unrolled, v, Expr(first), Expr(last), lane_loop(masked)));
-    };
-    const bool masked = t.end.defined();
-    vectors(0, t.vectors - masked, false);
-    vectors(t.vectors - masked, t.vectors, masked);
-    return loops::loop(
-        LoopKind::Unrolled, r, Expr(int64_t{0}), Expr(t.rows),
-        loops::loop(LoopKind::Unrolled, q, Expr(int64_t{0}), Expr(t.columns), loops::block(parts)));
+    });
+    return loops::loop(LoopKind::Unrolled, r, Expr(int64_t{0}), Expr(t.rows),
+                       loops::loop(LoopKind::Unrolled, q, Expr(int64_t{0}), Expr(t.columns), vectors));
   };
+  if (steps_ && !in_steps_)  // the lanes are of another axis: each has its own steps
+    return each([&](const Expr&, const Expr& lane, const Expr&) {
+      return steps_from(0, {}, lanes_->variable, lane - t.lane,
+                        [&](const Expr& value) { return down(value); });
+    });
   const Axis& lanes = *lanes_;
   if (!contraction_) {
     // What does not depend on the lanes is computed before them, the rest inside, vector by vector.
     SpellOut before(
         ranges_, t_, [this](const std::string& s) { return fresh(s); }, scratch_);
-    const Expr value = before.without(n_.store.value, lanes.variable);
+    const Expr value = before.without(value_, lanes.variable);
     const Stmt body = each([&](const Expr&, const Expr&, const Expr&) {
       SpellOut inside(
           ranges_, t_, [this](const std::string& s) { return fresh(s); }, scratch_, lanes.variable);

@@ -29,6 +29,8 @@ struct Plan {
   int column_count = 1;
   int block = 1;         // tiles of the lanes between which the rows are walked again, to keep what they read
   std::string parallel;  // output axis cut into pieces for threads; "" = none
+  std::vector<std::string> whole;  // output axes walked whole after the reductions that they share: whole.h
+  int keep = 0;  // elements of as many operations are kept for all steps; 0: there are no steps
   friend bool operator==(const Plan&, const Plan&) = default;
 };
 
@@ -46,6 +48,10 @@ struct Nest {
 Nest flatten(const loops::Kernel& k);
 
 Plan default_plan(const Nest& n, const Target& t);
+
+// The output axes on which no reduction depends. NotScheduled where a reduction depends on some of the
+// others only: it would be computed again and again.
+std::vector<std::string> whole_axes(const Nest& n);
 
 // Thrown by `schedule` for a plan that cannot be carried out.
 struct NotScheduled {

@@ -4,12 +4,14 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "loops/affine.h"
 #include "schedule/schedule.h"
 #include "schedule/spell_out.h"
+#include "schedule/whole.h"
 
 namespace tauto {
 
@@ -65,6 +67,16 @@ class Scheduler {
   };
   loops::Stmt blocks(const std::vector<const loops::Axis*>& order);
   loops::Stmt nest(const std::vector<const loops::Axis*>& order, size_t i, const Tile& t);
+
+  // f for each lane from `start` on, in so many vectors; `end` as in Tile.
+  loops::Stmt vectors_of(const loops::Expr& start, int vectors, const loops::Expr& end,
+                         const std::function<loops::Stmt(const loops::Expr& lane)>& f);
+
+  // Whole axes (whole.cpp).
+  loops::Stmt steps_from(size_t k, Steps::Known known, const std::string& lanes, const loops::Expr& column,
+                         const std::function<loops::Stmt(const loops::Expr&)>& rest);
+  loops::Stmt down(const loops::Expr& value);
+
   // One element at a time; reductions over their own axes.
   loops::Stmt single();
 
@@ -107,6 +119,11 @@ class Scheduler {
   std::map<size_t, loops::BufferPtr> packed_buffers_;
   std::vector<Packing> packings_;
   const loops::Expr* contraction_ = nullptr;
+  loops::Expr value_;  // to be stored; under whole axes with steps in place of reductions
+  std::optional<Steps> steps_;
+  std::vector<const loops::Axis*> whole_;
+  bool in_steps_ = false;
+  std::map<const loops::ExprNode*, loops::BufferPtr> kept_;
   const loops::Axis *lanes_ = nullptr, *rows_ = nullptr, *columns_ = nullptr, *parallel_ = nullptr;
   int names_ = 0;
 };

@@ -110,6 +110,45 @@ std::vector<Case> cases() {
     add("row-wise, nested",
         kernel({{"i", 4}, {"j", 50}}, y, {var("i"), var("j")}, f(Function::Div, {at("j") - most, sum}), {x}));
   }
+  // A row and its sum: over the last axis, over the one before, over two with a sum inside a sum; the element
+  // is dear enough to be kept. One part of the row is padding.
+  for (const int64_t n : {5, 16, 50, 300}) {
+    const auto x = buffer("x", {4, n}), y = buffer("y", {4, n}), xt = buffer("xt", {n, 37}),
+               yt = buffer("yt", {n, 37}), c = buffer("c", {n});
+    const auto row = [&](const char* k) { return loops::load(x, {var("i"), var(k)}); };
+    const auto column = [&](const char* k) { return loops::load(xt, {var(k), var("i")}); };
+    const auto padded = [&](const char* k) {
+      return select(less(var(k), Expr(n - 2)), loops::load(x, {var("i"), var(k) + Expr(2)}),
+                    loops::load(c, {var(k)}));
+    };
+    const auto normal = [&](const std::function<Expr(const char*)>& at) {
+      const auto most = [&](const char* k) {
+        return loops::reduce(Order::Partials, Function::Max, {{k, n}}, {at(k)});
+      };
+      const auto dear = [&](const char* k, const char* m) {
+        const Expr d = at(k) - most(m);
+        return f(Function::Sqrt, {f(Function::Abs, {d * d + d})});
+      };
+      const Expr sum = loops::reduce(Order::Partials, Function::Add, {{"l", n}}, {dear("l", "k")});
+      return dear("j", "k2") * f(Function::Div, {loops::number(f32, 1), sum});
+    };
+    add(cat("row by its sum, ", n), kernel({{"i", 4}, {"j", n}}, y, {var("i"), var("j")}, normal(row), {x}));
+    add(cat("column by its sum, ", n),
+        kernel({{"j", n}, {"i", 37}}, yt, {var("j"), var("i")}, normal(column), {xt}));
+    add(cat("padded row by its sum, ", n),
+        kernel({{"i", 4}, {"j", n}}, y, {var("i"), var("j")}, normal(padded), {x, c}));
+    const auto g = buffer("g", {3, n, 9}), z = buffer("z", {3, n, 9});
+    const auto in_group = [&](const char* i, const char* j) {
+      const Expr v = loops::load(g, {var("b"), var(i), var(j)});
+      return f(Function::Sqrt, {f(Function::Abs, {v * v + v})});
+    };
+    const Expr total =
+        loops::reduce(Order::Partials, Function::Add, {{"k", n}},
+                      {loops::reduce(Order::Partials, Function::Add, {{"l", 9}}, {in_group("k", "l")})});
+    add(cat("group by its sum, ", n),
+        kernel({{"b", 3}, {"i", n}, {"j", 9}}, z, {var("b"), var("i"), var("j")},
+               f(Function::Div, {in_group("i", "j"), total}) + loops::load(c, {var("i")}), {g, c}));
+  }
   {
     const auto x = buffer("x", {6, 30}), y = buffer("y", {30, 6});
     add("transpose",
