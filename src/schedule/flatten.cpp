@@ -18,6 +18,8 @@ using loops::Ranges;
 
 namespace {
 
+constexpr int64_t kFewLanes = 8;
+
 std::optional<Dim> dim_of(const Expr& e) {
   if (const auto* s = e.as<loops::Size>()) return s->dim;
   const auto a = affine_of(e);
@@ -181,7 +183,7 @@ std::vector<Axis> join_axes(std::vector<Axis> axes, const Uses& u, std::vector<s
   return r;
 }
 
-// Axes cut in two because a buffer's layout cuts a dim into blocks: v = v_o · block + v_i.
+// Axes cut in two because a buffer's layout, or a reshape, cuts a dim into blocks: v = v_o · block + v_i.
 class BlockSplit {
  public:
   explicit BlockSplit(const Ranges& ranges) : ranges_(ranges) {}
@@ -203,6 +205,23 @@ class BlockSplit {
         blocks_[v] = p.modulus;
       }
     }
+  }
+  // An index asks for v / c or v mod c: the dims of a reshape. Where v lies over the lanes only for blocks
+  // that fill a few of them.
+  void visit(const Expr& index, const std::string& last) {
+    each_node(index, [&](const Expr& e) {
+      const auto* a = e.as<loops::Apply>();
+      if (!a || (a->function != loops::Function::FloorDiv && a->function != loops::Function::FloorMod))
+        return true;
+      const auto* v = a->arguments[0].as<loops::Variable>();
+      const auto c = literal_index(a->arguments[1]);
+      if (!v || !c || *c < (v->name == last ? kFewLanes : 2)) return true;
+      const auto range = ranges_.find(v->name);
+      if (range == ranges_.end()) return true;
+      const Dim extent = range->second.hi + Dim(1);
+      if (mod(extent, Dim(*c)) == Dim(0) && extent != Dim(*c)) blocks_.emplace(v->name, *c);
+      return true;
+    });
   }
   void forget(const std::string& v) { blocks_.erase(v); }
   bool splits(const std::string& v) const { return blocks_.count(v) != 0; }
@@ -299,6 +318,11 @@ Nest flatten(const loops::Kernel& k) {
     return true;
   });
   split.visit(*store->buffer, store->index);
+  each_node(store->value, [&](const Expr& e) {
+    if (const auto* l = e.as<loops::Load>())
+      for (const Expr& i : l->index) split.visit(i, n.axes.empty() ? "" : n.axes.back().variable);
+    return true;
+  });
   keep_uncut(store->value, split);
   std::vector<Axis> axes, last;  // of a blocked result the inside of blocks comes last
   for (const Axis& a : n.axes)
