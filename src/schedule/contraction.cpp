@@ -19,6 +19,12 @@ using loops::Order;
 using loops::Scope;
 using loops::Stmt;
 
+namespace {
+
+constexpr int64_t kMostUnrolled = 256;  // operations after the sums of a tile
+
+}  // namespace
+
 int Scheduler::reads(const BufferPtr& b) const {
   int found = 0;
   each_node(n_.store.value, [&](const Expr& e) {
@@ -87,7 +93,17 @@ Expr Scheduler::packed_along(const Expr& operand, const loops::Reduce& r, const 
   });
 }
 
-Stmt Scheduler::contracted(const Expr& contraction, const Tile& t, const Each& each) {
+// Of each element, once the contraction is known.
+int64_t Scheduler::operations_after(const Expr& contraction) const {
+  int64_t n = 0;
+  each_node(n_.store.value, [&](const Expr& e) {
+    n += e.as<loops::Convert>() || (e.as<loops::Apply>() && !(e.type() == i64));
+    return e.get() != contraction.get() && !e.as<loops::Load>();
+  });
+  return n;
+}
+
+Stmt Scheduler::contracted(const Expr& contraction, const Tile& t, const Each& each, const Each& in_loop) {
   const Axis& lanes = *lanes_;
   const Expr& start = t.lane;
   const int64_t count = t.rows * t.columns, vectors = t.vectors;
@@ -164,16 +180,26 @@ Stmt Scheduler::contracted(const Expr& contraction, const Tile& t, const Each& e
     innermost = substitute(innermost, a.variable, Expr(int64_t{0}));
     for (Expr& c : branches) c = substitute(c, a.variable, Expr(int64_t{0}));
   }
-  const auto finish = [&](const Expr& sum) -> Stmt {
+  // What follows the sum; where that is long it is one vector's code, walked over the rows of the tile.
+  const bool is_long = operations_after(contraction) * count * vectors > kMostUnrolled;
+  const auto finish_with = [&](const Each& every, const Expr& sum) {
     const Expr result = in == type ? sum : convert(sum, type);
     const Expr value = replace(n_.store.value, contraction, result);
-    return each([&](const Expr& row, const Expr& lane, const Expr&) {
+    return every([&](const Expr& row, const Expr& lane, const Expr&) {
       const Expr v = substitute(substitute(value, kRow, row), kLane, lane - start);
       return loops::store(n_.store.buffer, n_.store.index, v);
     });
   };
   const auto sum_of = [&](const BufferPtr& b) {
     return loops::load(b, {loops::variable(kRow), loops::variable(kLane)});
+  };
+  const auto finish = [&](const Expr& sum) -> Stmt {  // of a tile in registers
+    if (!is_long) return finish_with(each, sum);
+    const BufferPtr done = tile_buffer("done", Scope::Scratch);
+    const Stmt keep = each([&](const Expr& row, const Expr& lane, const Expr&) {
+      return put(done, row, lane, substitute(substitute(sum, kRow, row), kLane, lane - start));
+    });
+    return loops::allocate(done, loops::block({keep, finish_with(in_loop, sum_of(done))}));
   };
   const auto plus_zero = [&](const Expr& e) { return in.is_integer() ? e : loops::number(in, 0) + e; };
   if (axes.empty()) {
@@ -222,7 +248,8 @@ Stmt Scheduler::contracted(const Expr& contraction, const Tile& t, const Each& e
       LoopKind::Serial, kb, Expr(int64_t{0}), loops::size(k.extent),
       loops::block({clear, loops::loop(LoopKind::Serial, k.variable, block, block_end, innermost), add}),
       steps);
-  return loops::allocate(sum, loops::allocate(part, loops::block({start_sum, blocks, finish(sum_of(sum))})));
+  const Stmt end = finish_with(is_long ? in_loop : each, sum_of(sum));
+  return loops::allocate(sum, loops::allocate(part, loops::block({start_sum, blocks, end})));
 }
 
 void Scheduler::conjuncts(const Expr& e, const std::string& lanes, std::vector<Expr>& on_lanes,

@@ -169,7 +169,7 @@ Stmt Scheduler::vectors_of(const Expr& start, int vectors, const Expr& end,
 }
 
 Stmt Scheduler::tile(const Tile& t) {
-  const auto each = [&](const Body& f) -> Stmt {
+  const auto each_in = [&](LoopKind rows, const Body& f) -> Stmt {
     const std::string r = fresh("r"), q = fresh("q");
     ranges_[r] = loops::below(t.rows);
     const Stmt vectors = vectors_of(t.lane, t.vectors, t.end, [&](const Expr& lane) {
@@ -179,9 +179,10 @@ Stmt Scheduler::tile(const Tile& t) {
       if (columns_) s = substitute(s, columns_->variable, t.column + loops::variable(q));
       return s;
     });
-    return loops::loop(LoopKind::Unrolled, r, Expr(int64_t{0}), Expr(t.rows),
+    return loops::loop(rows, r, Expr(int64_t{0}), Expr(t.rows),
                        loops::loop(LoopKind::Unrolled, q, Expr(int64_t{0}), Expr(t.columns), vectors));
   };
+  const Each each = [&](const Body& f) { return each_in(LoopKind::Unrolled, f); };
   if (steps_ && !in_steps_)  // the lanes are of another axis: each has its own steps
     return each([&](const Expr&, const Expr& lane, const Expr&) {
       return steps_from(0, {}, lanes_->variable, lane - t.lane,
@@ -205,7 +206,7 @@ Stmt Scheduler::tile(const Tile& t) {
     s.push_back(body);
     return before.allocated(loops::block(s));
   }
-  return contracted(*contraction_, t, each);
+  return contracted(*contraction_, t, each, [&](const Body& f) { return each_in(LoopKind::Serial, f); });
 }
 
 // A select on indices (the parts of a concat, padding) guards the loads of its sides. A reduction is spelled

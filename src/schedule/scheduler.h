@@ -95,7 +95,10 @@ class Scheduler {
   // The operand with its constant read in packed order, cut along `axis` into the plan's tiles.
   loops::Expr packed_along(const loops::Expr& operand, const loops::Reduce& r, const loops::Axis& axis,
                            const loops::Expr& start, int64_t tile);
-  loops::Stmt contracted(const loops::Expr& contraction, const Tile& t, const Each& each);
+  // `in_loop` walks the rows of the tile in a loop; what it reads and writes lies in memory.
+  loops::Stmt contracted(const loops::Expr& contraction, const Tile& t, const Each& each,
+                         const Each& in_loop);
+  int64_t operations_after(const loops::Expr& contraction) const;
   void conjuncts(const loops::Expr& e, const std::string& lanes, std::vector<loops::Expr>& on_lanes,
                  std::vector<loops::Expr>& on_rest);
 
