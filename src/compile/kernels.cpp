@@ -20,6 +20,8 @@ namespace {
 constexpr int64_t kInlineConstant = 1;  // elements of a constant that is written into the code
 constexpr size_t kMostNodes = 48;       // in a group
 constexpr size_t kMostArguments = 12;
+// A row that lanes do not fill, a row that does not stay in the cache while there is nothing else to do.
+constexpr int64_t kShortRow = 8, kFewElements = 256, kLongRow = 1 << 16, kManyRows = 8;
 
 std::string identifier(const std::string& s) {
   std::string r;
@@ -166,7 +168,10 @@ class GroupLowering {
 
   Expr element(Id id, const std::vector<Expr>& index) {
     std::vector<const loops::ExprNode*> key;
-    for (const Expr& e : index) key.push_back(e.get());
+    for (const Expr& e : index) {
+      const auto i = literal_index(e);
+      key.push_back(i ? literals_.emplace(*i, e).first->second.get() : e.get());
+    }
     const auto at = memo_.find({id, key});
     if (at != memo_.end()) return at->second.second;
     const Expr r = element_of(id, index);
@@ -215,6 +220,7 @@ class GroupLowering {
   Id result_;
   Group group_;
   std::map<std::pair<Id, std::vector<const loops::ExprNode*>>, std::pair<std::vector<Expr>, Expr>> memo_;
+  std::map<int64_t, Expr> literals_;
   std::map<Id, loops::BufferPtr> buffers_;
   int names_ = 0;
 };
@@ -272,20 +278,196 @@ Described describe(const Module& m, const Function& f, Finite& finite, Id id) {
   return d;
 }
 
+bool divides(const Expr& e) {
+  const auto* a = e.as<loops::Apply>();
+  return a && (a->function == loops::Function::FloorDiv || a->function == loops::Function::FloorMod);
+}
+
+// Does a reduction depend on an axis by what an index divides it into? Then several elements of the axis
+// share it, and each would compute it.
+bool depends_on_part(const Nest& n) {
+  return any_node(n.store.value,
+                  [&](const Expr& e) { return e.as<loops::Reduce>() && any_node(e, divides); });
+}
+
+// Which nodes are computed where they are used.
+//
+// A node joins the group of its users when all of them are in it. One that maps or moves joins maps that read
+// it element by element, a move anything that does not contract; a contraction or reduction joins the maps
+// that follow it element by element. Reductions join what needs them for every element, and one another,
+// where the whole can be walked row by row.
+class Fusion {
+ public:
+  std::vector<bool> inlined;
+
+  Fusion(const Module& m, const Function& f, const std::vector<Described>& about, Finite& finite)
+      : inlined(f.nodes.size(), false),
+        m_(m),
+        f_(f),
+        about_(about),
+        finite_(finite),
+        users_(f.nodes.size()),
+        groups_(f.nodes.size()),
+        escapes_(f.nodes.size(), false) {
+    for (size_t i = f.parameter_count(); i < f.nodes.size(); ++i)
+      for (Id in : std::set<Id>(f.nodes[i].inputs.begin(), f.nodes[i].inputs.end()))
+        users_[static_cast<size_t>(in)].push_back(static_cast<Id>(i));
+    for (Id r : f.results) escapes_[static_cast<size_t>(r)] = true;
+  }
+
+  const std::vector<Id>& users(Id id) const { return users_[static_cast<size_t>(id)]; }
+  const std::set<Id>& members(Id root) const { return groups_[static_cast<size_t>(root)].members; }
+
+  // Takes into the group that ends at `root` what may join it.
+  void grow(Id root) {
+    Members& g = group(root);
+    const Described& last = about(root);
+    g.members = {root};
+    g.reduces = last.reduces;
+    g.contracts = last.contracts;
+    if (!last.lowered || last.view_of >= 0) return;
+    for (bool again = true; again;) {
+      again = false;
+      std::set<Id, std::greater<>> candidates;
+      for (Id u : g.members)
+        for (Id in : f_.node(u).inputs)
+          if (!g.members.count(in) && is_free(in, g)) candidates.insert(in);
+      for (Id p : candidates) again = joins(root, p) || again;
+    }
+  }
+
+ private:
+  struct Members {
+    std::set<Id> members;
+    bool reduces = false, contracts = false;
+  };
+  const Described& about(Id id) const { return about_[static_cast<size_t>(id)]; }
+  Members& group(Id id) { return groups_[static_cast<size_t>(id)]; }
+
+  // It has a kernel, and nobody but this group asks for it.
+  bool is_free(Id p, const Members& g) const {
+    const auto i = static_cast<size_t>(p);
+    return i >= f_.parameter_count() && !escapes_[i] && about(p).lowered &&
+           g.members.size() + members(p).size() <= kMostNodes &&
+           std::all_of(users(p).begin(), users(p).end(), [&](Id u) { return g.members.count(u) != 0; });
+  }
+
+  void join(Id root, Id p) {
+    Members &g = group(root), &other = group(p);
+    inlined[static_cast<size_t>(p)] = true;
+    g.members.insert(other.members.begin(), other.members.end());
+    g.reduces = g.reduces || other.reduces;
+    g.contracts = g.contracts || other.contracts;
+  }
+
+  bool joins(Id root, Id p) {
+    if (about(p).view_of >= 0) return joins_as_view(root, p);
+    const bool yes = joins_element_by_element(root, p) || joins_row_by_row(root, p);
+    if (yes) join(root, p);
+    return yes;
+  }
+
+  // A view is worth its indices where what it shows joins too.
+  bool joins_as_view(Id root, Id p) {
+    const Members before = group(root);
+    join(root, p);
+    const Id q = about(p).view_of;
+    if (is_free(q, group(root)) && !before.contracts && !group(q).contracts && joins(root, q)) {
+      if (!is_divided(root)) return true;
+      inlined[static_cast<size_t>(q)] = false;
+    }
+    inlined[static_cast<size_t>(p)] = false;
+    group(root) = before;
+    return false;
+  }
+
+  // Of which members the group's element i needs element i, and no other.
+  bool is_same_element(Id root, Id p) {
+    const Members& g = group(root);
+    std::set<Id> same{root};
+    const auto all_same = [&](Id id) {
+      return std::all_of(users(id).begin(), users(id).end(),
+                         [&](Id u) { return same.count(u) && about(u).elementwise.count(id); });
+    };
+    for (auto u = g.members.rbegin(); u != g.members.rend(); ++u)
+      if (*u != root && all_same(*u)) same.insert(*u);
+    return all_same(p);
+  }
+
+  bool joins_element_by_element(Id root, Id p) {
+    const Members& g = group(root);
+    if (group(p).reduces) return !g.reduces && is_same_element(root, p);
+    const bool one = users(p).size() == 1;
+    return std::all_of(users(p).begin(), users(p).end(), [&](Id u) {
+      const Described& user = about(u);
+      if (user.contracts) return false;
+      if (user.reduces) return one;
+      return user.elementwise.count(p) != 0 || about(p).cost == 0;
+    });
+  }
+
+  bool joins_row_by_row(Id root, Id p) {
+    const Members &g = group(root), &other = group(p);
+    if (!(g.reduces || other.reduces) || g.contracts || other.contracts) return false;
+    inlined[static_cast<size_t>(p)] = true;
+    const bool joins = is_row_wise(root);
+    inlined[static_cast<size_t>(p)] = false;
+    return joins;
+  }
+
+  // Are there indices that are not affine?
+  bool is_divided(Id root) const {
+    try {
+      return any_node(flatten(GroupLowering(f_, inlined, finite_, root).run(m_).kernel).store.value, divides);
+    } catch (const NotLowered&) {
+      return true;
+    } catch (const NotScheduled&) {
+      return true;
+    }
+  }
+
+  bool is_row_wise(Id root) const {
+    try {
+      const Group g = GroupLowering(f_, inlined, finite_, root).run(m_);
+      if (g.arguments.size() > kMostArguments) return false;
+      const Nest n = flatten(g.kernel);
+      const Plan p = default_plan(n, {16, 32});
+      int64_t rows = 1, row = 1;  // of unknown extents nothing is said
+      bool lanes_along = false;
+      for (const Axis& a : n.axes) {
+        const bool whole = std::find(p.whole.begin(), p.whole.end(), a.variable) != p.whole.end();
+        (whole ? row : rows) *= a.extent.as_literal().value_or(64);
+        lanes_along = lanes_along || (whole && a.variable == p.lanes);
+      }
+      if (p.whole.empty()) return true;
+      if (depends_on_part(n)) return false;
+      if (p.lanes.empty()) return rows * row <= kFewElements;
+      if (lanes_along && row < kShortRow) return rows * row <= kFewElements;
+      return row <= kLongRow || rows >= kManyRows;
+    } catch (const NotLowered&) {
+      return false;
+    } catch (const NotScheduled&) {
+      return false;
+    }
+  }
+
+  const Module& m_;
+  const Function& f_;
+  const std::vector<Described>& about_;
+  Finite& finite_;
+  std::vector<std::vector<Id>> users_;
+  std::vector<Members> groups_;
+  std::vector<bool> escapes_;
+};
+
 }  // namespace
 
 std::vector<Group> group_nodes(const Module& m, const Function& f, const GroupOptions& options) {
   const size_t n = f.nodes.size(), first = f.parameter_count();
   std::vector<Described> about(n);
   Finite finite;
-  std::vector<int> uses(n, 0), last_user(n, -1);
-  for (size_t i = first; i < n; ++i) {
-    std::set<Id> inputs(f.nodes[i].inputs.begin(), f.nodes[i].inputs.end());
-    for (Id in : inputs)
-      ++uses[static_cast<size_t>(in)], last_user[static_cast<size_t>(in)] = static_cast<int>(i);
+  for (size_t i = first; i < n; ++i)
     if (f.nodes[i].op != &ops::constant) about[i] = describe(m, f, finite, static_cast<Id>(i));
-  }
-  for (Id r : f.results) uses[static_cast<size_t>(r)] += 2;
 
   // A symbol that a node introduces (how many elements are not zero …) gets its value when the reference
   // runs.
@@ -302,34 +484,10 @@ std::vector<Group> group_nodes(const Module& m, const Function& f, const GroupOp
     about[i].reason = "its shape is known only at run time";
   }
 
-  std::vector<bool> inlined(n, false), reducing(n, false);  // reducing: the group ending here has a reduction
-  std::vector<size_t> group_size(n, 1);
-  for (size_t c = first; c < n && options.fuse; ++c) {
-    const Described& user = about[c];
-    reducing[c] = user.reduces;
-    if (!user.lowered || user.view_of >= 0) continue;
-    const std::set<Id> inputs(f.nodes[c].inputs.begin(), f.nodes[c].inputs.end());
-    for (Id in : inputs) {
-      const auto p = static_cast<size_t>(in);
-      const Described& producer = about[p];
-      if (p < first || uses[p] != 1 || !producer.lowered || producer.view_of >= 0) continue;
-      if (group_size[c] + group_size[p] > kMostNodes) continue;
-      const bool same = user.elementwise.count(in) != 0;
-      bool allowed = false;
-      if (reducing[p])
-        allowed = same && !user.reduces && !reducing[c];
-      else if (user.contracts)
-        allowed = false;
-      else if (user.reduces)
-        allowed = true;
-      else
-        allowed = same || producer.cost == 0;
-      if (!allowed) continue;
-      inlined[p] = true;
-      reducing[c] = reducing[c] || reducing[p];
-      group_size[c] += group_size[p];
-    }
-  }
+  Fusion fusion(m, f, about, finite);
+  if (options.fuse)
+    for (size_t i = first; i < n; ++i) fusion.grow(static_cast<Id>(i));
+  std::vector<bool>& inlined = fusion.inlined;
 
   std::vector<Group> groups;
   for (size_t i = first; i < n; ++i) {
@@ -355,15 +513,21 @@ std::vector<Group> group_nodes(const Module& m, const Function& f, const GroupOp
         g.reason = e.reason;
       }
       if (g.kind == Group::Kind::Reference) {
-        // Take it apart at its last step, and try again from the first node that then stands alone.
+        // Take it apart at its last step and where a value has several users, and try again from the first
+        // node that then stands alone.
         bool apart = false;
         size_t again = i;
-        for (Id in : f.nodes[i].inputs)
-          if (inlined[static_cast<size_t>(in)]) {
-            inlined[static_cast<size_t>(in)] = false;
-            again = std::min(again, static_cast<size_t>(in));
-            apart = true;
-          }
+        const std::function<void(Id)> alone = [&](Id in) {
+          const auto p = static_cast<size_t>(in);
+          if (!inlined[p]) return;
+          inlined[p] = false;
+          again = std::min(again, p);
+          apart = true;
+          if (about[p].view_of >= 0) alone(about[p].view_of);
+        };
+        for (Id in : fusion.members(id))
+          if (fusion.users(in).size() > 1) alone(in);
+        for (Id in : f.nodes[i].inputs) alone(in);
         if (apart) {
           while (!groups.empty() && groups.back().result >= static_cast<Id>(again)) groups.pop_back();
           i = again - 1;

@@ -2,10 +2,10 @@
 // each group.
 //
 // A node is described by its own tensor expression, not by its name: it *contracts*, *reduces*, *maps*
-// (computes per element) or *moves* (only reads elsewhere). A node used once may be computed inside its user:
-// maps and moves into maps and reductions, a contraction or reduction into the maps that follow it element by
-// element. What is left are groups, each with one result: a kernel, a view of another value, or a node that
-// runs its reference.
+// (computes per element) or *moves* (only reads elsewhere). A node whose users are all in one group may
+// join it: maps and moves what maps and reduces, a contraction or reduction the maps that follow it element
+// by element, reductions and what lies between them where all is walked row by row. What is left are groups,
+// each with one result: a kernel, a view of another value, or a node that runs its reference.
 #pragma once
 
 #include "graph/graph.h"
