@@ -71,13 +71,17 @@ Bytes aligned(const Bytes& bytes, size_t alignment) {
   return {std::move(owner), {copy, bytes.size()}};
 }
 
-Bytes map_file(const std::string& path) {
+Bytes map_file(const std::string& path, FileStamp* stamp) {
   Descriptor file;
   file.fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
   if (file.fd < 0) fail(path, ": cannot open: ", reason(errno));
   struct stat status;
   if (::fstat(file.fd, &status) != 0) fail(path, ": cannot read: ", reason(errno));
   if (!S_ISREG(status.st_mode)) fail(path, ": required a regular file, given ", kind_of(status.st_mode));
+  const auto nanoseconds = [](const timespec& t) { return int64_t{t.tv_sec} * 1000000000 + t.tv_nsec; };
+  if (stamp)
+    *stamp = {status.st_dev, status.st_ino, static_cast<uint64_t>(status.st_size),
+              nanoseconds(status.st_mtim), nanoseconds(status.st_ctim)};
   if (status.st_size == 0) return {};
   const size_t size = static_cast<size_t>(status.st_size);
   void* address = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.fd, 0);
@@ -109,6 +113,10 @@ Bytes map_file_inside(const std::string& folder, std::string_view relative) {
 }
 
 void write_file(const std::string& path, std::string_view bytes) {
+  write_file(path, std::span<const std::string_view>(&bytes, 1));
+}
+
+void write_file(const std::string& path, std::span<const std::string_view> parts) {
   static std::atomic<unsigned> count{0};
   const std::string temporary = cat(path, ".", static_cast<int64_t>(::getpid()), ".", count++, ".part");
   const auto give_up = [&](int error) {
@@ -119,11 +127,12 @@ void write_file(const std::string& path, std::string_view bytes) {
     Descriptor file;
     file.fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (file.fd < 0) fail(path, ": cannot write: ", reason(errno));
-    while (!bytes.empty()) {
-      const ssize_t n = ::write(file.fd, bytes.data(), bytes.size());
-      if (n < 0 && errno != EINTR) give_up(errno);
-      if (n > 0) bytes.remove_prefix(static_cast<size_t>(n));
-    }
+    for (std::string_view bytes : parts)
+      while (!bytes.empty()) {
+        const ssize_t n = ::write(file.fd, bytes.data(), bytes.size());
+        if (n < 0 && errno != EINTR) give_up(errno);
+        if (n > 0) bytes.remove_prefix(static_cast<size_t>(n));
+      }
     const int fd = file.fd;
     file.fd = -1;
     if (::close(fd) != 0) give_up(errno);  // a full disk or quota may be reported only here
