@@ -411,15 +411,25 @@ NB_MODULE(_tauto, m) {
             return nb::bytes(side.data(), side.size());
           },
           "The bytes that `parse` needs beside `text`.")
+      .def(
+          "save",
+          [](const LoadedModel& m, const std::string& path) {
+            const nb::gil_scoped_release release;
+            m.save(path);
+          },
+          "path"_a,
+          "Writes the graph with its machine code for this CPU, signed with this user's key: what `tauto "
+          "compile -o` writes.")
       .def("__repr__", &repr);
 
   m.def(
       "load_file",
-      [](const std::string& path) {
-        return interruptible(
-            [&](const std::function<bool()>* cancelled) { return LoadedModel::load(path, cancelled); });
+      [](const std::string& path, bool trust) {
+        return interruptible([&](const std::function<bool()>* cancelled) {
+          return LoadedModel::load(path, {cancelled, trust});
+        });
       },
-      "path"_a);
+      "path"_a, "trust"_a = false);
   m.def("load_bytes", &from_bytes, "data"_a, "folder"_a = "");
   m.def(
       "parse",

@@ -180,6 +180,7 @@ class Runner:
                 for command in run.commands:
                     words = shlex.split(command.replace("%s", name))
                     env = {key: value for key, value in os.environ.items() if key not in STEERING}
+                    env["TAUTO_CACHE"] = "off"
                     while words and VARIABLE.fullmatch(words[0]):
                         key, _, value = words.pop(0).partition("=")
                         env[key] = value

@@ -30,7 +30,8 @@ COUNTS = ("mutants", "valid", "accepted", "failures")
 
 
 def models():
-    cache = os.path.expanduser(os.environ.get("TAUTO_CACHE", os.path.join("~", ".cache", "tauto")))
+    cache = os.environ.get("TAUTO_CACHE", "")
+    cache = os.path.expanduser(cache if cache not in ("", "off") else os.path.join("~", ".cache", "tauto"))
     data = os.path.join(os.path.dirname(ROOT), "shared", "data")
     found = sorted(glob.glob(os.path.join(cache, "models", "*", "*.onnx")))
     found += sorted(glob.glob(os.path.join(data, "*", "*.onnx")))

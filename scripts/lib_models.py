@@ -23,7 +23,8 @@ from lib_runtimes import fed_inputs, ort_session
 
 ROOT = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 SHARED = os.environ.get("TAUTO_SHARED", os.path.normpath(os.path.join(ROOT, "..", "shared")))
-CACHE = os.path.expanduser(os.environ.get("TAUTO_CACHE", os.path.join("~", ".cache", "tauto")))
+CACHE = os.environ.get("TAUTO_CACHE", "")
+CACHE = os.path.expanduser(CACHE if CACHE not in ("", "off") else os.path.join("~", ".cache", "tauto"))
 SEED = 20240611
 MADE_CASES = 4      # seeded inputs for each network of ../shared/data
 BATCH = 8           # images per case where the batch is free

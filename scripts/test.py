@@ -190,6 +190,7 @@ def main():
     parser.add_argument("--rules", action="store_true", help="only the house rules and the format")
     args = parser.parse_args()
     build = os.path.abspath(args.build)
+    os.environ.setdefault("TAUTO_CACHE", "off")   # every run compiles; tests of the cache have their own
 
     tally = Tally()
     if args.filter == "*":

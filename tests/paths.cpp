@@ -20,7 +20,8 @@ std::string shared_path(const std::string& name) {
 std::string cache_path(const std::string& name) {
   const char* cache = std::getenv("TAUTO_CACHE");
   const char* home = std::getenv("HOME");
-  return if_exists((cache ? std::string(cache) : std::string(home ? home : ".") + "/.cache/tauto") + "/" +
+  const bool given = cache && *cache && std::string(cache) != "off";
+  return if_exists((given ? std::string(cache) : std::string(home ? home : ".") + "/.cache/tauto") + "/" +
                    name);
 }
 

@@ -75,8 +75,9 @@ class LoadedModel;
 
 class Model {
  public:
-  // A file: ONNX, or the text of a graph.
-  static Model load(const std::string& path);
+  // A file: ONNX, the text of a graph, or an artifact that `save` or `tauto compile -o` wrote. An artifact's
+  // machine code runs if this user wrote it or with `trust`; otherwise its graph is compiled again.
+  static Model load(const std::string& path, bool trust = false);
   // The bytes of an ONNX file without external data; they are copied.
   static Model from_bytes(std::span<const uint8_t> bytes);
 
@@ -88,6 +89,9 @@ class Model {
   // when it says true, run throws "cancelled". The number of threads decides no bit.
   std::vector<Array> run(const std::vector<Array>& inputs, const std::function<bool()>& cancelled = {},
                          int threads = 1) const;
+
+  // Writes the graph with its machine code for this CPU, signed with this user's key.
+  void save(const std::string& path) const;
 
   // The graph that defines the results, as text.
   std::string text() const;

@@ -29,13 +29,14 @@ for _class in (Error, InternalError, Model, Slot):
 
 
 def load(source: "str | _os.PathLike[str] | bytes | bytearray | memoryview | _Any", *,
-         folder: "str | _os.PathLike[str]" = "") -> Model:
-    """The model in a file (ONNX, or the text of a graph), in bytes, or an `onnx.ModelProto`.
+         folder: "str | _os.PathLike[str]" = "", trust: bool = False) -> Model:
+    """The model in a file (ONNX, the text of a graph, or what `Model.save` wrote), in bytes, or an `onnx.ModelProto`.
 
-    `folder` is where the external data of a model given as bytes lie; without one they are refused.
+    `folder` is where the external data of a model given as bytes lie; without one they are refused. Machine code
+    that `Model.save` wrote runs if this user wrote it or with `trust=True`; otherwise the graph is compiled again.
     """
     if hasattr(source, "SerializeToString"):
         source = source.SerializeToString()
     if isinstance(source, (bytes, bytearray, memoryview)):
         return _load_bytes(bytes(source), _os.fspath(folder))
-    return _load_file(_os.fspath(source))
+    return _load_file(_os.fspath(source), trust)

@@ -5,6 +5,7 @@
 
 #include "cli/commands.h"
 #include "cli/progress.h"
+#include "compile/artifact.h"
 #include "compile/loaded_model.h"
 #include "graph/text.h"
 #include "onnx/decode_tensor.h"
@@ -145,10 +146,10 @@ void require_supported(const std::string& path, const onnx::Model& m) {
 void check_one(const std::string& path) {
   put(path + "\n");
   const Progress progress("checking");
-  if (!LoadedModel::is_text(map_file(path))) {
-    const onnx::Model file = onnx::load_model(path);
-    describe_onnx(file);
-    require_supported(path, file);
+  if (const Bytes file = map_file(path); !LoadedModel::is_text(file) && !is_artifact(file)) {
+    const onnx::Model model = onnx::load_model(path);
+    describe_onnx(model);
+    require_supported(path, model);
   }
   const LoadedModel m = LoadedModel::load(path);
   describe_slots(m);

@@ -40,6 +40,7 @@ struct RunOptions {
   std::string profile_json;  // file for a trace; empty: none
   int repeat = 1;
   std::string schedule;  // file with plans; empty: the default's
+  bool trust = false;    // run an artifact's machine code whoever wrote it
 };
 int run(const RunOptions& options);
 
@@ -49,6 +50,7 @@ struct CompileOptions {
   std::string kernel;             // the name of the only one to print; empty: all
   std::string schedule;           // as RunOptions
   std::vector<std::string> dims;  // SYMBOL=SIZE: compile for these sizes
+  std::string out;                // file for an artifact instead of printing; empty: none
 };
 int compile(const CompileOptions& options);
 

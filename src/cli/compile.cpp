@@ -4,6 +4,7 @@
 #include "cli/commands.h"
 #include "cli/progress.h"
 #include "cli/sizes.h"
+#include "compile/artifact.h"
 #include "compile/loaded_model.h"
 #include "compile/stages.h"
 #include "graph/text.h"
@@ -55,6 +56,10 @@ int compile(const CompileOptions& o) {
   const Env sizes = sizes_of(o.dims, m, "compile");
   how.sizes = &sizes;
   const std::shared_ptr<const Executable> e = tauto::compile(m.module(), how);
+  if (!o.out.empty()) {
+    write_file(o.out, artifact_of(*e, ArtifactKind::File).parts);
+    return 0;
+  }
   if (o.emit == "graph") {
     put(print(e->module()).text);
     return 0;

@@ -51,6 +51,7 @@ constexpr char kRunExamples[] =
 constexpr char kCompileExamples[] =
     "Examples:\n"
     "  tauto compile model.onnx                      which nodes are computed together\n"
+    "  tauto compile model.onnx -o model.tauto       the graph with machine code for this CPU, as a file\n"
     "  tauto compile model.onnx --emit=loops         what each kernel computes\n"
     "  tauto compile model.onnx --dim N=1            the program for this size, as a run with it makes it\n"
     "  tauto compile model.onnx --emit=asm --kernel contract_12   its machine code\n"
@@ -77,7 +78,8 @@ int dispatch(int argc, char** argv) {
 
   ShowOptions show_options;
   CLI::App* show_command = app.add_subcommand("show", "Print a model");
-  show_command->add_option("model", show_options.model, "an ONNX file or a graph text")->required();
+  show_command->add_option("model", show_options.model, "an ONNX file, a graph text or an artifact")
+      ->required();
   show_command->add_option("--as", show_options.as, "graph (the default) or onnx")
       ->check(CLI::IsMember({"graph", "onnx"}));
   show_command->add_option("-o,--out", show_options.out, "the file to write instead of stdout");
@@ -90,7 +92,8 @@ int dispatch(int argc, char** argv) {
   RunOptions run_options;
   uint64_t seed = 0;
   CLI::App* run_command = app.add_subcommand("run", "Evaluate a model");
-  run_command->add_option("model", run_options.model, "an ONNX file or a graph text")->required();
+  run_command->add_option("model", run_options.model, "an ONNX file, a graph text or an artifact")
+      ->required();
   run_command
       ->add_option("--input", run_options.inputs,
                    "NAME=FILE, a .npy or .pb file for one input, or NAME='f32[2] {1, 2}'")
@@ -117,11 +120,14 @@ int dispatch(int argc, char** argv) {
       ->check(CLI::Range(1, 1000000));
   run_command->add_option("--schedule", run_options.schedule,
                           "FILE: plans of kernels, as tauto compile --emit=schedule prints them");
+  run_command->add_flag("--trust", run_options.trust,
+                        "run an artifact's machine code even if this user's key did not sign it");
   run_command->footer(kRunExamples);
 
   CompileOptions compile_options;
   CLI::App* compile_command = app.add_subcommand("compile", "Compile a model and print what it becomes");
-  compile_command->add_option("model", compile_options.model, "an ONNX file or a graph text")->required();
+  compile_command->add_option("model", compile_options.model, "an ONNX file, a graph text or an artifact")
+      ->required();
   compile_command
       ->add_option("--emit", compile_options.emit,
                    "kernels (the default), graph, loops, schedule, scheduled, vector or asm")
@@ -131,6 +137,8 @@ int dispatch(int argc, char** argv) {
                               "FILE: plans of kernels, as --emit=schedule prints them");
   compile_command->add_option("--dim", compile_options.dims, "SYMBOL=SIZE: the program for this size only")
       ->take_all();
+  compile_command->add_option("-o,--out", compile_options.out,
+                              "FILE: write an artifact, the graph with its machine code for this CPU");
   compile_command->footer(kCompileExamples);
 
   const auto is_command = [&](const CLI::App* c) { return c->get_name() == argv[1]; };

@@ -51,9 +51,11 @@ Rep rep_named(const std::string& name) {
   return name == "ideal" ? Rep::Ideal : name == "interval" ? Rep::Interval : Rep::Exact;
 }
 
-LoadedModel load(const std::string& path) {
+LoadedModel load(const RunOptions& o) {
   const Progress progress("loading");
-  return LoadedModel::load(path);
+  LoadOptions options;
+  options.trust = o.trust;
+  return LoadedModel::load(o.model, options);
 }
 
 void require_machine_code(const RunOptions& o, const char* option) {
@@ -98,9 +100,9 @@ std::vector<Value> evaluate(const LoadedModel& m, RunInputs inputs, const RunOpt
   if (o.repeat != 1) fail("run: --repeat: required --profile or --profile-json with it");
   Progress progress("running");
   const Interruptible interruptible;
-  const std::shared_ptr<const Module> module = m.module(inputs);
-  const Function* main = &module->main();
-  progress.set_total(static_cast<int64_t>(main->nodes.size() - main->parameter_count()));
+  const auto set_total = [&](const Function& main) {
+    progress.set_total(static_cast<int64_t>(main.nodes.size() - main.parameter_count()));
+  };
   if (!o.interpret && o.rep == "exact") {
     const std::function<void(int64_t)> step = [&](int64_t nodes) {
       while (nodes-- > 0) progress.step();
@@ -109,11 +111,16 @@ std::vector<Value> evaluate(const LoadedModel& m, RunInputs inputs, const RunOpt
     options.threads = o.threads;
     options.cancelled = &interruptible.cancelled;
     options.progress = &step;
+    const std::shared_ptr<const Executable> e =
+        o.schedule.empty() ? m.program(inputs) : executable(m, inputs, o);
+    set_total(e->module().main());
     if (o.schedule.empty()) return m.execute(std::move(inputs), options);
-    const std::shared_ptr<const Executable> e = executable(m, inputs, o);
     return e->run(std::move(inputs.values), options);
   }
   if (!o.schedule.empty()) require_machine_code(o, "--schedule");
+  const std::shared_ptr<const Module> module = m.module(inputs);
+  const Function* main = &module->main();
+  set_total(*main);
   InterpretOptions options;
   options.rep = rep_named(o.rep);
   options.cancelled = &interruptible.cancelled;
@@ -126,7 +133,7 @@ std::vector<Value> evaluate(const LoadedModel& m, RunInputs inputs, const RunOpt
 }  // namespace
 
 int run(const RunOptions& o) {
-  const LoadedModel m = load(o.model);
+  const LoadedModel m = load(o);
   const std::vector<Value> results = evaluate(m, gather(m, o), o);
   NamedValues named;
   for (size_t i = 0; i < results.size(); ++i) named.emplace_back(m.outputs()[i].first, results[i]);

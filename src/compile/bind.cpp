@@ -98,7 +98,7 @@ class Binder {
     uint32_t& slot = slot_of_[static_cast<size_t>(id)];
     if (slot == kNone) {
       Tensor t;
-      if (const Tensor* known = constant_value(f_.node(id))) t = *known;
+      if (const Tensor* known = e_.constant_of(f_.node(id))) t = *known;
       if (f_.node(id).op == &ops::dims) t = size_value(id);
       if (!t.defined()) return kNone;
       TensorType type{t.type(), t.shape()};

@@ -98,16 +98,29 @@ void find_lifetimes(CompiledFunction& c) {
 
 }  // namespace
 
-std::shared_ptr<const Executable> compile(std::shared_ptr<const Module> m, const CompileOptions& options) {
+std::shared_ptr<const Executable> assemble(ExecutableParts parts) {
   auto e = std::make_shared<Executable>();
+  e->module_ = std::move(parts.module);
+  e->functions_ = std::move(parts.functions);
+  for (auto& [name, c] : e->functions_) find_lifetimes(c);
+  e->code_ = std::move(parts.code);
+  e->sizes_ = std::move(parts.sizes);
+  e->isa_ = parts.isa;
+  e->has_stages_ = parts.has_stages;
+  e->before_constants_ = std::move(parts.before_constants);
+  e->debug_ = compile_flags().debug;
+  return e;
+}
+
+std::shared_ptr<const Executable> compile(std::shared_ptr<const Module> m, const CompileOptions& options) {
+  ExecutableParts parts;
   const auto start = std::chrono::steady_clock::now();
   const Flags flags = compile_flags();
-  if (options.sizes && !flags.is_off("specialise")) e->sizes_ = *options.sizes;
-  m = std::make_shared<const Module>(run_passes(*m, "", flags, e->sizes_));
-  e->module_ = m;
-  e->debug_ = flags.debug;
+  if (options.sizes && !flags.is_off("specialise")) parts.sizes = *options.sizes;
+  m = std::make_shared<const Module>(run_passes(*m, "", flags, parts.sizes));
+  parts.module = m;
+  parts.isa = options.isa;
   std::set<ScheduleKey> used;
-  e->isa_ = options.isa;
   KernelBuilder builder(options.isa);
   PackedConstants own, &packed = options.packed ? *options.packed : own;
   CodeWriter code;
@@ -154,11 +167,11 @@ std::shared_ptr<const Executable> compile(std::shared_ptr<const Module> m, const
       }
       c.groups.push_back(std::move(k));
     }
-    find_lifetimes(c);
-    e->functions_[name] = std::move(c);
+    parts.functions[name] = std::move(c);
   }
   if (options.schedules) require_used(*options.schedules, used);
-  e->code_ = std::move(code).seal();
+  parts.code = std::move(code).seal();
+  std::shared_ptr<const Executable> e = assemble(std::move(parts));
   show_stages(*e, flags);
   if (flags.debug >= 1) {
     const std::chrono::duration<double, std::milli> time = std::chrono::steady_clock::now() - start;

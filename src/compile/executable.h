@@ -21,6 +21,7 @@ namespace tauto {
 
 struct Profile;         // compile/profile.h
 class PackedConstants;  // compile/packed_constants.h
+struct ExecutableParts;
 
 struct CompileOptions {
   Isa isa = native_isa();
@@ -92,18 +93,45 @@ class Executable {
   const Env& sizes() const { return sizes_; }  // that it is for; none: for all
   Isa isa() const { return isa_; }
   int debug() const { return debug_; }
+  // Can its stages be shown, its work be counted? Not if it was read from an artifact.
+  bool has_stages() const { return has_stages_; }
+  // The value of a constant node that may be looked at; null: it is another node. Throws Damaged.
+  const Tensor* constant_of(const Node& n) const {
+    const Tensor* t = constant_value(n);
+    if (t && before_constants_) before_constants_();
+    return t;
+  }
 
  private:
-  friend std::shared_ptr<const Executable> compile(std::shared_ptr<const Module> m,
-                                                   const CompileOptions& options);
+  friend std::shared_ptr<const Executable> assemble(ExecutableParts parts);
   std::shared_ptr<const Module> module_;
   std::map<std::string, CompiledFunction> functions_;
   CodeMemory code_;
   Isa isa_ = Isa::Avx2;
   Env sizes_;
+  bool has_stages_ = true;
+  std::function<void()> before_constants_;
   int debug_ = 0;
 };
 
 std::shared_ptr<const Executable> compile(std::shared_ptr<const Module> m, const CompileOptions& options);
+
+// A constant of an executable that was read from the cache is not what it was.
+struct Damaged : Error {
+  using Error::Error;
+};
+
+// What an executable is made of, by `compile` or out of an artifact; the rest follows from it.
+struct ExecutableParts {
+  std::shared_ptr<const Module> module;
+  std::map<std::string, CompiledFunction> functions;  // function, groups, blocked, block
+  CodeMemory code;
+  Env sizes;  // that it is for; none: for all
+  Isa isa = Isa::Avx2;
+  bool has_stages = true;
+  // Called before constants that no kernel reads are looked at; may be empty. Throws Damaged.
+  std::function<void()> before_constants;
+};
+std::shared_ptr<const Executable> assemble(ExecutableParts parts);
 
 }  // namespace tauto

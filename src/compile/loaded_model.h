@@ -1,13 +1,17 @@
 // A model, ready to run: what the command, the Python module and the C++ API (include/tauto/model.h) stand
 // on.
 //
-//   const LoadedModel m = LoadedModel::load("m.onnx");          ONNX, or the text of a graph (graph/text.h)
-//   std::vector<Value> out = m.run(m.order(named));    results in the order of m.outputs()
+//   const LoadedModel m = LoadedModel::load("m.onnx");   ONNX, the text of a graph (graph/text.h), or an
+//   artifact std::vector<Value> out = m.run(m.order(named));    results in the order of m.outputs()
 //
 // The graph is made when the model is loaded. Where the values of some inputs decide shapes or axes (a
 // Reshape to a shape that is an input), no one graph exists: the model loads all the same, and a run imports
 // it for the values it is given. The last 16 graphs so made are kept. The same is done when a run gives a
 // value to an initializer that the file also lists as an input (its default).
+//
+// What is compiled is kept in the cache (compile/program_cache.h). A file that was compiled before is not
+// even read when it is loaded: its graph is imported when a run needs a program that is not there, or when
+// somebody asks for it.
 //
 // A LoadedModel is a handle, cheap to copy; all members may be called from several threads at once.
 #pragma once
@@ -36,12 +40,16 @@ struct RunInputs {
 
 class ReadyRun;
 
+struct LoadOptions {
+  const std::function<bool()>* cancelled = nullptr;  // asked at each node of the file; then throws Cancelled
+  bool trust = false;                                // run an artifact's machine code whoever wrote it
+};
+
 class LoadedModel {
  public:
   // A graph's text is recognised by its first word, "module"; the bytes of its big constants are in
   // path + ".side". Throws Error naming the file, and the node if there is one.
-  // `cancelled` is asked at each node of the file; true: Cancelled is thrown.
-  static LoadedModel load(const std::string& path, const std::function<bool()>* cancelled = nullptr);
+  static LoadedModel load(const std::string& path, const LoadOptions& options = {});
   static bool is_text(const Bytes& file);  // the text of a graph, not ONNX
   // An ONNX model. `name` is how errors call the bytes, `folder` where external data lie ("": nowhere).
   static LoadedModel from_bytes(Bytes bytes, std::string name, std::string folder = "",
@@ -68,7 +76,14 @@ class LoadedModel {
   // The graph that a run with these inputs evaluates.
   std::shared_ptr<const Module> module(const RunInputs& inputs,
                                        const std::function<bool()>* cancelled = nullptr) const;
-  // What `execute` runs for these inputs; compiled at the first call.
+  // Writes the graph and a program for all sizes as an artifact (compile/artifact.h), signed with the user's
+  // key. Error: there is no one graph.
+  void save(const std::string& path) const;
+
+  // What `execute` runs for these inputs: out of the cache, or compiled at the first call.
+  std::shared_ptr<const Executable> program(const RunInputs& inputs,
+                                            const std::function<bool()>* cancelled = nullptr) const;
+  // The same with all its stages, so compiled here; the cache gets it again.
   std::shared_ptr<const Executable> executable(const RunInputs& inputs,
                                                const std::function<bool()>* cancelled = nullptr) const;
   // The graph for all inputs. Error: there is none, see above.
@@ -83,6 +98,8 @@ class LoadedModel {
     std::unique_ptr<ExecutionContext> context;
     bool by_sizes = false;  // sizes alone decide that it is run
   };
+  std::vector<Value> execute(const std::shared_ptr<const Executable>& e, bool by_sizes,
+                             std::vector<Value> inputs, const ExecuteOptions& options) const;
   explicit LoadedModel(std::shared_ptr<Source> source) : source_(std::move(source)) {}
   std::shared_ptr<Source> source_;
 };

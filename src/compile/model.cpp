@@ -88,9 +88,13 @@ void Array::require(const char* wanted) const {
   if (element != wanted) fail("array: required elements of ", wanted, ", got ", element);
 }
 
-Model Model::load(const std::string& path) {
-  return Model(std::make_shared<const LoadedModel>(LoadedModel::load(path)));
+Model Model::load(const std::string& path, bool trust) {
+  LoadOptions options;
+  options.trust = trust;
+  return Model(std::make_shared<const LoadedModel>(LoadedModel::load(path, options)));
 }
+
+void Model::save(const std::string& path) const { m_->save(path); }
 
 Model Model::from_bytes(std::span<const uint8_t> bytes) {
   return Model(std::make_shared<const LoadedModel>(

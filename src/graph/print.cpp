@@ -1,4 +1,5 @@
 // Printing of modules.
+#include <cstring>
 #include <map>
 
 #include "graph/literal.h"
@@ -96,23 +97,42 @@ std::string text_of(const Function& f, const Module& m) {
   return FunctionPrinter(f, m, constants).print();
 }
 
-ModuleText print(const Module& m) {
-  ConstantTable constants;
+std::string text_of(const Module& m, std::vector<Tensor>& constants) {
+  ConstantTable table;
   std::string functions;
-  for (const auto& [name, f] : m.functions) functions += "\n" + FunctionPrinter(*f, m, constants).print();
-  ModuleText r;
-  r.text = cat("module ", safe_name(m.name), " semantics ", m.semantics, "\n");
-  if (!constants.list.empty()) r.text += "\n";
-  for (size_t i = 0; i < constants.list.size(); ++i) {
-    const auto& [hash, t] = constants.list[i];
-    r.text += cat("const @c", i, " : ", type_of(*t), " sha256:", hash);
+  for (const auto& [name, f] : m.functions) functions += "\n" + FunctionPrinter(*f, m, table).print();
+  std::string text = cat("module ", safe_name(m.name), " semantics ", m.semantics, "\n");
+  if (!table.list.empty()) text += "\n";
+  for (size_t i = 0; i < table.list.size(); ++i) {
+    const auto& [hash, t] = table.list[i];
+    text += cat("const @c", i, " : ", type_of(*t), " sha256:", hash);
     if (const auto name = m.constant_names.find(hash); name != m.constant_names.end())
-      r.text += "  # " + quote(name->second);
-    r.text += "\n";
-    r.side.resize((r.side.size() + 63) / 64 * 64);
-    r.side.append(static_cast<const char*>(t->raw()), static_cast<size_t>(t->bytes()));
+      text += "  # " + quote(name->second);
+    text += "\n";
+    constants.push_back(*t);
   }
-  r.text += functions;
+  return text + functions;
+}
+
+std::vector<size_t> side_offsets(const std::vector<Tensor>& constants) {
+  std::vector<size_t> offsets;
+  size_t end = 0;
+  for (const Tensor& t : constants) {
+    offsets.push_back((end + 63) / 64 * 64);
+    end = offsets.back() + static_cast<size_t>(t.bytes());
+  }
+  offsets.push_back(end);
+  return offsets;
+}
+
+ModuleText print(const Module& m) {
+  ModuleText r;
+  std::vector<Tensor> constants;
+  r.text = text_of(m, constants);
+  const std::vector<size_t> offsets = side_offsets(constants);
+  r.side.resize(offsets.back());
+  for (size_t i = 0; i < constants.size(); ++i)
+    std::memcpy(r.side.data() + offsets[i], constants[i].raw(), static_cast<size_t>(constants[i].bytes()));
   return r;
 }
 
@@ -126,7 +146,8 @@ std::string structural_hash(const Module& m) {
     for (Sources& s : g.provenance) s.clear();
     f = std::make_shared<const Function>(std::move(g));
   }
-  const std::string text = print(bare).text;
+  std::vector<Tensor> constants;
+  const std::string text = text_of(bare, constants);
   return sha256_hex(text.data(), text.size());
 }
 

@@ -33,7 +33,8 @@ class Storage {
   Storage(const Storage&) = delete;
 
   std::string_view keep(std::string text) { return texts_.emplace_back(std::move(text)); }
-  const Bytes& external(std::string_view location);  // not thread-safe
+  const Bytes& external(std::string_view location);          // not thread-safe
+  bool has_external() const { return !externals_.empty(); }  // was any asked for?
 
   const Bytes file;
   const std::string name;    // how errors call the file

@@ -1,0 +1,20 @@
+# Writes OUTPUT, a C++ file that holds a hash of the library's files below SOURCES (compiler_version.h); leaves it alone if it
+# is right already.
+file(GLOB_RECURSE files RELATIVE ${SOURCES} ${SOURCES}/*.cpp ${SOURCES}/*.h)
+list(FILTER files EXCLUDE REGEX "^cli/")
+list(SORT files)
+set(all "")
+foreach(file ${files})
+  file(SHA256 ${SOURCES}/${file} hash)
+  string(APPEND all "${file} ${hash}\n")
+endforeach()
+string(SHA256 hash "${all}")
+string(SUBSTRING ${hash} 0 32 hash)
+set(text "// Written by compiler_version.cmake.\n#include \"compile/compiler_version.h\"\n
+namespace tauto {\nconst char* const kCompilerVersion = \"${hash}\";\n}\n")
+if(EXISTS ${OUTPUT})
+  file(READ ${OUTPUT} before)
+endif()
+if(NOT text STREQUAL before)
+  file(WRITE ${OUTPUT} "${text}")
+endif()
