@@ -59,8 +59,10 @@ double cycles(int64_t rows, int64_t vectors) {
   return std::max({r * v / 2, (r + v) / 2, 4.0}) + 1;
 }
 
-constexpr int64_t kPieces = 8;   // of the parallel axis are enough
-constexpr int64_t kPage = 4096;  // addresses so far apart share a set of the first-level cache
+constexpr double kLine = 0.7;         // cycles for a line from the second-level cache, beside others
+constexpr double kPanelShare = 0.75;  // of the first-level cache, for what the lanes read
+constexpr int64_t kPieces = 8;        // of the parallel axis are enough
+constexpr int64_t kPage = 4096;       // addresses so far apart share a set of the first-level cache
 
 // Bytes between the first and the last element that is read.
 double footprint(const Access& a, const loops::Ranges& ranges) {
@@ -75,8 +77,9 @@ double traffic(const Survey& s, const Axis& a, int64_t count, const Target& t) {
   double sum = 0;
   for (const Access& l : s.loads) {
     const double bytes = footprint(l, s.ranges);
-    sum += !l.reads(a.variable) && bytes > static_cast<double>(t.l2) / 2 ? bytes * static_cast<double>(count)
-                                                                         : bytes;
+    sum += !l.reads(a.variable) && bytes > 0.75 * static_cast<double>(t.l2)
+               ? bytes * static_cast<double>(count)
+               : bytes;
   }
   return sum;
 }
@@ -151,6 +154,15 @@ Tiling tiling(const Nest& n, const Survey& s, const Axis& lanes, const Dim& stri
       if (const auto apart = l.stride(p.rows->variable).as_literal();
           apart && *apart != 0 && !l.reads(lanes.variable) && *apart * l.buffer->type.bytes() % kPage == 0)
         most_lines = std::max<int64_t>(t.l1 / kPage - 4, 2);
+  double terms = 1, results = static_cast<double>(size_or(lanes.extent, 1024) * most_rows * most_columns);
+  for (const Axis& k : s.contraction->axes) terms *= static_cast<double>(size_or(k.extent, 64));
+  // A line from the second level for every 16 terms of a row, and for each of the lanes' vectors if those of
+  // all terms do not stay in the first.
+  const auto lines = [&](int64_t rows, int64_t vectors) {
+    const double panel = terms * static_cast<double>(vectors * t.lanes * 4);
+    return static_cast<double>(rows) / 16 +
+           (panel > static_cast<double>(t.l1) * kPanelShare ? static_cast<double>(vectors) : 0);
+  };
   double best = 0;
   for (int64_t v = 1; v <= 4; ++v)
     for (int64_t r = 1; r <= most_lines; ++r) {
@@ -159,8 +171,9 @@ Tiling tiling(const Nest& n, const Survey& s, const Axis& lanes, const Dim& stri
       double total = 0;
       for (const auto& [rr, rn] : pieces(p.rows ? most_rows : 1, r))
         for (const auto& [vv, vn] : pieces(across, v))
-          total += (cycles(rr, vv) + gathers * static_cast<double>(vv * t.lanes) / 2) *
-                   static_cast<double>(rn) * static_cast<double>(vn);
+          total +=
+              (cycles(rr, vv) + kLine * lines(rr, vv) + gathers * static_cast<double>(vv * t.lanes) / 2) *
+              static_cast<double>(rn) * static_cast<double>(vn);
       if (best != 0 && total >= best) continue;
       best = total;
       p.row_count = static_cast<int>(r);
@@ -168,8 +181,6 @@ Tiling tiling(const Nest& n, const Survey& s, const Axis& lanes, const Dim& stri
     }
   if (p.row_count == 1) p.rows = nullptr;
   if (p.column_count == 1) p.columns = nullptr;
-  double terms = 1, results = static_cast<double>(size_or(lanes.extent, 1024) * most_rows * most_columns);
-  for (const Axis& k : s.contraction->axes) terms *= static_cast<double>(size_or(k.extent, 64));
   p.cycles = best * terms / results + (stride == Dim(1) ? 1.0 / t.lanes : 2.0);
   return p;
 }
