@@ -31,7 +31,9 @@ KEPT_FROM = 0.05           # seconds of interpretation from which a result is wo
 EPSILONS = 32.0
 # What it is known to compute otherwise than exactly; such nodes are left to other comparisons.
 OVERFLOWS = ("Softplus", "LogSoftmax")          # log(1 + exp(x)), log(softmax(x)) as they are written
-MULTIPLIES_ABSENT = ("Conv", "Resize", "MaxPool", "AveragePool", "GlobalMaxPool")  # 0 · infinity where nothing is
+ONLY_FINITE = ("Conv", "Resize", "MaxPool", "AveragePool", "GlobalMaxPool",    # 0 · infinity where nothing is
+               "ReduceLogSumExp", "PRelu",                                      # infinity - infinity, the side not taken
+               "ReduceL2", "ReduceSumSquare")                                   # squares in f16 overflow
 IN_F32 = ("Erf",)                                # whatever the type
 
 
@@ -165,7 +167,7 @@ def _is_comparable(op: str, values: list[np.ndarray]) -> bool:
     if op in OVERFLOWS or any(value.dtype == np.uint64 for value in values):   # intervals of integers are int64
         return False
     finite = all(np.isfinite(value).all() for value in values if value.dtype.kind == "f")
-    return finite or op not in MULTIPLIES_ABSENT
+    return (finite or op not in ONLY_FINITE) and all(value.size > 0 for value in values)
 
 
 def _outside(theirs: np.ndarray, low: np.ndarray, high: np.ndarray, operands: list[np.ndarray],
