@@ -226,11 +226,11 @@ nb::list proofs_of(const LoadedModel& m, const RunInputs& inputs,
   {
     const nb::gil_scoped_release release;
     const std::shared_ptr<const Executable> e = m.executable(inputs);
-    const Function& main = e->module().main();
-    Env env = e->sizes();
-    for (size_t i = 0; i < inputs.values.size() && i < main.parameters.size(); ++i)
-      unify(main.nodes[i].type, type_of(inputs.values[i]), env);
-    proofs = proof::prove_kernels(*e, env, [&](const std::string& key) {
+    Profile run;
+    ExecuteOptions options;
+    options.profile = &run;
+    e->run(inputs.values, options);
+    proofs = proof::prove_kernels(*e, run, [&](const std::string& key) {
       return !keys || std::find(keys->begin(), keys->end(), key) != keys->end();
     });
   }

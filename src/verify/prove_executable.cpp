@@ -3,10 +3,12 @@
 
 #include <algorithm>
 #include <chrono>
+#include <map>
 #include <set>
 
 #include "codegen/tidy.h"
 #include "codegen/x64/encode.h"
+#include "compile/legality.h"
 #include "loops/structure.h"
 #include "support/error.h"
 #include "support/sha256.h"
@@ -17,7 +19,7 @@ namespace {
 constexpr int64_t kWholeWork = 300'000;    // operations of the tensor expression that are run one and all
 constexpr int64_t kSampledWork = 600'000;  // or of as many trips as this allows
 constexpr int64_t kMostWork = 2'000'000;   // at all sizes of the symbols but the first
-constexpr size_t kMostTerms = 3'000'000;   // at about 60 bytes
+constexpr size_t kMostTerms = 4'000'000;   // at about 60 bytes
 
 std::vector<std::string> symbols_of(const CompiledGroup& g) {
   std::vector<std::string> all;
@@ -32,11 +34,13 @@ std::vector<std::string> symbols_of(const CompiledGroup& g) {
 }
 
 // What the executable asks before it runs the kernel.
-bool is_possible(const CompiledGroup& g, const Env& sizes, int64_t& work) {
+bool is_possible(const Function& f, const CompiledGroup& g, const Env& sizes, int64_t& work) {
   work = 1;
   try {
     for (const auto& [x, y] : g.group.equal)
       if (evaluate(x, sizes) != evaluate(y, sizes)) return false;
+    for (const Id id : g.group.unsure)
+      if (!is_legal(f, id, sizes)) return false;
     for (const Dim& d : g.group.extents) {
       const auto v = evaluate(d, sizes);
       if (!v || *v <= 0) return false;
@@ -55,7 +59,8 @@ bool is_possible(const CompiledGroup& g, const Env& sizes, int64_t& work) {
 
 class Prover {
  public:
-  Prover(const CompiledGroup& g, Isa isa) : g_(g), isa_(isa), generated_(g.built->generated) {
+  Prover(const Function& f, const CompiledGroup& g, Isa isa)
+      : f_(f), g_(g), isa_(isa), generated_(g.built->generated) {
     scheduled_ = {g.built->scheduled, g.built->packings};
     lanes_ = generated_.program.lanes;
     generated_.program = vec::tidy(generated_.program);
@@ -79,7 +84,7 @@ class Prover {
     bool runs = false;
     int64_t work = 0, spent = 0;
     for (const Env& sizes : sizes_of(symbols, env)) {
-      if (!is_possible(g_, sizes, work)) continue;
+      if (!is_possible(f_, g_, sizes, work)) continue;
       runs = true;
       spent += work * operations_;
       if (!shapes.empty() && spent > kMostWork) continue;
@@ -129,7 +134,7 @@ class Prover {
     } else {
       o.trips.all = false;
       const int64_t outputs = std::max<int64_t>(1, elements_of_result(sizes));
-      for (const int deviating : {8, 1, 0}) {
+      for (const int deviating : {8, 1, 0, -1}) {
         o.trips.deviating = deviating;
         if (count_stores(g_.group.kernel, generated_, sizes, o.trips) * (work / outputs) <= kSampledWork)
           break;
@@ -169,6 +174,7 @@ class Prover {
     return n;
   }
 
+  const Function& f_;
   const CompiledGroup& g_;
   const Isa isa_;
   Scheduled scheduled_;
@@ -188,14 +194,19 @@ std::string key_of(const CompiledGroup& g, const Env& env) {
 
 }  // namespace
 
-std::vector<KernelProof> prove_kernels(const Executable& e, const Env& env,
+std::vector<KernelProof> prove_kernels(const Executable& e, const Profile& run,
                                        const std::function<bool(const std::string& key)>& wanted) {
   std::vector<KernelProof> all;
   std::set<std::string> seen;
+  std::map<std::pair<const CompiledFunction*, size_t>, uint32_t> first;  // sizes
+  for (const Profile::Event& event : run.events)
+    first.emplace(std::pair(event.function, size_t{event.group}), event.env);
   for (const auto& [name, f] : e.functions())
-    for (const CompiledGroup& g : f.groups) {
+    for (size_t i = 0; i < f.groups.size(); ++i) {
+      const CompiledGroup& g = f.groups[i];
       if (g.group.kind != Group::Kind::Kernel) continue;
-      const Env sizes = name == "main" ? env : Env();
+      const auto at = first.find({&f, i});
+      const Env sizes = at == first.end() ? Env() : run.envs[at->second];
       KernelProof k;
       k.function = name;
       k.name = g.group.kernel.name;
@@ -203,7 +214,7 @@ std::vector<KernelProof> prove_kernels(const Executable& e, const Env& env,
       if (!seen.insert(k.key).second) continue;
       k.asked = wanted(k.key);
       const auto start = std::chrono::steady_clock::now();
-      if (k.asked) k.asked = Prover(g, e.isa()).run(sizes, k.proof);
+      if (k.asked) k.asked = Prover(*f.function, g, e.isa()).run(sizes, k.proof);
       k.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
       all.push_back(std::move(k));
     }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "compile/executable.h"
+#include "compile/profile.h"
 #include "verify/prove_kernel.h"
 
 namespace tauto::proof {
@@ -20,8 +21,8 @@ struct KernelProof {
   double seconds = 0;
 };
 
-// `env`: the sizes of main's inputs. Kernels whose sizes do not follow from them are proved for small ones.
-std::vector<KernelProof> prove_kernels(const Executable& e, const Env& env,
+// At the sizes that they had in a run; kernels that it did not reach, at small ones.
+std::vector<KernelProof> prove_kernels(const Executable& e, const Profile& run,
                                        const std::function<bool(const std::string& key)>& wanted);
 
 }  // namespace tauto::proof

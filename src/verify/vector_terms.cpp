@@ -103,21 +103,36 @@ class Evaluation {
       return;
     }
     whole_ = false;
-    std::vector<std::pair<Reg, int64_t>> starts;
-    for (const Reg r : loops_.carried.at(begin)) starts.emplace_back(r, scalar(r));
-    std::vector<int64_t> strides(starts.size(), 0);
+    struct Pointer {
+      Reg reg;
+      int64_t start, stride;
+    };
+    std::vector<Pointer> pointers;
+    for (const Reg r : loops_.carried.at(begin)) pointers.push_back({r, scalar(r), stride(begin, r)});
     const auto go_to = [&](int64_t k) {
-      for (size_t n = 0; n < starts.size(); ++n) scalar(starts[n].first) = starts[n].second + k * strides[n];
+      for (const Pointer& p : pointers) scalar(p.reg) = p.start + k * p.stride;
     };
     for (const int64_t k : {int64_t{0}, int64_t{1}, int64_t{2}, count - 2, count - 1}) {
       const bool deviates = k != 0 && k != count - 1;
       if (deviates && deviating_ >= trips_.deviating) continue;
-      if (k != 0) go_to(k);
+      const Side side = k == 0 ? Side::First : Side::Last, outer = side_;
+      if (trips_.deviating < 0 && outer != Side::Any && side != outer) continue;
+      go_to(k);
+      side_ = side;
       deviating_ += deviates;
       trip(k);
       deviating_ -= deviates;
-      if (k == 0)
-        for (size_t n = 0; n < starts.size(); ++n) strides[n] = scalar(starts[n].first) - starts[n].second;
+      side_ = outer;
+    }
+    go_to(count);
+  }
+
+  // What a trip adds to a register that it hands on.
+  int64_t stride(size_t begin, Reg r) {
+    for (size_t k = begin + 1;; ++k) {
+      const Instr& i = p_.code[k];
+      if (!(i.result == r)) continue;
+      return i.op == VecOp::AddI ? i.immediate : scalar(i.operand[i.operand[0] == r ? 1 : 0]);
     }
   }
 
@@ -410,6 +425,7 @@ class Evaluation {
   std::vector<bool> alike_;
   Trips trips_;
   int deviating_ = 0;
+  enum class Side : uint8_t { Any, First, Last } side_ = Side::Any;  // of the loops around
   bool whole_ = true;
   size_t at_ = 0;
 };

@@ -46,7 +46,9 @@ struct Undecided {
 // k is trip 0 with addresses moved by k steps, and the trips 0, 1, 2 and the last two stand for all.
 struct Trips {
   bool all = true;
-  int deviating = 8;             // how many loops at once may be at a trip other than their first and last
+  // How many loops at once may be at a trip other than their first and last. -1: all are at their first trip,
+  // or all at their last.
+  int deviating = 8;
   bool careful = false;          // see verify/trips.h
   size_t most_terms = SIZE_MAX;  // Undecided beyond
 };

@@ -136,7 +136,7 @@ TEST(ProveKernel, FewTripsStandForAll) {
                                                           {"elementwise i8", elementwise(i8)},
                                                           {"rows", rows()},
                                                           {"convolution", convolution(true)}})
-    for (const int deviating : {0, 1, 8}) {
+    for (const int deviating : {-1, 0, 1, 8}) {
       const Built b = build(k, 4);
       ProofOptions o;
       o.trips.all = false;
