@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "compile/bound_step.h"
+#include "graph/unaligned.h"
 #include "ops/ops.h"
 #include "runtime/memory_plan.h"
 
@@ -98,7 +99,7 @@ class Binder {
     uint32_t& slot = slot_of_[static_cast<size_t>(id)];
     if (slot == kNone) {
       Tensor t;
-      if (const Tensor* known = e_.constant_of(f_.node(id))) t = *known;
+      if (const Tensor* known = e_.constant_of(f_.node(id))) t = aligned(*known);
       if (f_.node(id).op == &ops::dims) t = size_value(id);
       if (!t.defined()) return kNone;
       TensorType type{t.type(), t.shape()};

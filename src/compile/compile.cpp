@@ -8,6 +8,7 @@
 #include "compile/packed_constants.h"
 #include "compile/pipeline.h"
 #include "compile/stages.h"
+#include "graph/unaligned.h"
 #include "support/error.h"
 
 namespace tauto {
@@ -64,6 +65,26 @@ void carry_out(const Schedules& schedules, const std::vector<Group>& groups, con
       fail("schedule @", c.function->name, " ", g.kernel.name, ": ", k.built->reason);
     used.insert(given->first);
   }
+}
+
+// Vectors are loaded from aligned copies of constants that are not packed. Rows that are looked up (of a
+// table of embeddings) may lie at any address, in the file.
+void align_constants(Group& g) {
+  std::set<const loops::Buffer*> looked_up;
+  const auto reads_memory = [](const loops::Expr& e) {
+    return any_node(e, [](const loops::Expr& x) { return x.as<loops::Load>() != nullptr; });
+  };
+  each_node(
+      g.kernel.body,
+      [&](const loops::Expr& e) {
+        const auto* l = e.as<loops::Load>();
+        if (l && std::any_of(l->index.begin(), l->index.end(), reads_memory))
+          looked_up.insert(l->buffer.get());
+      },
+      [](const loops::Stmt&) {});
+  for (size_t i = 0; i < g.arguments.size(); ++i)
+    if (g.arguments[i].kind == KernelArgument::Kind::Constant && !looked_up.count(g.kernel.buffers[i].get()))
+      g.arguments[i].constant = aligned(g.arguments[i].constant);
 }
 
 // Lifetimes of values, in groups.
@@ -162,6 +183,7 @@ std::shared_ptr<const Executable> compile(std::shared_ptr<const Module> m, const
           Tensor& constant = k.group.arguments[p.buffer].constant;
           constant = packed.get(constant, p);
         }
+        align_constants(k.group);
       } else {
         k.group = std::move(g);
       }

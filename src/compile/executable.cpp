@@ -10,6 +10,7 @@
 #include "compile/layouts.h"
 #include "compile/profile.h"
 #include "compile/stages.h"
+#include "graph/unaligned.h"
 #include "support/float_environment.h"
 
 namespace tauto {
@@ -171,7 +172,7 @@ class ExecutableRun final : public RunState {
     const auto value = [&](Id id) -> const Value& {
       Value& v = values[static_cast<size_t>(id)];
       if (v.tensor.defined()) return v;
-      if (const Tensor* t = e_.constant_of(f.node(id))) v = *t;
+      if (const Tensor* t = e_.constant_of(f.node(id))) v = aligned(*t);
       if (f.node(id).op == &ops::dims) v = evaluate_node(e_.module(), f, id, {}, env, interpret_, {});
       return v;
     };

@@ -9,6 +9,7 @@
 #include "loops/affine.h"
 #include "ops/lowering.h"
 #include "schedule/schedule.h"
+#include "support/pages.h"
 
 namespace tauto {
 
@@ -43,6 +44,7 @@ bool has_no_exponent(const Tensor& t, U exponent) {
     for (int64_t i = 0; i < n; ++i) odd |= (run[i] & exponent) == exponent;
     if (odd) return false;
   }
+  release_pages({reinterpret_cast<const uint8_t*>(p), static_cast<size_t>(t.bytes())});
   return true;
 }
 

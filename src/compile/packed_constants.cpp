@@ -2,6 +2,7 @@
 #include "compile/packed_constants.h"
 
 #include "support/error.h"
+#include "support/pages.h"
 
 namespace tauto {
 
@@ -14,7 +15,10 @@ const Tensor& PackedConstants::get(const Tensor& original, const Packing& p) {
   for (int64_t v : {p.count, p.stride, p.offset, p.tile}) key += cat(" ", v);
   const auto at = packed_.find(key);
   if (at != packed_.end()) return at->second.second;
-  return packed_.emplace(std::move(key), std::pair(original, packed(original, p))).first->second.second;
+  const Tensor& now =
+      packed_.emplace(std::move(key), std::pair(original, packed(original, p))).first->second.second;
+  release_pages({static_cast<const uint8_t*>(original.raw()), static_cast<size_t>(original.bytes())});
+  return now;
 }
 
 }  // namespace tauto

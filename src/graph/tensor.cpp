@@ -122,19 +122,22 @@ namespace {
 // NaNs of a format with `bits` and this exponent mask that are not `quiet`.
 template <class U>
 Tensor with_quiet_nan(Tensor t, U exponent, U quiet) {
-  const U* p = t.data<U>();
+  const auto* p = static_cast<const char*>(t.raw());  // at any address (graph/unaligned.h)
   const auto odd = [&](U u) {
     return static_cast<U>(u & ~(U{1} << (sizeof(U) * 8 - 1))) > exponent && u != quiet;
   };
-  constexpr int64_t kLanes = 32;  // a length that compilers vectorise
-  U any[kLanes] = {};
-  int64_t at = 0;
-  for (; at + kLanes <= t.count(); at += kLanes)
-    for (int64_t j = 0; j < kLanes; ++j) any[j] |= odd(p[at + j]) ? 1 : 0;
-  for (; at < t.count(); ++at) any[0] |= odd(p[at]) ? 1 : 0;
-  if (std::all_of(any, any + kLanes, [](U u) { return u == 0; })) return t;
+  constexpr int64_t kRun = 1024;
+  U run[kRun], any = 0;
+  for (int64_t at = 0; at < t.count() && !any; at += kRun) {
+    const int64_t n = std::min(kRun, t.count() - at);
+    std::memcpy(run, p + at * static_cast<int64_t>(sizeof(U)), static_cast<size_t>(n) * sizeof(U));
+    for (int64_t i = 0; i < n; ++i) any |= odd(run[i]) ? 1 : 0;
+  }
+  if (!any) return t;
   Tensor r(t.type(), t.shape());
-  for (int64_t i = 0; i < t.count(); ++i) r.data<U>()[i] = odd(p[i]) ? quiet : p[i];
+  std::memcpy(r.raw(), p, static_cast<size_t>(t.bytes()));
+  for (int64_t i = 0; i < t.count(); ++i)
+    if (odd(r.data<U>()[i])) r.data<U>()[i] = quiet;
   return r;
 }
 

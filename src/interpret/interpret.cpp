@@ -4,6 +4,7 @@
 #include <new>
 #include <stdexcept>
 
+#include "graph/unaligned.h"
 #include "ops/number.h"
 #include "ops/small_float.h"
 #include "support/float_environment.h"
@@ -26,7 +27,7 @@ std::string where(const Module& m, const Function& f, Id id) {
 
 Value evaluate(const Module& m, const Function& f, const Node& n, const std::vector<Value>& in, Env& env,
                const InterpretOptions& options, const FunctionCall& call) {
-  if (n.op == &ops::constant) return to_rep(n.attributes.get<Tensor>("value"), options.rep);
+  if (n.op == &ops::constant) return to_rep(aligned(n.attributes.get<Tensor>("value")), options.rep);
   std::vector<Type> types;
   for (size_t i = 0; i < in.size(); ++i)
     // The value of a sequence or optional does not tell its type: it may be empty.

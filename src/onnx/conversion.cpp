@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "graph/unaligned.h"
 #include "onnx/converters.h"
 #include "onnx/decode_tensor.h"
 #include "onnx/importer.h"
@@ -86,7 +87,7 @@ int64_t Conversion::required_int(int i) const {
 Tensor Conversion::required_tensor(int i) const {
   const Tensor* t = b.constant_of(in(i));
   if (!t) importer_.needs_values(b, in(i), *this);
-  return *t;
+  return aligned(*t);
 }
 
 const AttributeProto* Conversion::find(std::string_view name) const {

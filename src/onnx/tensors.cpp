@@ -3,8 +3,10 @@
 #include <cstring>
 #include <limits>
 
+#include "graph/unaligned.h"
 #include "onnx/decode_tensor.h"
 #include "onnx/import.h"
+#include "support/pages.h"
 
 namespace tauto::onnx {
 namespace {
@@ -77,10 +79,10 @@ Tensor tensor_of(const TensorProto& proto, const std::shared_ptr<Storage>& stora
     for (size_t i = 0; i < d.strings.size(); ++i) t.data<std::string>()[i] = std::move(d.strings[i]);
     return t;
   }
-  const Bytes bytes = aligned(d.bytes, static_cast<size_t>(e.bytes() > 8 ? 8 : e.bytes()));
-  Tensor t(e, d.dims, bytes.owner, bytes.data());
-  if (t.count() == 0) return Tensor(e, d.dims);
-  return canonical_nan(std::move(t));
+  if (d.bytes.empty()) return Tensor(e, d.dims);
+  Tensor t = canonical_nan(tensor_in(d.bytes, e, d.dims));
+  release_pages(d.bytes.span);
+  return t;
 }
 
 Tensor dense_tensor_of(const SparseTensorProto& t, const std::shared_ptr<Storage>& storage) {

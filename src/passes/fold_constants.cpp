@@ -1,6 +1,7 @@
 // Constant folding.
 #include "passes/fold_constants.h"
 
+#include "graph/unaligned.h"
 #include "passes/rewrite.h"
 #include "support/float_environment.h"
 
@@ -32,6 +33,7 @@ Id fold(Rewrite& w, Id old, const FoldOptions& options) {
     in.emplace_back(*t);
   }
   if (result > given && result > options.small_bytes) return copied;
+  for (Value& v : in) v = aligned(v.tensor);
   EvalContext c(*n.op, n.attributes, in, w.b.type(copied), Rep::Exact);
   try {
     n.op->eval(c);

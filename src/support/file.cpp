@@ -10,9 +10,12 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <map>
+#include <mutex>
 #include <new>
 
 #include "support/error.h"
+#include "support/pages.h"
 
 namespace tauto {
 namespace {
@@ -26,10 +29,31 @@ struct Descriptor {
   }
 };
 
+constexpr uintptr_t kReleased = 1 << 18;  // bytes: less is not worth reading again
+
 struct Mapping {
-  void* address = nullptr;
-  size_t size = 0;
-  ~Mapping() { ::munmap(address, size); }
+  void* address;
+  size_t size;
+  Mapping(void* a, size_t n) : address(a), size(n) {
+    const std::lock_guard lock(mapped_guard());
+    mapped()[static_cast<const uint8_t*>(a)] = n;
+  }
+  ~Mapping() {
+    const std::lock_guard lock(mapped_guard());
+    mapped().erase(static_cast<const uint8_t*>(address));
+    ::munmap(address, size);
+  }
+  Mapping(const Mapping&) = delete;
+
+  // All mappings that there are, by address.
+  static std::mutex& mapped_guard() {
+    static std::mutex m;
+    return m;
+  }
+  static std::map<const uint8_t*, size_t>& mapped() {
+    static auto* m = new std::map<const uint8_t*, size_t>();  // outlives every mapping
+    return *m;
+  }
 };
 
 std::string reason(int error) { return std::strerror(error); }
@@ -86,10 +110,20 @@ Bytes map_file(const std::string& path, FileStamp* stamp) {
   const size_t size = static_cast<size_t>(status.st_size);
   void* address = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.fd, 0);
   if (address == MAP_FAILED) fail(path, ": cannot map ", size, " bytes: ", reason(errno));
-  auto owner = std::make_shared<Mapping>();
-  owner->address = address;
-  owner->size = size;
+  auto owner = std::make_shared<Mapping>(address, size);
   return {std::move(owner), {static_cast<const uint8_t*>(address), size}};
+}
+
+void release_pages(std::span<const uint8_t> bytes) {
+  const std::lock_guard lock(Mapping::mapped_guard());
+  auto at = Mapping::mapped().upper_bound(bytes.data());
+  if (at == Mapping::mapped().begin()) return;
+  --at;
+  const auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const auto first = (reinterpret_cast<uintptr_t>(bytes.data()) + page - 1) / page * page;
+  const auto last = reinterpret_cast<uintptr_t>(bytes.data() + bytes.size()) / page * page;
+  if (bytes.data() + bytes.size() > at->first + at->second || first + kReleased > last) return;
+  ::madvise(reinterpret_cast<void*>(first), last - first, MADV_DONTNEED);  // at worst they stay
 }
 
 Bytes map_file_inside(const std::string& folder, std::string_view relative) {
