@@ -1,5 +1,5 @@
 // The law, level by level, on kernels that cover every template: tensor expression == scheduled loops ==
-// vector program at every width, bit for bit.
+// vector program at every width == machine code, bit for bit, in buffers that must not be left.
 #include <gtest/gtest.h>
 
 #include <cstring>
@@ -7,8 +7,11 @@
 #include <random>
 
 #include "codegen/generate.h"
+#include "codegen/machine.h"
+#include "codegen/x64/encode.h"
 #include "loops/evaluate.h"
 #include "schedule/schedule.h"
+#include "support/cpu.h"
 #include "support/error.h"
 
 namespace tauto {
@@ -263,6 +266,29 @@ void expect_agreement(const loops::Kernel& k, const Target& target,
   EXPECT_EQ(difference(*k.buffers[out], expected[out], got[out]), "")
       << target.lanes << " lanes\n"
       << text_of(plan) << loops::text_of(scheduled) << vec::text_of(g.program);
+  // The machine code of it, where this machine runs it, with forbidden pages right after every buffer, then
+  // right before: an access of one lane too many would fault.
+  const bool wide = lanes_for(k, 64) == target.lanes && this_cpu().features.avx512;
+  if (!wide && lanes_for(k, 32) != target.lanes) return;
+  const testing::Machine machine(vec::encode(g.program, {wide}));
+  const Memory given = filled(k, 1);
+  for (const bool at_end : {true, false}) {
+    std::vector<testing::Guarded> guarded;
+    std::vector<uint64_t> values;
+    for (const auto& bytes : given) {
+      guarded.emplace_back(bytes.size(), at_end);
+      std::memcpy(guarded.back().data(), bytes.data(), bytes.size());
+      values.push_back(guarded.back().address());
+    }
+    values.insert(values.end(), arguments.begin() + static_cast<ptrdiff_t>(given.size()), arguments.end());
+    std::vector<uint8_t> scratch(static_cast<size_t>(vec::caller_scratch(g.program)) + 64);
+    machine.call(values.data(),
+                 reinterpret_cast<void*>((reinterpret_cast<uint64_t>(scratch.data()) + 63) / 64 * 64));
+    const std::vector<uint8_t> result(guarded[out].data(), guarded[out].data() + guarded[out].size());
+    EXPECT_EQ(difference(*k.buffers[out], expected[out], result), "")
+        << target.lanes << " lanes, machine code\n"
+        << text_of(plan) << loops::text_of(scheduled) << vec::text_of(g.program);
+  }
 }
 
 TEST(Law, TensorScheduledAndVectorProgramsAgree) {
