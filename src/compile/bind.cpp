@@ -34,9 +34,10 @@ class Binder {
     b_.steps_.clear();
     b_.groups_.clear();
     b_.env_ = std::move(env);
+    b_.shared_work_ = 0;
     for (const CompiledGroup& g : c_.groups) b_.groups_.push_back(bind(f_, g, b_.env_));
     plan_groups();
-    find_parallel();
+    find_shared_work();
   }
 
  private:
@@ -56,12 +57,13 @@ class Binder {
       if (!bind_group(k)) return false;
     if (!bind_results()) return false;
     plan_steps();
-    find_parallel();
+    find_shared_work();
     return true;
   }
 
-  void find_parallel() {
-    for (const BoundGroup& g : b_.groups_) b_.parallel_ = b_.parallel_ || (g.runs && worth_threads(g));
+  void find_shared_work() {
+    for (const BoundGroup& g : b_.groups_)
+      if (g.runs && worth_threads(g)) b_.shared_work_ += g.work;
   }
 
   static constexpr uint32_t kNone = UINT32_MAX;
@@ -225,7 +227,7 @@ class Binder {
       if (body) {
         b_.below_ = std::max(b_.below_, body->own_ + body->below_);
         b_.scratch_ = std::max(b_.scratch_, body->scratch_);
-        b_.parallel_ = b_.parallel_ || body->parallel_;
+        b_.shared_work_ += body->shared_work_ * std::max<int64_t>(s.length, 1);
         b_.work_ += body->work_ * std::max<int64_t>(s.length, 1);
       }
     // How long a reference takes, and how often a loop runs, is not known: long.

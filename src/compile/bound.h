@@ -107,8 +107,10 @@ class BoundFunction {
 
   bool complete() const { return complete_; }
   bool running() const { return running_; }
-  bool parallel() const { return parallel_; }  // has steps that are worth more than one thread
-  int64_t work() const { return work_; }       // element operations of one run, about
+  // Has steps that are worth more than one thread, and enough of them that it is not over before one is
+  // awake.
+  bool parallel() const { return shared_work_ >= kRunWork; }
+  int64_t work() const { return work_; }  // element operations of one run, about
   const Env& env() const { return env_; }
   // Each group of the function for these sizes, complete or not. Their memory: the first own_bytes().
   const std::vector<BoundGroup>& groups() const { return groups_; }
@@ -127,6 +129,7 @@ class BoundFunction {
  private:
   friend class Binder;
   static constexpr size_t kMostValues = 64;  // inputs and results of what is called
+  static constexpr int64_t kRunWork = 1 << 20;
   struct Step;
   void place(uint8_t* memory, uint8_t* scratch);
   bool steps(RunState& r, int depth);
@@ -140,7 +143,8 @@ class BoundFunction {
   Env env_;
   std::vector<TensorType> inputs_, results_;
   std::vector<BoundGroup> groups_;
-  bool complete_ = false, parallel_ = false, running_ = false;
+  bool complete_ = false, running_ = false;
+  int64_t shared_work_ = 0;  // of the steps that are worth more than one thread
   int64_t work_ = 0;
   std::vector<Step> steps_;
   std::vector<uint8_t*> at_;                            // address of each slot; inputs first
