@@ -7,7 +7,7 @@ NINJA = ninja -C $(BUILD) $(if $(JOBS),-j$(JOBS))
 CMAKE_FLAGS = -G Ninja -DPython_EXECUTABLE=$(abspath $(PYTHON)) -DTAUTO_PYTHON=ON
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check build setup models law conformance bench fuzz long bench-interpreter bench-kernels bench-schedules bench-runtime golden expect format lint clean
+.PHONY: help demo test check build setup models law conformance bench fuzz long bench-interpreter bench-first-run bench-kernels bench-schedules bench-runtime golden expect format lint clean
 
 help:  ## print this list
 	@sed -n 's/^\([a-z-]*\):.*##/\1/p' $(MAKEFILE_LIST) | awk '{n=$$1; $$1=""; printf "  make %-18s%s\n", n, $$0}'
@@ -57,6 +57,10 @@ bench-interpreter: build  ## contractions of the interpreter: GMAC/s by kind and
 
 bench-runtime: build  ## what a run, a kernel, threads and planning memory cost, in nanoseconds
 	$(BUILD)/bench_runtime_cost $(ARGS)
+
+bench-first-run: build  ## loading, compiling and memory at the peak, beside ONNX Runtime's
+	@scripts/setup.sh models bench
+	$(PYTHON) bench/first_run.py --build $(BUILD) $(ARGS)
 
 expect: build  ## refresh what the file tests (tests/**/*.test) expect, showing what changed
 	@$(PYTHON) scripts/file_tests.py --build $(BUILD) --refresh $(ARGS)
