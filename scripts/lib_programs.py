@@ -34,6 +34,7 @@ OVERFLOWS = ("Softplus", "LogSoftmax")          # log(1 + exp(x)), log(softmax(x
 ONLY_FINITE = ("Conv", "Resize", "MaxPool", "AveragePool", "GlobalMaxPool",    # 0 · infinity where nothing is
                "ReduceLogSumExp", "PRelu",                                      # infinity - infinity, the side not taken
                "ReduceL2", "ReduceSumSquare")                                   # squares in f16 overflow
+NOT_IN_F16 = ("InstanceNormalization",)         # its variance overflows
 IN_F32 = ("Erf",)                                # whatever the type
 
 
@@ -165,6 +166,8 @@ def _single(node: onnx.NodeProto, known: dict[str, np.ndarray], fixed: dict[str,
 
 def _is_comparable(op: str, values: list[np.ndarray]) -> bool:
     if op in OVERFLOWS or any(value.dtype == np.uint64 for value in values):   # intervals of integers are int64
+        return False
+    if op in NOT_IN_F16 and any(value.dtype == np.float16 for value in values):
         return False
     finite = all(np.isfinite(value).all() for value in values if value.dtype.kind == "f")
     return (finite or op not in ONLY_FINITE) and all(value.size > 0 for value in values)
