@@ -240,7 +240,12 @@ std::optional<Term> narrow(Function f, Term a, Term b) {
       return converted(apply(f, wide(a), wide(b)), t);
     case Function::Abs:
       return t.is_signed() ? converted(apply(f, wide(a)), t) : a;
+    case Function::ShiftLeft:
+    case Function::ShiftRightLogical:
+      // Counts are small enough not to wrap; bits beyond the type are cut off again.
+      return t.is_signed() ? std::nullopt : std::optional(converted(apply(f, wide(a), wide(b)), t));
     case Function::ShiftRight:
+      if (!t.is_signed()) return apply(Function::ShiftRightLogical, a, b);
       if (const auto n = known(b); n && *n >= 0 && *n < t.bits)
         return converted(apply(f, wide(a), wide(b)), t);
       return std::nullopt;
@@ -260,6 +265,15 @@ constexpr Function kRing[] = {Function::Add,    Function::Sub,   Function::Mul,
 std::optional<Term> unsigned_as_signed(Function f, Term a, Term b) {
   const ElementType t = term_type(a), s = t.bits == 64 ? i64 : i32;
   if (f == Function::Equal) return apply(f, converted(a, s), converted(b, s));
+  // With the sign bit flipped the order is that of signed integers.
+  const auto flipped = [&](Term x) {
+    return apply(Function::BitXor, literal(s, sign_bit(s)), converted(x, s));
+  };
+  if (f == Function::Less || f == Function::LessEqual) return apply(f, flipped(a), flipped(b));
+  if (f == Function::Max || f == Function::Min || f == Function::Greater2 || f == Function::Lesser2) {
+    const Function g = f == Function::Max ? Function::Greater2 : f == Function::Min ? Function::Lesser2 : f;
+    return converted(apply(Function::BitXor, literal(s, sign_bit(s)), apply(g, flipped(a), flipped(b))), t);
+  }
   if (f == Function::ShiftRight) f = Function::ShiftRightLogical;
   if (!is_ring(f) && f != Function::ShiftLeft && f != Function::ShiftRightLogical) return std::nullopt;
   return converted(apply(f, converted(a, s), converted(b, s)), t);
@@ -444,6 +458,7 @@ Term same_bits(Term x, ElementType to) {
   if (from == to) return x;
   if (const auto bits = term_literal_of(x)) return literal(to, *bits);
   if (term_function(x) == "bits") return same_bits(argument(x, 0), to);
+  if (from.is_integer() && to.is_integer() && from.bits == to.bits) return converted(x, to);
   const auto is_sign_only = [&](ElementType u, ElementType v) {
     return u.is_integer() && v.is_integer() && u.bits == v.bits;
   };
@@ -465,11 +480,12 @@ Term same_bits(Term x, ElementType to) {
     if (is(x, Function::BitOr))
       for (const size_t k : {size_t{0}, size_t{1}}) {
         const Term magnitude = same_bits(argument(x, k), to), s = argument(x, 1 - k);
-        if (!is(magnitude, Function::Abs) || !is(s, Function::BitAnd)) continue;
-        if (argument(s, 0) == sign)
-          return apply(Function::CopySign, argument(magnitude, 0), same_bits(argument(s, 1), to));
-        if (argument(s, 1) == sign)
-          return apply(Function::CopySign, argument(magnitude, 0), same_bits(argument(s, 0), to));
+        const auto number = term_literal_of(magnitude);
+        const bool positive = is(magnitude, Function::Abs) || (number && *number < sign_bit(to));
+        if (!positive || !is(s, Function::BitAnd)) continue;
+        const Term size = number ? magnitude : argument(magnitude, 0);
+        if (argument(s, 0) == sign) return apply(Function::CopySign, size, same_bits(argument(s, 1), to));
+        if (argument(s, 1) == sign) return apply(Function::CopySign, size, same_bits(argument(s, 0), to));
       }
   }
   return term_apply("bits", to, {x});

@@ -194,6 +194,8 @@ const Rule kRules[] = {
      "v2 = const.f32 0 m0 = cmp.f32 v0, v1, less v3 = select.f32 m0, v0, v2 v4 = select.f32 m0, v2, v1 "
      "v3 = mulv.f32 v3, v3 v9 = select.f32 m0, v3, v4",
      "select(less(0[0], 1[0]), mul(0[0], 0[0]), 1[0])"},
+    {f32, f32, "v2 = const.f32 2147483648 v2 = and.f32 v2, v0 v3 = const.f32 1065353216 v9 = or.f32 v3, v2",
+     "copysign(1, 0[0])"},
     {u32, u32, "v2 = shr.i32 v0, 3 v9 = shl.i32 v2, 0", "convert(shift_right_logical(convert(0[0]), 3))"},
 };
 
