@@ -117,7 +117,13 @@ Generator::Reg Generator::tile_register(const loops::Buffer& b, const std::vecto
   const std::pair<const loops::Buffer*, int64_t> key{&b, offset.constant.literal()};
   const auto at = tiles_.find(key);
   if (at != tiles_.end()) return at->second;
-  CHECK(define, "tile ", b.name, " is read before it is written");
+  if (!define) {  // lanes further up in a register that was written whole
+    auto before = tiles_.upper_bound(key);
+    CHECK(before != tiles_.begin() && (--before)->first.first == &b &&
+              key.second - before->first.second < lanes_,
+          "tile ", b.name, " is read before it is written");
+    return pure(VecOp::Down, a_.lane(before->second), {before->second}, key.second - before->first.second);
+  }
   const Reg r = b.type.is_bool() ? a_.mask() : a_.vector(vec::lane_of(b.type));
   make_mutable(r);
   tiles_[key] = r;

@@ -360,16 +360,16 @@ Expr SpellOut::across(const Reduce& r, ElementType type) {
     }
     return loops::block(s);
   };
-  const BufferPtr memory = buffer("m", type, kPartialSums, Scope::Scratch);
+  // In registers; the last sum goes through memory, into all lanes.
+  const BufferPtr memory = buffer("m", type, 1, Scope::Scratch);
   const auto fold = [&](const BufferPtr& b) {
-    statements.push_back(lanes(Expr(int64_t{0}), kPartialSums, {}, [&](const Expr&, const Expr& p) {
-      return loops::store(memory, {p}, loops::load(b, {p}));
-    }));
+    const Expr first = Expr(int64_t{0});
     for (int64_t half = kPartialSums / 2; half > 0; half /= 2)
-      statements.push_back(lanes(Expr(int64_t{0}), half, {}, [&](const Expr&, const Expr& p) {
-        return loops::store(memory, {p}, f(loops::load(memory, {p}), loops::load(memory, {p + Expr(half)})));
+      statements.push_back(lanes(first, half, {}, [&](const Expr&, const Expr& p) {
+        return loops::store(b, {p}, f(loops::load(b, {p}), loops::load(b, {p + Expr(half)})));
       }));
-    return loops::load(memory, {Expr(int64_t{0})});
+    statements.push_back(loops::store(memory, {first}, loops::load(b, {first})));
+    return loops::load(memory, {first});
   };
   const auto keep = [&](Expr e) {  // the memory is used again by the next reduction
     const BufferPtr b = buffer("r", type, 1, Scope::Registers);
