@@ -191,6 +191,30 @@ RunInputs inputs_of(const LoadedModel& m, nb::handle given) {
   return m.order(std::move(values));
 }
 
+// Copies results into the caller's arrays, all of which are looked at before the first is written.
+nb::list into(const LoadedModel& m, nb::list results, nb::list out) {
+  if (nb::len(out) != nb::len(results))
+    fail("run: out: required ", nb::len(results), " arrays, got ", nb::len(out));
+  const auto text = [](nb::handle array, const char* member) {
+    return nb::cast<std::string>(array.attr(member).attr("__str__")());
+  };
+  for (size_t i = 0; i < nb::len(out); ++i) {
+    const std::string where = cat("run: out \"", m.outputs()[i].first, "\": required ");
+    if (!nb::hasattr(results[i], "dtype")) fail(where, "an output that is a tensor");
+    if (!nb::hasattr(out[i], "flags") || !nb::hasattr(out[i], "dtype"))
+      fail(where, "an array, got ", nb::cast<std::string>(out[i].type().attr("__name__")));
+    if (!results[i].attr("dtype").equal(out[i].attr("dtype")) ||
+        !results[i].attr("shape").equal(out[i].attr("shape")))
+      fail(where, text(results[i], "dtype"), text(results[i], "shape"), ", got ", text(out[i], "dtype"),
+           text(out[i], "shape"));
+    if (!nb::object(out[i].attr("flags").attr("writeable")).is(nb::handle(Py_True)))
+      fail(where, "an array that may be written");
+  }
+  const nb::object copy = nb::module_::import_("numpy").attr("copyto");
+  for (size_t i = 0; i < nb::len(out); ++i) copy(out[i], results[i]);
+  return out;
+}
+
 nb::object call(const LoadedModel& m, const nb::args& arguments) {
   nb::object ready = evaluate_ready(m, arguments, 1);
   const nb::list results = ready.is_valid() ? nb::list(std::move(ready))
@@ -348,16 +372,21 @@ NB_MODULE(_tauto, m) {
            "Runs the model on arrays in the order of `inputs`. Returns the one output, or a list.")
       .def(
           "run",
-          [](const LoadedModel& m, nb::handle inputs, bool interpret, int threads) -> nb::object {
-            if (!interpret)
-              if (nb::object results = evaluate_ready(m, inputs, threads); results.is_valid()) return results;
-            return evaluate(m, inputs_of(m, inputs), Rep::Exact, interpret, threads);
+          [](const LoadedModel& m, nb::handle inputs, bool interpret, int threads,
+             const nb::object& out) -> nb::object {
+            nb::object results;
+            if (!interpret) results = evaluate_ready(m, inputs, threads);
+            if (!results.is_valid())
+              results = evaluate(m, inputs_of(m, inputs), Rep::Exact, interpret, threads);
+            return out.is_none() ? results : into(m, nb::list(std::move(results)), nb::list(out));
           },
-          "inputs"_a, nb::kw_only(), "interpret"_a = false, "threads"_a = 1,
+          "inputs"_a, nb::kw_only(), "interpret"_a = false, "threads"_a = 1, "out"_a = nb::none(),
           "Runs the model on {name: array}, or a list of arrays in the order of `inputs`. Returns the "
           "outputs in the order of `outputs`. Arrays are not "
           "converted: another dtype or shape than declared is an Error. Machine code and the interpreter "
-          "(`interpret=True`) return the same bits, on any number of threads.")
+          "(`interpret=True`) return the same bits, on any number of threads. `out`: a list of arrays, one "
+          "per output, that get the results and are returned; of the results' dtypes and shapes, strided as "
+          "they like. They may overlap the inputs, and are not touched if the run fails.")
       .def(
           "groups",
           [](const LoadedModel& m, nb::handle inputs) { return groups_of(m, inputs_of(m, inputs)); },

@@ -184,3 +184,31 @@ def test_stub_names_what_the_module_has():
             members = {n.name for n in node.body if isinstance(n, ast.FunctionDef)}
             real = {n for n in vars(getattr(module, node.name)) if not n.startswith("_") or n == "__call__"}
             assert members == real, node.name
+
+
+def test_results_go_where_the_caller_wants_them():
+    model = tauto.load(make_models.add())
+    for interpret in (False, True):
+        memory = np.full((4, 6), -1, np.float32)
+        strided = memory[::2, ::2]
+        returned, = model.run({"x": X, "y": Y}, out=[strided], interpret=interpret)
+        assert returned is strided and (strided == X + Y).all()
+        assert (memory[1::2] == -1).all() and (memory[:, 1::2] == -1).all()
+        state = X.copy()   # an output may lie where an input lies
+        for _ in range(3):
+            model.run({"x": state, "y": Y}, out=[state], interpret=interpret)
+        assert (state == X + 3 * Y).all()
+
+
+def test_places_for_results_are_checked_before_anything_is_written():
+    model = tauto.load(make_models.add())
+    fixed = np.zeros((2, 3), np.float32)
+    fixed.flags.writeable = False
+    for out, message in (([], "run: out: required 1 arrays, got 0"),
+                         ([np.zeros((2, 3))], 'run: out "z": required float32(2, 3), got float64(2, 3)'),
+                         ([np.zeros((3, 2), np.float32)], 'run: out "z": required float32(2, 3), got float32(3, 2)'),
+                         ([[0]], 'run: out "z": required an array, got list'),
+                         ([fixed], 'run: out "z": required an array that may be written')):
+        with pytest.raises(tauto.Error) as error:
+            model.run([X, Y], out=out)
+        assert str(error.value) == message
