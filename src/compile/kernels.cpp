@@ -21,6 +21,7 @@ namespace {
 constexpr int64_t kInlineConstant = 1;  // elements of a constant that is written into the code
 constexpr size_t kMostNodes = 48;       // in a group
 constexpr size_t kMostArguments = 12;
+constexpr int64_t kWidening = 4;  // steps from a narrow constant to an operand
 // A row that lanes do not fill, a row that does not stay in the cache while there is nothing else to do.
 constexpr int64_t kShortRow = 8, kFewElements = 256, kLongRow = 1 << 16, kManyRows = 8;
 
@@ -399,13 +400,34 @@ class Fusion {
   bool joins_element_by_element(Id root, Id p) {
     const Members& g = group(root);
     if (group(p).reduces) return !g.reduces && is_same_element(root, p);
-    const bool one = users(p).size() == 1;
+    const bool one = users(p).size() == 1, widens = widens_constants(p);
     return std::all_of(users(p).begin(), users(p).end(), [&](Id u) {
       const Described& user = about(u);
+      if (widens && one && (user.contracts || !user.reduces)) return true;
       if (user.contracts) return false;
       if (user.reduces) return one;
       return user.elementwise.count(p) != 0 || about(p).cost == 0;
     });
+  }
+
+  // A few steps from constants to something larger: narrow weights are kept, and widened where they are used.
+  bool widens_constants(Id p) const {
+    int64_t cost = 0, given = 0;
+    const std::set<Id>& all = members(p);
+    for (Id u : all) {
+      cost += about(u).cost;
+      if (about(u).reduces) return false;
+      for (Id in : f_.node(u).inputs) {
+        const Tensor* c = constant_value(f_.node(in));
+        if (!c && !all.count(in)) return false;
+        given += c ? c->bytes() : 0;
+      }
+    }
+    const Type& t = f_.node(p).type;
+    if (cost > kWidening || !t.is_tensor() || !t.is_static()) return false;
+    double bytes = static_cast<double>(t.element.bytes());
+    for (const Dim& d : t.dims) bytes *= static_cast<double>(d.literal());
+    return bytes > static_cast<double>(given);
   }
 
   bool joins_row_by_row(Id root, Id p) {
