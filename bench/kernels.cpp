@@ -168,10 +168,11 @@ class Bench {
     Summary all;
     for (const auto& [k, n] : std::vector<std::pair<int64_t, int64_t>>{
              {4096, 4096}, {2048, 8192}, {8192, 2048}, {3000, 5000}, {11008, 2048}}) {
+      const int64_t bytes = 4 * k * n;
       Program p;
       contraction(p, matmul("", 1, k, n), isa_);
-      const double share = percent([&] { return p.run(); }, [&] { return roofs_.bandwidth(4 * k * n); },
-                                   static_cast<double>(4 * k * n));
+      const double share = percent([&] { return p.run(); }, [&] { return roofs_.bandwidth(bytes); },
+                                   static_cast<double>(bytes));
       if (verbose_) std::printf("  %5lld -> %5lld %6.1f %%\n", (long long)k, (long long)n, share);
       all.add(share);
     }
