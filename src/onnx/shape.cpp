@@ -111,7 +111,8 @@ void Unsqueeze(Conversion& c) {
   Ints axes = axes_input(c, 1, "axes");
   if (!c.type(0).ranked) return c.out(c.add(ops::unsqueeze, {c.in(0)}, {{"axes", std::move(axes)}}));
   Dims dims = c.dims(0);
-  axes = normal_axes(c, std::move(axes), c.rank(0) + static_cast<int64_t>(axes.size()));
+  const int64_t rank = c.rank(0) + static_cast<int64_t>(axes.size());
+  axes = normal_axes(c, std::move(axes), rank);
   for (int64_t a : axes) dims.insert(dims.begin() + a, 1);
   c.out(reshape_to(c, c.in(0), std::move(dims)));
 }
