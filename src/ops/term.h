@@ -3,10 +3,10 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "graph/element_type.h"
 
@@ -15,6 +15,33 @@ namespace tauto {
 struct Term {
   uint32_t id = 0;  // in the table of this thread; equal terms have equal ids
   friend bool operator==(Term, Term) = default;
+};
+
+// What a term was made by: a function, "" for a literal, "x[" for an input called x. Names are numbered once
+// for the process, so that proofs, which make terms by the million, compare numbers.
+struct TermName {
+  uint32_t id = 0;
+  friend bool operator==(TermName, TermName) = default;
+};
+TermName term_name(std::string_view name);
+std::string_view text_of(TermName name);
+
+class TermArguments {
+ public:
+  static constexpr size_t kMost = 4;
+  TermArguments() = default;
+  TermArguments(const uint32_t* ids, size_t count) : count_(count) {
+    for (size_t i = 0; i < count; ++i) terms_[i] = Term{ids[i]};
+  }
+  size_t size() const { return count_; }
+  bool empty() const { return count_ == 0; }
+  Term operator[](size_t i) const { return terms_[i]; }
+  const Term* begin() const { return terms_; }
+  const Term* end() const { return terms_ + count_; }
+
+ private:
+  Term terms_[kMost];
+  size_t count_ = 0;
 };
 
 // The table lives as long as the scope; terms of different scopes must not meet.
@@ -30,14 +57,17 @@ class TermScope {
 };
 
 Term term_input(std::string_view name, int64_t index, ElementType type);
+Term term_input(TermName name_and_bracket, int64_t index, ElementType type);
 Term term_literal(ElementType type, uint64_t bits);
 Term term_number(ElementType type, double value);  // value rounded to the type
 Term term_apply(std::string_view function, ElementType type, std::initializer_list<Term> arguments);
+Term term_apply(TermName function, ElementType type, std::initializer_list<Term> arguments);
 ElementType term_type(Term t);
 std::optional<uint64_t> term_literal_of(Term t);  // the bits, when it is a literal
-// How t was made: its function ("" for a literal, "x[" for an input called x) and arguments.
-std::string_view term_function(Term t);
-std::vector<Term> term_arguments(Term t);
+TermName term_name_of(Term t);
+std::string_view term_function(Term t);  // as text
+TermArguments term_arguments(Term t);
+Term term_argument(Term t, size_t i);
 int64_t term_input_index(Term t);
 std::string text_of(Term t);  // fma(x[3], w[7], 0)
 size_t term_count();          // terms made in this scope

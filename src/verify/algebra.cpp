@@ -1,8 +1,9 @@
 // Rules are tried in the order in which they stand; what none of them changes becomes a term.
 #include "verify/algebra.h"
 
+#include <algorithm>
+#include <array>
 #include <cmath>
-#include <map>
 #include <unordered_map>
 #include <utility>
 
@@ -15,8 +16,37 @@ namespace {
 
 using loops::Function;
 
-bool is(Term x, Function f) { return term_function(x) == loops::text_of(f); }
-Term argument(Term x, size_t i) { return term_arguments(x)[i]; }
+constexpr const char* kTexts[] = {
+#define TAUTO_X(name, text, arity) text,
+    TAUTO_LOOP_FUNCTIONS(TAUTO_X)
+#undef TAUTO_X
+};
+constexpr size_t kFunctions = std::size(kTexts);
+
+// The names of terms, by function.
+TermName name_of(Function f) {
+  static const std::array<TermName, kFunctions> kNames = [] {
+    std::array<TermName, kFunctions> all;
+    std::transform(std::begin(kTexts), std::end(kTexts), all.begin(), term_name);
+    return all;
+  }();
+  return kNames[static_cast<size_t>(f)];
+}
+TermName convert_name() {
+  static const TermName kName = term_name("convert");
+  return kName;
+}
+TermName truncate_name() {
+  static const TermName kName = term_name("truncate_to");
+  return kName;
+}
+TermName bits_name() {
+  static const TermName kName = term_name("bits");
+  return kName;
+}
+
+bool is(Term x, Function f) { return term_name_of(x) == name_of(f); }
+Term argument(Term x, size_t i) { return term_argument(x, i); }
 bool is_narrow(ElementType t) { return t.is_integer() && t.bits < 32; }
 uint64_t sign_bit(ElementType t) { return uint64_t{1} << (t.bits - 1); }
 bool is_literal(Term x, uint64_t bits) { return term_literal_of(x) == bits; }
@@ -89,21 +119,18 @@ Term made(Function f, Term a, Term b, Term c) {
   const ElementType t = f == Function::Choose ? term_type(b) : loops::gives_bool(f) ? boolean : term_type(a);
   switch (loops::arity_of(f)) {
     case 1:
-      return term_apply(loops::text_of(f), t, {a});
+      return term_apply(name_of(f), t, {a});
     case 2:
-      return term_apply(loops::text_of(f), t, {a, b});
+      return term_apply(name_of(f), t, {a, b});
     default:
-      return term_apply(loops::text_of(f), t, {a, b, c});
+      return term_apply(name_of(f), t, {a, b, c});
   }
 }
 
-Function function_called(std::string_view name) {
-  static const std::map<std::string_view, Function> all = {
-#define TAUTO_X(name, text, arity) {text, Function::name},
-      TAUTO_LOOP_FUNCTIONS(TAUTO_X)
-#undef TAUTO_X
-  };
-  return all.at(name);
+std::optional<Function> function_called(TermName name) {
+  for (size_t f = 0; f < kFunctions; ++f)
+    if (name_of(static_cast<Function>(f)) == name) return static_cast<Function>(f);
+  return std::nullopt;
 }
 
 bool is_one(Term x) {
@@ -118,8 +145,9 @@ class Under {
  public:
   Under(Term c, bool holds) : c_(c), holds_(holds) {}
   Term operator()(Term x) {
-    if (x.id < c_.id || looks_ <= 0 || term_literal_of(x) || term_function(x).back() == '[') return x;
+    if (x.id < c_.id || looks_ <= 0) return x;
     if (x == c_) return truth(holds_);
+    if (term_arguments(x).empty()) return x;
     if (const auto at = done_.find(x.id); at != done_.end()) return at->second;
     --looks_;
     const Term y = rebuilt(x);
@@ -129,17 +157,18 @@ class Under {
 
  private:
   Term rebuilt(Term x) {
-    const std::vector<Term> a = term_arguments(x);
+    const TermArguments a = term_arguments(x);
     if (is(x, Function::Choose) && a[0] == c_) return (*this)(a[holds_ ? 1 : 2]);
-    std::vector<Term> b;
-    for (const Term t : a) b.push_back((*this)(t));
-    if (a == b) return x;
-    const std::string_view name = term_function(x);
-    if (name == "convert") return converted(b[0], term_type(x));
-    if (name == "truncate_to") return truncated(b[0], term_type(x));
-    if (name == "bits") return same_bits(b[0], term_type(x));
-    b.resize(3);
-    return apply(function_called(name), b[0], b[1], b[2]);
+    Term b[TermArguments::kMost];
+    for (size_t i = 0; i < a.size(); ++i) b[i] = (*this)(a[i]);
+    if (std::equal(a.begin(), a.end(), b)) return x;
+    const TermName name = term_name_of(x);
+    if (name == convert_name()) return converted(b[0], term_type(x));
+    if (name == truncate_name()) return truncated(b[0], term_type(x));
+    if (name == bits_name()) return same_bits(b[0], term_type(x));
+    const std::optional<Function> f = function_called(name);
+    CHECK(f.has_value(), term_function(x));
+    return apply(*f, b[0], b[1], b[2]);
   }
 
   const Term c_;
@@ -348,7 +377,7 @@ Term apply(Function f, Term a, Term b, Term c) {
       if (b.id < a.id) std::swap(a, b);
       // A truth value as a number is 0 or 1.
       for (const auto& [p, q] : {std::pair(a, b), std::pair(b, a)})
-        if (f == Function::Equal && is_literal(p, 0) && term_function(q) == "convert" &&
+        if (f == Function::Equal && is_literal(p, 0) && term_name_of(q) == convert_name() &&
             term_type(argument(q, 0)).is_bool())
           return apply(Function::Not, argument(q, 0));
       break;
@@ -417,7 +446,7 @@ Term converted(Term x, ElementType to) {
   if (to.is_bool() && from.is_float() && from.bits == 16) return converted(converted(x, f32), to);
   if (to.is_bool() && from.is_float())
     return apply(Function::Not, apply(Function::Equal, x, literal(from, 0)));
-  if (term_function(x) == "convert") {
+  if (term_name_of(x) == convert_name()) {
     const Term inner = argument(x, 0);
     const ElementType first = term_type(inner);
     if (widens(first, from)) return converted(inner, to);  // nothing was lost on the way
@@ -439,7 +468,7 @@ Term converted(Term x, ElementType to) {
                      literal(to, static_cast<uint64_t>(*n)));
     }
   }
-  return term_apply("convert", to, {x});
+  return term_apply(convert_name(), to, {x});
 }
 
 Term truncated(Term x, ElementType to) {
@@ -450,19 +479,19 @@ Term truncated(Term x, ElementType to) {
     const bool inside = v >= -limit && v < limit;
     return literal(to, inside ? static_cast<uint64_t>(static_cast<int64_t>(v)) : sign_bit(to));
   }
-  return term_apply("truncate_to", to, {x});
+  return term_apply(truncate_name(), to, {x});
 }
 
 Term same_bits(Term x, ElementType to) {
   const ElementType from = term_type(x);
   if (from == to) return x;
   if (const auto bits = term_literal_of(x)) return literal(to, *bits);
-  if (term_function(x) == "bits") return same_bits(argument(x, 0), to);
+  if (term_name_of(x) == bits_name()) return same_bits(argument(x, 0), to);
   if (from.is_integer() && to.is_integer() && from.bits == to.bits) return converted(x, to);
   const auto is_sign_only = [&](ElementType u, ElementType v) {
     return u.is_integer() && v.is_integer() && u.bits == v.bits;
   };
-  if (term_function(x) == "convert" && is_sign_only(from, term_type(argument(x, 0))))
+  if (term_name_of(x) == convert_name() && is_sign_only(from, term_type(argument(x, 0))))
     return same_bits(argument(x, 0), to);
   if (from.is_float() && (to == u32 || to == u64)) return converted(same_bits(x, to == u32 ? i32 : i64), to);
   // The sign bit alone.
@@ -488,7 +517,7 @@ Term same_bits(Term x, ElementType to) {
         if (argument(s, 1) == sign) return apply(Function::CopySign, size, same_bits(argument(s, 0), to));
       }
   }
-  return term_apply("bits", to, {x});
+  return term_apply(bits_name(), to, {x});
 }
 
 }  // namespace tauto::proof

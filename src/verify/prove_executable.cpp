@@ -16,10 +16,10 @@
 namespace tauto::proof {
 namespace {
 
-constexpr int64_t kWholeWork = 300'000;    // operations of the tensor expression that are run one and all
-constexpr int64_t kSampledWork = 600'000;  // or of as many trips as this allows
-constexpr int64_t kMostWork = 2'000'000;   // at all sizes of the symbols but the first
-constexpr size_t kMostTerms = 4'000'000;   // at about 60 bytes
+constexpr int64_t kWholeWork = 300'000;        // operations of the tensor expression that are run one and all
+constexpr int64_t kSampledWork = 600'000;      // or of as many trips as this allows
+constexpr int64_t kMostWork = 2'000'000;       // at all sizes of the symbols but the first
+constexpr size_t kMostTerms = 4'000'000;       // at about 60 bytes
 
 std::vector<std::string> symbols_of(const CompiledGroup& g) {
   std::vector<std::string> all;
@@ -139,21 +139,30 @@ class Prover {
     work *= operations_;
     if (work <= kWholeWork) {
       o.pieces = true;
-    } else {
-      o.trips.all = false;
-      const int64_t outputs = std::max<int64_t>(1, elements_of_result(sizes));
-      for (const int deviating : {8, 1, 0, -1}) {
-        o.trips.deviating = deviating;
-        if (count_stores(g_.group.kernel, generated_, sizes, o.trips) * (work / outputs) <= kSampledWork)
-          break;
-      }
+      return prove(sizes, o);
     }
-    Proof p = prove(sizes, o);
-    if (p.verdict > Proof::Verdict::ProvedOnShapes && !p.whole && !o.trips.all) {
+    o.trips.all = false;
+    o.trips.few_lanes = has_like_lanes(generated_.program);
+    Proof p = with_few_trips(sizes, o, work);
+    if (p.verdict > Proof::Verdict::ProvedOnShapes && !p.whole) {
       o.trips.careful = true;
-      p = prove(sizes, o);
+      o.trips.few_lanes = false;
+      p = with_few_trips(sizes, o, work);
     }
     return p;
+  }
+
+  Proof with_few_trips(const Env& sizes, ProofOptions o, int64_t work) {
+    const int64_t each = work / std::max<int64_t>(1, elements_of_result(sizes));
+    for (const int deviating : {8, 1, 0, -1}) {
+      o.trips.deviating = deviating;
+      StoreCount count = count_stores(g_.group.kernel, generated_, sizes, o.trips);
+      o.trips.tails = std::move(count.tails);
+      int64_t lanes = lanes_;
+      if (o.trips.few_lanes) lanes = std::min(lanes, 3 + 2 * static_cast<int64_t>(o.trips.tails.size()));
+      if (count.elements * lanes / lanes_ * each <= kSampledWork) break;
+    }
+    return prove(sizes, o);
   }
 
   // Where addresses follow from elements, for some elements.

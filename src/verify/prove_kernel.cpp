@@ -67,7 +67,7 @@ void pack(SymbolicBuffer& b, const Packing& p) {
 // Terms share their parts: written out whole they would never end.
 void append_text(Term t, std::string& s) {
   constexpr size_t kMost = 400;
-  const std::vector<Term> arguments = term_arguments(t);
+  const TermArguments arguments = term_arguments(t);
   if (arguments.empty()) {
     s += text_of(t);
     return;
@@ -94,7 +94,7 @@ vec::Program stores_of(const Generated& g, const Buffers& buffers) {
   return addresses_of(g.program, buffers.size(), buffers.size() + g.sizes.size() + 3);
 }
 
-bool run(const Generated& g, const vec::Program& program, Buffers& buffers, const Env& sizes,
+Walk run(const Generated& g, const vec::Program& program, Buffers& buffers, const Env& sizes,
          const ProofOptions& options) {
   std::vector<uint64_t> values;
   for (const Dim& d : g.sizes) values.push_back(static_cast<uint64_t>(number(d, sizes)));
@@ -108,21 +108,23 @@ bool run(const Generated& g, const vec::Program& program, Buffers& buffers, cons
   const int64_t steps = (to - from + g.parallel_step - 1) / g.parallel_step;
   const int64_t cut = from + (steps + 1) / 2 * g.parallel_step;
   if (!options.pieces || cut >= to) return piece(from, to);
-  const bool later = piece(cut, to);
-  return piece(from, cut) && later;
+  Walk later = piece(cut, to);
+  const Walk first = piece(from, cut);
+  later.whole = later.whole && first.whole;
+  return later;
 }
 
 // Down to where two terms differ, along arguments that are made by one function.
 void descend(Term& x, Term& y) {
-  while (term_function(x) == term_function(y)) {
-    const std::vector<Term> a = term_arguments(x), b = term_arguments(y);
+  while (term_name_of(x) == term_name_of(y)) {
+    const TermArguments a = term_arguments(x), b = term_arguments(y);
     if (a.size() != b.size()) return;
     size_t at = a.size(), last = a.size(), count = 0;
     for (size_t i = 0; i < a.size(); ++i) {
       if (a[i] == b[i]) continue;
       last = i;
       ++count;
-      if (at == a.size() && term_function(a[i]) == term_function(b[i])) at = i;
+      if (at == a.size() && term_name_of(a[i]) == term_name_of(b[i])) at = i;
     }
     if (at == a.size() && count == 1) at = last;
     if (at == a.size()) return;
@@ -151,16 +153,15 @@ const char* text_of(Proof::Verdict v) {
   return kNames[static_cast<size_t>(v)];
 }
 
-int64_t count_stores(const loops::Kernel& expression, const Generated& generated, const Env& sizes,
-                     const Trips& trips) {
+StoreCount count_stores(const loops::Kernel& expression, const Generated& generated, const Env& sizes,
+                        const Trips& trips) {
   const TermScope scope;
   ProofOptions o;
   o.trips = trips;
   Buffers buffers = inputs_of(expression, sizes, o);
-  run(generated, stores_of(generated, buffers), buffers, sizes, o);
-  size_t count = 0;
-  for (const SymbolicBuffer& b : buffers) count += b.written.size();
-  return static_cast<int64_t>(count);
+  StoreCount count{0, run(generated, stores_of(generated, buffers), buffers, sizes, o).tails};
+  for (const SymbolicBuffer& b : buffers) count.elements += static_cast<int64_t>(b.written.size());
+  return count;
 }
 
 Proof prove_kernel(const loops::Kernel& expression, const Scheduled& scheduled, const Generated& generated,
@@ -171,7 +172,7 @@ Proof prove_kernel(const loops::Kernel& expression, const Scheduled& scheduled, 
     Buffers inputs = inputs_of(expression, sizes, options), got = inputs;
     for (const Packing& p : scheduled.packings) pack(got[p.buffer], p);
     const Buffers before = got;
-    proof.whole = run(generated, generated.program, got, sizes, options);
+    proof.whole = run(generated, generated.program, got, sizes, options).whole;
     ElementTerms expected(expression, inputs, sizes);
     const SymbolicBuffer& result = got[expected.result()];
     std::vector<int64_t> written;

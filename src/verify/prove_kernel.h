@@ -34,8 +34,12 @@ struct ProofOptions {
 Proof prove_kernel(const loops::Kernel& expression, const Scheduled& scheduled, const Generated& generated,
                    const Env& sizes, const ProofOptions& options = {});
 
-// How many elements the program stores in the trips that are run, repetitions included.
-int64_t count_stores(const loops::Kernel& expression, const Generated& generated, const Env& sizes,
-                     const Trips& trips);
+// How many elements the program stores in the trips that are run, in all lanes, and in which tails.
+struct StoreCount {
+  int64_t elements = 0;
+  std::set<int64_t> tails;
+};
+StoreCount count_stores(const loops::Kernel& expression, const Generated& generated, const Env& sizes,
+                        const Trips& trips);
 
 }  // namespace tauto::proof

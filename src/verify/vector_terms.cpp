@@ -2,7 +2,6 @@
 #include "verify/vector_terms.h"
 
 #include <algorithm>
-#include <map>
 
 #include "codegen/rules.h"
 #include "support/error.h"
@@ -26,8 +25,6 @@ ElementType type_of(Lane l) {
   return kTypes[static_cast<size_t>(l)];
 }
 
-using Lanes = std::vector<Term>;
-
 class Evaluation {
  public:
   Evaluation(const vec::Program& p, std::vector<SymbolicBuffer>& buffers, const std::vector<uint64_t>& values,
@@ -35,8 +32,9 @@ class Evaluation {
       : p_(p),
         buffers_(buffers),
         scalars_(static_cast<size_t>(p.scalars)),
-        masks_(static_cast<size_t>(p.masks)),
-        vectors_(p.vectors.size()),
+        lanes_(static_cast<size_t>(p.lanes)),
+        masks_(static_cast<size_t>(p.masks) * lanes_, SparseTerms::kNone),
+        vectors_(p.vectors.size() * lanes_, SparseTerms::kNone),
         own_bytes_{workspace, p.scratch} {
     for (size_t k = 0; k < buffers.size(); ++k) arguments_.push_back((k + 1) << kSpace);
     arguments_.insert(arguments_.end(), values.begin(), values.end());
@@ -44,18 +42,31 @@ class Evaluation {
     loops_ = loops_of(p);
   }
 
-  bool run(const Trips& trips) {
+  Walk run(const Trips& trips) {
     trips_ = trips;
     if (!trips.all) alike_ = alike_loops(p_, loops_, trips.careful, buffers_.size(), arguments_.size());
+    choose_lanes();
     block(0, p_.code.size());
-    return whole_;
+    return std::move(walk_);
   }
 
  private:
   // ---- registers ----
   int64_t& scalar(Reg r) { return scalars_[static_cast<size_t>(r.id)]; }
-  Lanes& mask(Reg r) { return masks_[static_cast<size_t>(r.id)]; }
-  Lanes& vector(Reg r) { return vectors_[static_cast<size_t>(r.id)]; }
+  Term* mask(Reg r) { return &masks_[static_cast<size_t>(r.id) * lanes_]; }
+  Term* vector(Reg r) { return &vectors_[static_cast<size_t>(r.id) * lanes_]; }
+
+  void choose_lanes() {
+    std::set<size_t> chosen;
+    for (size_t l = 0; l < lanes_; ++l) chosen.insert(l);
+    if (trips_.few_lanes && lanes_ > 4 && has_like_lanes(p_)) {
+      chosen = {0, 1, lanes_ - 1};
+      for (const int64_t n : trips_.tails)
+        if (n > 0 && n < p_.lanes) chosen.insert({static_cast<size_t>(n) - 1, static_cast<size_t>(n)});
+    }
+    on_.assign(chosen.begin(), chosen.end());
+    walk_.whole = on_.size() == lanes_;
+  }
   Lane lane(Reg r) const { return p_.vectors[static_cast<size_t>(r.id)]; }
 
   [[noreturn]] void wrong(const std::string& what) const {
@@ -102,7 +113,7 @@ class Evaluation {
       for (int64_t k = 0; k < count; ++k) trip(k);
       return;
     }
-    whole_ = false;
+    walk_.whole = false;
     struct Pointer {
       Reg reg;
       int64_t start, stride;
@@ -170,10 +181,10 @@ class Evaluation {
       if (!e) wrong(cat("element ", at.offset, " of buffer ", at.buffer->name, " was never written"));
       return *e;
     }
-    const auto e = own_[at.own].find(at.offset);
-    if (e == own_[at.own].end() || term_type(e->second) != t)
+    const Term e = own_[at.own].get(at.offset);
+    if (e == SparseTerms::kNone || term_type(e) != t)
       wrong(cat("byte ", at.offset, " of its own memory was never written as ", t));
-    return e->second;
+    return e;
   }
   void write(int64_t address, ElementType t, Term v) {
     const Place at = place(address, t);
@@ -182,15 +193,15 @@ class Evaluation {
       return;
     }
     // Elements that this one overlaps are gone.
-    auto& memory = own_[at.own];
-    if (const auto same = memory.find(at.offset); same != memory.end() && term_type(same->second) == t) {
-      same->second = v;
-      return;
-    }
-    auto e = memory.lower_bound(at.offset - 7);
-    while (e != memory.end() && e->first < at.offset + t.bytes())
-      e = e->first + term_type(e->second).bytes() > at.offset ? memory.erase(e) : std::next(e);
-    memory[at.offset] = v;
+    SparseTerms& memory = own_[at.own];
+    const Term before = memory.get(at.offset);
+    if (before == SparseTerms::kNone || term_type(before) != t)
+      for (int64_t e = std::max<int64_t>(0, at.offset - 7); e < at.offset + t.bytes(); ++e) {
+        const Term there = memory.get(e);
+        if (there != SparseTerms::kNone && e + term_type(there).bytes() > at.offset)
+          memory.set(e, SparseTerms::kNone);
+      }
+    memory.set(at.offset, v);
   }
 
   static Term widened(Term element, Lane l) { return converted(element, type_of(l)); }
@@ -207,8 +218,6 @@ class Evaluation {
 
   void memory(const Instr& i) {
     const int64_t base = address(i), bytes = i.memory.bytes();
-    const auto lanes = static_cast<size_t>(p_.lanes);
-    Lanes r;
     switch (i.op) {
       case VecOp::LoadS: {
         const auto v = known(read(base, i.memory));
@@ -217,21 +226,22 @@ class Evaluation {
         return;
       }
       case VecOp::Load:
-        for (size_t l = 0; l < lanes; ++l)
-          r.push_back(loaded(i, base + static_cast<int64_t>(l) * bytes, set(i, l)));
-        break;
+        for (const size_t l : on_)
+          vector(i.result)[l] = loaded(i, base + static_cast<int64_t>(l) * bytes, set(i, l));
+        return;
       case VecOp::Broadcast:
-        r.assign(lanes, widened(read(base, i.memory), i.lane));
-        break;
+        std::fill_n(vector(i.result), lanes_, widened(read(base, i.memory), i.lane));
+        return;
       case VecOp::Gather:
-        for (size_t l = 0; l < lanes; ++l) {
+        for (const size_t l : on_) {
           const auto index = known(vector(i.operand[0])[l]);
           if (!index && known(set(i, l)) != 0) undecided("an address that follows from elements");
-          r.push_back(loaded(i, base + index.value_or(0) * bytes, set(i, l)));
+          vector(i.result)[l] = loaded(i, base + index.value_or(0) * bytes, set(i, l));
         }
-        break;
+        return;
       default:
-        for (size_t l = 0; l < (i.op == VecOp::StoreOne ? 1 : lanes); ++l) {
+        for (const size_t l : on_) {
+          if (i.op == VecOp::StoreOne && l > 0) continue;
           const Term on = set(i, l);
           if (known(on) == 0) continue;
           const int64_t a = base + static_cast<int64_t>(l) * bytes;
@@ -240,7 +250,6 @@ class Evaluation {
         }
         return;
     }
-    vector(i.result) = std::move(r);
   }
 
   // ---- scalars and masks ----
@@ -282,8 +291,8 @@ class Evaluation {
       }
       default: {  // Any
         bool all_known = true;
-        for (const Term m : mask(i.operand[0])) {
-          const auto k = known(m);
+        for (size_t l = 0; l < lanes_; ++l) {
+          const auto k = known(mask(i.operand[0])[l]);
           if (k && *k != 0) return set(1);
           all_known = all_known && k.has_value();
         }
@@ -407,38 +416,53 @@ class Evaluation {
     if (term_count() > trips_.most_terms) throw Undecided{"too many terms"};
     if (vec::has_memory(op)) return memory(i);
     if (vec::result_of(op) == 's') return integers(i);
-    const bool is_mask = vec::result_of(op) == 'm';
-    Lanes r;
-    for (size_t l = 0; l < static_cast<size_t>(p_.lanes); ++l)
-      r.push_back(is_mask ? mask_lane(i, l) : vector_lane(i, l));
-    (is_mask ? mask(i.result) : vector(i.result)) = std::move(r);
+    if (op == VecOp::First && scalar(i.operand[0]) > 0 && scalar(i.operand[0]) < p_.lanes)
+      walk_.tails.insert(scalar(i.operand[0]));
+    // In place: no lane reads one that was computed before it (`down` reads later ones).
+    if (vec::result_of(op) == 'm')
+      for (const size_t l : on_) mask(i.result)[l] = mask_lane(i, l);
+    else
+      for (const size_t l : on_) vector(i.result)[l] = vector_lane(i, l);
   }
 
   const vec::Program& p_;
   std::vector<SymbolicBuffer>& buffers_;
   std::vector<uint64_t> arguments_;
   std::vector<int64_t> scalars_;
-  std::vector<Lanes> masks_, vectors_;
-  int64_t own_bytes_[2];            // workspace, scratch
-  std::map<int64_t, Term> own_[2];  // by byte
+  const size_t lanes_;
+  std::vector<Term> masks_, vectors_;  // lanes of a register side by side
+  std::vector<size_t> on_;             // the lanes that are run
+  int64_t own_bytes_[2];               // workspace, scratch
+  SparseTerms own_[2];                 // by byte
   LoopsOf loops_;
   std::vector<bool> alike_;
   Trips trips_;
   int deviating_ = 0;
   enum class Side : uint8_t { Any, First, Last } side_ = Side::Any;  // of the loops around
-  bool whole_ = true;
+  Walk walk_;
   size_t at_ = 0;
 };
 
 }  // namespace
 
+bool has_like_lanes(const vec::Program& p) {
+  return std::none_of(p.code.begin(), p.code.end(), [](const Instr& i) {
+    return i.op == VecOp::Iota || i.op == VecOp::Down || i.op == VecOp::Any;
+  });
+}
+
 SymbolicBuffer symbolic_input(std::string name, ElementType type, int64_t count) {
   SymbolicBuffer b{std::move(name), type, count, {}, {}, {}};
-  b.given = [name = b.name, type](int64_t i) { return term_input(name, i, type); };
+  const auto made = std::make_shared<SparseTerms>();
+  b.given = [name = term_name(b.name + "["), type, made](int64_t i) {
+    Term t = made->get(i);
+    if (t == SparseTerms::kNone) made->set(i, t = term_input(name, i, type));
+    return t;
+  };
   return b;
 }
 
-bool evaluate_terms(const vec::Program& p, std::vector<SymbolicBuffer>& buffers,
+Walk evaluate_terms(const vec::Program& p, std::vector<SymbolicBuffer>& buffers,
                     const std::vector<uint64_t>& values, int64_t workspace, const Trips& trips) {
   const std::string broken = vec::check(p);
   CHECK(broken.empty(), p.name, ": ", broken);

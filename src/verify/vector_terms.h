@@ -6,7 +6,10 @@
 // values of elements in a way that terms do not follow (a branch on them, an address) is undecided.
 #pragma once
 
+#include <algorithm>
 #include <functional>
+#include <memory>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -15,6 +18,29 @@
 #include "ops/term.h"
 
 namespace tauto::proof {
+
+// Terms by number, of which few are there.
+class SparseTerms {
+ public:
+  static constexpr Term kNone{~uint32_t{0}};
+  Term get(int64_t i) const {
+    const auto page = static_cast<size_t>(i) / kPage;
+    return page < pages_.size() && pages_[page] ? pages_[page][static_cast<size_t>(i) % kPage] : kNone;
+  }
+  void set(int64_t i, Term t) {
+    const auto page = static_cast<size_t>(i) / kPage;
+    if (page >= pages_.size()) pages_.resize(page + 1);
+    if (!pages_[page]) {
+      pages_[page] = std::make_unique<Term[]>(kPage);
+      std::fill_n(pages_[page].get(), kPage, kNone);
+    }
+    pages_[page][static_cast<size_t>(i) % kPage] = t;
+  }
+
+ private:
+  static constexpr size_t kPage = 1024;
+  std::vector<std::unique_ptr<Term[]>> pages_;
+};
 
 // Elements are made when they are asked for: of a large buffer a proof looks at few.
 struct SymbolicBuffer {
@@ -49,14 +75,22 @@ struct Trips {
   // How many loops at once may be at a trip other than their first and last. -1: all are at their first trip,
   // or all at their last.
   int deviating = 8;
-  bool careful = false;          // see verify/trips.h
+  bool careful = false;  // see verify/trips.h
+  // Lanes, too, are run like trips: the first two, the last, and those at the ends of these tails, where all
+  // that tells lanes apart is where they load and store, and such a tail. Else all lanes.
+  bool few_lanes = false;
+  std::set<int64_t> tails;
   size_t most_terms = SIZE_MAX;  // Undecided beyond
 };
 
 // `values`: what follows the addresses of the buffers among the arguments; then the address of `workspace`
 // bytes. Throws Undecided; Error for a program that leaves its buffers or reads what was never written.
-// Returns whether all trips of all loops were run.
-bool evaluate_terms(const vec::Program& p, std::vector<SymbolicBuffer>& buffers,
+bool has_like_lanes(const vec::Program& p);  // as few_lanes needs them
+struct Walk {
+  bool whole = true;        // all trips of all loops were run, in all lanes
+  std::set<int64_t> tails;  // how many lanes were on, where not all were
+};
+Walk evaluate_terms(const vec::Program& p, std::vector<SymbolicBuffer>& buffers,
                     const std::vector<uint64_t>& values, int64_t workspace, const Trips& trips = {});
 
 }  // namespace tauto::proof
