@@ -16,10 +16,10 @@
 namespace tauto::proof {
 namespace {
 
-constexpr int64_t kWholeWork = 300'000;        // operations of the tensor expression that are run one and all
-constexpr int64_t kSampledWork = 600'000;      // or of as many trips as this allows
-constexpr int64_t kMostWork = 2'000'000;       // at all sizes of the symbols but the first
-constexpr size_t kMostTerms = 4'000'000;       // at about 60 bytes
+constexpr int64_t kWholeWork = 300'000;    // operations of the tensor expression that are run one and all
+constexpr int64_t kSampledWork = 600'000;  // or of as many trips as this allows
+constexpr int64_t kMostWork = 2'000'000;   // at all sizes of the symbols but the first
+constexpr size_t kMostTerms = 4'000'000;   // at about 60 bytes
 
 std::vector<std::string> symbols_of(const CompiledGroup& g) {
   std::vector<std::string> all;

@@ -157,6 +157,47 @@ TEST(ProveKernel, FewTripsStandForAll) {
   EXPECT_NE(prove_kernel(b.kernel, b.scheduled, g, sizes(403), o).verdict, Proof::Verdict::Proved);
 }
 
+// And in few lanes of them: the tail is looked at, wherever it ends.
+TEST(ProveKernel, FewLanesStandForAll) {
+  for (const auto& [name, k] : std::vector<std::pair<const char*, loops::Kernel>>{
+           {"matmul", matmul()}, {"elementwise", elementwise(f32)}, {"convolution", convolution(true)}})
+    for (const int64_t n : {403, 407, 416}) {
+      const Built b = build(k, 16);
+      ProofOptions o;
+      o.trips.all = false;
+      o.trips.few_lanes = true;
+      o.trips.tails = count_stores(k, b.generated, sizes(n), o.trips).tails;
+      const Proof few = prove_kernel(k, b.scheduled, b.generated, sizes(n), o);
+      EXPECT_EQ(few.verdict, Proof::Verdict::Proved) << name << ": " << few.reason;
+      o.trips.few_lanes = false;
+      const Proof all = prove_kernel(k, b.scheduled, b.generated, sizes(n), o);
+      EXPECT_EQ(all.verdict, Proof::Verdict::Proved) << name << ": " << all.reason;
+      EXPECT_LT(few.elements, all.elements) << name;
+    }
+  const Built b = build(elementwise(f32), 16);
+  EXPECT_TRUE(has_like_lanes(b.generated.program));
+  EXPECT_FALSE(has_like_lanes(build(rows(), 16).generated.program));  // partial results meet
+  // One lane too few in the tail.
+  Generated g = b.generated;
+  for (size_t at = 0; at < g.program.code.size(); ++at)
+    if (g.program.code[at].op == vec::VecOp::First) {
+      vec::Instr less;
+      less.op = vec::VecOp::AddI;
+      less.result = {vec::Class::Scalar, g.program.scalars++};
+      less.operand[0] = g.program.code[at].operand[0];
+      less.immediate = -1;
+      g.program.code[at].operand[0] = less.result;
+      g.program.code.insert(g.program.code.begin() + static_cast<ptrdiff_t>(at), less);
+      ++at;
+    }
+  ASSERT_EQ(vec::check(g.program), "");
+  ProofOptions o;
+  o.trips.all = false;
+  o.trips.few_lanes = true;
+  o.trips.tails = count_stores(b.kernel, g, sizes(403), o.trips).tails;
+  EXPECT_EQ(prove_kernel(b.kernel, b.scheduled, g, sizes(403), o).verdict, Proof::Verdict::Refuted);
+}
+
 // Whichever single instruction on data or memory is changed: the proof fails at some size. Of large programs
 // only every so many mutants are tried.
 void expect_no_proof_of_mutants(const loops::Kernel& k, int every) {
