@@ -15,6 +15,7 @@
 #include "compile/profile.h"
 #include "graph/text.h"
 #include "python/array_view.h"
+#include "python/probes.h"
 #include "python/values.h"
 #include "verify/prove_executable.h"
 
@@ -406,6 +407,22 @@ NB_MODULE(_tauto, m) {
           "all "
           "values, at the sizes of these inputs: \"proved\", \"proved on shapes\", \"undecided\" or "
           "\"refuted\", with the reason. Where `keys` are given only those are proved.")
+      .def(
+          "probe",
+          [](const LoadedModel& m, nb::handle inputs, nb::handle nodes, nb::handle apart, int threads,
+             bool interpret) { return probe(m, inputs_of(m, inputs), nodes, apart, threads, interpret); },
+          "inputs"_a, "nodes"_a = nb::none(), nb::kw_only(), "apart"_a = nb::none(), "threads"_a = 1,
+          "interpret"_a = false,
+          "The results of a run and the values inside it: a pair of lists. The program is the one that `run` "
+          "runs; its kernels also store what they compute on the way, so the results keep their bits. "
+          "`nodes`: numbers of nodes of the compiled graph (`tauto compile --emit=graph`), of main or as "
+          "(function, number), or names of the source model's nodes; None for all that the program "
+          "computes. For each, in the order in which they were computed (in a loop, once for each trip), a "
+          "dict: function, node, op, sources, kernel (its name; \"\" if it is none), value, and computed, a "
+          "bool array that is False where no part of the program asks for an element (None: all are "
+          "computed). Where there is no value, it is None and reason says why; nodes listed in `apart` are "
+          "computed in kernels of their own, which makes another program of the same bits. "
+          "`interpret=True`: the definition's values of the same nodes.")
       .def(
           "profile",
           [](const LoadedModel& m, nb::handle inputs, int threads, int repeat) {

@@ -442,7 +442,7 @@ static bool handles_wide(const loops::Kernel& k, std::map<const loops::Buffer*, 
         const ElementType t = e.type();
         const auto* c = e.as<loops::Convert>();
         wide = wide || (t.is_float() && t.bits == 64) || t == u64 ||
-               (t == i64 && (e.as<loops::Load>() || c || e.as<loops::Bits>())) ||
+               (t == i64 && (e.as<loops::Load>() || c || e.as<loops::Bits>() || e.as<loops::Probe>())) ||
                (c && (c->from.type() == i64 || c->from.type() == u32));
       },
       [&](const loops::Stmt& s) {

@@ -10,6 +10,12 @@ using loops::Function;
 using vec::Class;
 using vec::Instr;
 
+// Both sides of a choice of indices are computed.
+static void refuse_probes(const loops::Expr& e) {
+  if (any_node(e, [](const loops::Expr& x) { return x.as<loops::Probe>() != nullptr; }))
+    throw NotGenerated{"a value that decides indices, in one side of a choice"};
+}
+
 Generator::Reg Generator::immediate(int64_t v) { return scalar_op(VecOp::Imm, {}, v); }
 
 Generator::Reg Generator::size_register(const Dim& d) {
@@ -64,6 +70,18 @@ bool Generator::is_index(const Expr& e) {
          std::all_of(a->arguments.begin(), a->arguments.end(), [&](const Expr& x) { return is_index(x); });
 }
 
+bool Generator::is_linear(const Expr& e) {
+  if (!varies(e)) return true;
+  if (e.as<loops::Variable>()) return is_index(e);
+  const auto* a = e.as<loops::Apply>();
+  if (!a || a->arguments.size() != 2) return false;
+  const Expr &x = a->arguments[0], &y = a->arguments[1];
+  const auto is_constant = [](const Expr& c) { return c.as<loops::Literal>() || c.as<loops::Size>(); };
+  if (a->function == Function::Mul && !is_constant(x) && !is_constant(y)) return false;
+  return (a->function == Function::Add || a->function == Function::Sub || a->function == Function::Mul) &&
+         is_linear(x) && is_linear(y);
+}
+
 bool Generator::varies(const Expr& e) {
   return any_node(e, [&](const Expr& x) {
     if (const auto* l = x.as<loops::Load>()) return l->buffer->scope == loops::Scope::Registers;
@@ -101,6 +119,11 @@ Generator::Reg Generator::scalar(const Expr& e) {
     if (!t.is_integer() && !t.is_bool()) throw NotGenerated{"an index made of floats"};
     return scalar(c->from);  // a load extends to 64 bits
   }
+  if (const auto* p = e.as<loops::Probe>()) {
+    const Reg v = scalar(p->value);
+    store_probe(*p, pure(VecOp::Splat, index_lane(), {v}));
+    return v;
+  }
   if (const auto* a = e.as<loops::Apply>()) {
     const auto two = [&](VecOp op) {
       return scalar_op(op, {scalar(a->arguments[0]), scalar(a->arguments[1])});
@@ -124,6 +147,7 @@ Generator::Reg Generator::scalar(const Expr& e) {
         return two(VecOp::MinS);
       case Function::Choose: {
         // b + (a - b)·[x < y], the bracket being min(max(y - x, 0), 1)
+        refuse_probes(e);
         const auto* c = a->arguments[0].as<loops::Apply>();
         if (!c || (c->function != Function::Less && c->function != Function::LessEqual) ||
             !(c->arguments[0].type() == i64))
@@ -266,6 +290,7 @@ Generator::Reg Generator::index_vector(const Expr& e) {
         return pure(VecOp::And, lane, {x, constant(lane, static_cast<uint64_t>(*d - 1))});
       }
       case Function::Choose:
+        refuse_probes(e);
         return pure(VecOp::Select, lane,
                     {mask(a->arguments[0]), index_vector(a->arguments[1]), index_vector(a->arguments[2])});
       default:
@@ -273,7 +298,7 @@ Generator::Reg Generator::index_vector(const Expr& e) {
             cat("function ", loops::text_of(a->function), " of indices that differ between lanes")};
     }
   }
-  if (e.as<loops::Load>() || e.as<loops::Convert>()) {
+  if (e.as<loops::Load>() || e.as<loops::Convert>() || e.as<loops::Probe>()) {
     const Reg v = value(e);
     CHECK(a_.lane(v) == lane, "indices of another width");
     return v;

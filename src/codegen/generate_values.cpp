@@ -100,6 +100,11 @@ Generator::Reg Generator::evaluate(const Expr& e) {
     }
     return convert(value(c->from), f, t);
   }
+  if (const auto* p = e.as<loops::Probe>()) {
+    const Reg v = value(p->value);
+    store_probe(*p, v);
+    return v;
+  }
   if (e.as<loops::Reduce>()) throw NotGenerated{"a reduction that no schedule has spelled out"};
   throw NotGenerated{"an expression without an instruction"};
 }
@@ -198,7 +203,7 @@ void Generator::masked(Reg m, const std::function<void()>& body) {
 static bool reads_memory(const loops::Expr& e) {
   return any_node(e, [](const loops::Expr& x) {
     const auto* l = x.as<loops::Load>();
-    return l && l->buffer->scope != loops::Scope::Registers;
+    return (l && l->buffer->scope != loops::Scope::Registers) || x.as<loops::Probe>();
   });
 }
 
@@ -232,6 +237,11 @@ Generator::Reg Generator::mask(const Expr& e) {
                                static_cast<int64_t>(vec::Compare::Equal))}));
   }
   if (const auto* v = e.as<loops::Variable>()) return bound_.at(v->name).reg;
+  if (const auto* p = e.as<loops::Probe>()) {
+    const Reg m = mask(p->value);
+    store_probe(*p, pure(VecOp::Select, Lane::I32, {m, constant(Lane::I32, 1), constant(Lane::I32, 0)}));
+    return remember(m);
+  }
   if (const auto* c = e.as<loops::Convert>()) {
     const Reg v = value(c->from);
     const Lane lane = a_.lane(v);
@@ -258,9 +268,16 @@ Generator::Reg Generator::mask(const Expr& e) {
           pure(VecOp::Compare, a_.lane(v), {v, v}, static_cast<int64_t>(vec::Compare::Unordered)));
     }
     case Function::Choose: {
-      const Reg m = mask(x[0]);
-      const Reg yes = pure(VecOp::AndM, Lane::I32, {m, mask(x[1])});
-      const Reg no = pure(VecOp::AndM, Lane::I32, {pure(VecOp::NotM, Lane::I32, {m}), mask(x[2])});
+      const Reg m = mask(x[0]), other = pure(VecOp::NotM, Lane::I32, {m});
+      const auto side = [&](const Expr& y, Reg chosen) {
+        Reg r;
+        if (reads_memory(y))
+          masked(chosen, [&] { r = mask(y); });
+        else
+          r = mask(y);
+        return pure(VecOp::AndM, Lane::I32, {chosen, r});
+      };
+      const Reg yes = side(x[1], m), no = side(x[2], other);
       return remember(pure(VecOp::OrM, Lane::I32, {yes, no}));
     }
     case Function::Less:

@@ -95,8 +95,9 @@ class Generator {
   std::optional<int64_t> literal(const Expr& e);
   Linear linear(const Expr& e);
   void add(Linear& to, const Linear& l, const Dim& factor);
-  bool varies(const Expr& e);    // with the lane
-  bool is_index(const Expr& e);  // made of variables and sizes only
+  bool varies(const Expr& e);     // with the lane
+  bool is_index(const Expr& e);   // made of variables and sizes only
+  bool is_linear(const Expr& e);  // has a Linear without a vector of indices
   Reg index_vector(const Expr& e);
   Reg index_vector(const Linear& l);
   Lane index_lane() const { return wide_ ? Lane::I64 : Lane::I32; }
@@ -105,6 +106,7 @@ class Generator {
   Reg step_pointer(Reg p, Reg term, const Dim& bytes);
   vec::Address address(const loops::Buffer& b, const Linear& offset);
   void store_apart(const loops::Buffer& b, Linear offset, Reg v);  // the lanes not side by side
+  void store_probe(const loops::Probe& p, Reg v);                  // in the lanes that want the value
   Reg index_mask(const Expr& condition);                           // lanes where an index comparison holds
 
   // ---- elements (generate_values.cpp)

@@ -89,9 +89,24 @@ class Binder {
     return static_cast<uint32_t>(slots_.size() - 1);
   }
 
+  // Memory of its own, so that the plan is that of the program without probes.
+  uint32_t new_probe(const CompiledGroup& g, Id id, size_t argument) {
+    const auto shape = shape_of(f_.node(id).type, b_.env_);
+    TensorType type{f_.node(id).type.element, shape ? *shape : Shape{}};
+    if (!shape || !fits(type)) return kNone;
+    Tensor t(type.type, type.shape);
+    const uint32_t slot = add_slot(Slot::Constant);
+    b_.at_[slot] = static_cast<uint8_t*>(t.raw());
+    b_.kept_.push_back(std::move(t));
+    b_.probed_.push_back({b_.steps_.size() + 1, id, slot, std::move(type), lies_blocked(g, argument), true});
+    return slot;
+  }
+
   uint32_t new_slot(const TensorType& t) { return add_slot(Slot::Block, t.bytes()); }
 
   void give(Id id, uint32_t slot, TensorType t) {
+    if (c_.probed.count(id))
+      b_.probed_.push_back({b_.steps_.size(), id, slot, t, c_.blocked.count(id) != 0, false});
     slot_of_[static_cast<size_t>(id)] = slot;
     types_[static_cast<size_t>(id)] = std::move(t);
   }
@@ -161,7 +176,10 @@ class Binder {
       }
       s.arguments.push_back(0);
       uint32_t slot = result;
-      if (a.kind == KernelArgument::Kind::Value) {
+      if (a.kind == KernelArgument::Kind::Probe) {
+        slot = new_probe(g, a.value, s.arguments.size() - 1);
+        if (slot == kNone) return false;
+      } else if (a.kind == KernelArgument::Kind::Value) {
         slot = read(a.value);
         if (slot == kNone || types_[static_cast<size_t>(a.value)].shape != bound.expected[expected++])
           return false;
@@ -233,13 +251,14 @@ class Binder {
     // How long a reference takes, and how often a loop runs, is not known: long.
     const bool open = s.kind == Step::Kind::Reference || (s.kind == Step::Kind::Loop && s.length < 0);
     b_.work_ += open ? kLongWork : kCallWork;
+    const std::vector<uint32_t> outputs = s.outputs;
+    if (s.kind == Step::Kind::Reference) s.given = std::move(given), s.results = results;
+    b_.steps_.push_back(std::move(s));
     if (n.type.tag == Type::Tag::Tuple)
       for (size_t i = 0; i < results.size(); ++i)
-        parts_[static_cast<size_t>(id)].emplace_back(s.outputs[i], results[i]);
+        parts_[static_cast<size_t>(id)].emplace_back(outputs[i], results[i]);
     else
-      give(id, s.outputs[0], results[0]);
-    if (s.kind == Step::Kind::Reference) s.given = std::move(given), s.results = std::move(results);
-    b_.steps_.push_back(std::move(s));
+      give(id, outputs[0], results[0]);
     return true;
   }
 

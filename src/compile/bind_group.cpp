@@ -37,6 +37,10 @@ BoundGroup bind_sizes(const Function& f, const CompiledGroup& g, const Env& env)
       const auto expected = shape_of(f.node(a.value).type, env);
       if (!expected) return b;
       b.expected.push_back(*expected);
+    } else if (a.kind == KernelArgument::Kind::Probe) {
+      const auto shape = shape_of(f.node(a.value).type, env);
+      if (!shape) return b;
+      b.probed.push_back(*shape);
     }
   for (const Dim& d : g.built->generated.sizes) {
     const auto v = evaluate(d, env);
@@ -58,6 +62,11 @@ BoundGroup bind_sizes(const Function& f, const CompiledGroup& g, const Env& env)
 }
 
 }  // namespace
+
+bool lies_blocked(const CompiledGroup& g, size_t argument) {
+  const std::vector<loops::Layout::Part>& parts = g.group.kernel.buffers[argument]->layout.parts;
+  return std::any_of(parts.begin(), parts.end(), [](const loops::Layout::Part& p) { return p.modulus != 0; });
+}
 
 std::optional<Shape> shape_of(const Type& t, const Env& env) {
   Shape s;

@@ -39,6 +39,7 @@ struct BoundGroup {
   bool runs = false;  // false: the references have to run (a size of 0, or not known)
   Shape shape;
   std::vector<Shape> expected;  // of the value arguments
+  std::vector<Shape> probed;    // of the probes
   std::vector<uint64_t> sizes;
   std::vector<std::pair<int64_t, int64_t>> ranges;  // of the checks
   int64_t from = 0, to = 1;                         // of the parallel loop
@@ -51,6 +52,9 @@ BoundGroup bind(const Function& f, const CompiledGroup& g, const Env& env);
 std::optional<Shape> shape_of(const Type& t, const Env& env);
 
 bool worth_threads(const BoundGroup& b);
+
+// Does what this argument of a kernel points to lie in blocks (layouts.h)?
+bool lies_blocked(const CompiledGroup& g, size_t argument);
 
 using KernelEntry = void(const uint64_t*, void*);
 
@@ -75,6 +79,7 @@ class RunState {
   void kernel(const BoundGroup& b, KernelEntry* entry, uint64_t* arguments, size_t count, uint8_t* memory);
   const InterpretOptions& interpret() const { return interpret_; }
   bool watched() const { return watched_; }
+  ProbeLog* probes() { return o_.probes; }
   int64_t begin();
   // Groups of a function that is called count for themselves, not for the call.
   void end(const CompiledFunction& c, size_t group, const Env& env, int64_t started, int depth);
@@ -150,6 +155,16 @@ class BoundFunction {
   std::vector<uint8_t*> at_;                            // address of each slot; inputs first
   std::vector<std::pair<uint32_t, int64_t>> in_block_;  // slots that lie in the block, and where
   std::vector<uint32_t> result_slots_;                  // of each result
+  struct Probed {
+    size_t steps;  // that come before
+    Id node;
+    uint32_t slot;
+    TensorType type;
+    bool is_blocked, is_filled;  // filled: before its kernel runs
+  };
+  void log(RunState& r, const Probed& p);
+  void fill(RunState& r, size_t step);
+  std::vector<Probed> probed_;
   std::vector<bool> written_;  // results that a step writes where the caller wants them; else copied
   std::vector<Tensor> kept_;   // constants that slots point to
   int64_t own_ = 0, below_ = 0, scratch_ = 0;  // bytes: its block, those of bodies, what one kernel needs

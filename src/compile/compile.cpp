@@ -9,6 +9,7 @@
 #include "compile/pipeline.h"
 #include "compile/stages.h"
 #include "graph/unaligned.h"
+#include "ops/ops.h"
 #include "support/error.h"
 
 namespace tauto {
@@ -87,6 +88,43 @@ void align_constants(Group& g) {
       g.arguments[i].constant = aligned(g.arguments[i].constant);
 }
 
+// Lets the kernel k store the values of its nodes that are asked for; those that it cannot stay away, with
+// the reason.
+void probe_kernel(const Module& m, CompiledFunction& c, CompiledGroup& k, KernelBuilder& builder) {
+  const Function& f = *c.function;
+  const std::set<Id> seen = blocked_of(c, k.group);
+  // A value of the result's dims lies as the result does.
+  const auto build = [&](const std::set<Id>& probes) {
+    CompiledGroup r;
+    std::set<Id> blocked = seen;
+    if (seen.count(k.group.result))
+      for (Id id : probes)
+        if (f.node(id).type == f.node(k.group.result).type) blocked.insert(id);
+    r.group = with_blocked(with_probes(m, f, k.group, probes), blocked, c.block);
+    r.built = builder.build(r.group, &k.built->plan);
+    return r;
+  };
+  std::set<Id> wanted, possible;
+  for (Id id : k.group.nodes)
+    if (id != k.group.result && c.probed.count(id)) wanted.insert(id);
+  if (wanted.empty()) return;
+  CompiledGroup all = build(wanted);
+  if (!all.built->reason.empty()) {
+    for (Id id : wanted) {
+      possible.insert(id);
+      all = build(possible);
+      if (all.built->reason.empty()) continue;
+      possible.erase(id);
+      c.probed.erase(id);
+      c.not_probed[id] = all.built->reason;
+    }
+    if (possible.empty()) return;
+    all = build(possible);
+    CHECK(all.built->reason.empty(), "probes that could be stored");
+  }
+  k = std::move(all);
+}
+
 // Lifetimes of values, in groups.
 void find_lifetimes(CompiledFunction& c) {
   const Function& f = *c.function;
@@ -153,6 +191,9 @@ std::shared_ptr<const Executable> compile(std::shared_ptr<const Module> m, const
     how.fuse = options.fuse && !flags.is_off("fuse");
     const Plan plain, *plan = flags.is_off("schedule") ? &plain : nullptr;
     Refused refused;
+    if (options.probes)
+      if (const auto at = options.probes->apart.find(name); at != options.probes->apart.end())
+        how.apart = at->second;
     how.accepts = [&](const Group& g) -> std::string {
       if (flags.is_off("kernels")) return "TAUTO_OFF=kernels";
       const auto at = refused.find(g.nodes);
@@ -172,6 +213,13 @@ std::shared_ptr<const Executable> compile(std::shared_ptr<const Module> m, const
       done = refused.size() == before;
     }
     if (options.schedules) carry_out(*options.schedules, groups, c, built, builder, used);
+    if (options.probes) {
+      for (const Group& g : groups)
+        for (Id id : g.nodes)
+          if (function->node(id).op != &ops::dims && options.probes->contains(name, id)) c.probed.insert(id);
+      for (const Group& g : groups)
+        if (g.kind == Group::Kind::Kernel) probe_kernel(*m, c, built.at(g.result), builder);
+    }
     for (Group& g : groups) {
       CompiledGroup k;
       if (g.kind == Group::Kind::Kernel) {

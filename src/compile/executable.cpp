@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <cstring>
 #include <list>
 #include <new>
 
@@ -136,7 +137,9 @@ class ExecutableRun final : public RunState {
         results.emplace_back(uninitialised(t.type, t.shape));
         places.push_back(results.back().tensor.raw());
       }
+      const size_t logged = o_.probes ? o_.probes->values.size() : 0;
       if (run(*bound, inputs.data(), places.data(), depth)) return results;
+      if (o_.probes) o_.probes->values.resize(logged);
       bound = nullptr;  // its sizes suppose that it works
     }
     return nodes(c, std::move(arguments), std::move(env), bound.get(), depth);
@@ -208,10 +211,13 @@ class ExecutableRun final : public RunState {
         made = element_count(b->shape) == source.count();
         if (made) result = source.reshaped(b->shape);
       } else if (b->runs) {
-        made = kernel_of(f, g, *b, value, result, block);
+        made = kernel_of(c, g, *b, value, result, block);
       }
-      if (!made && f.node(g.group.result).op != &ops::dims)
+      const bool by_references = !made && f.node(g.group.result).op != &ops::dims;
+      if (by_references)
         for (Id id : g.group.nodes) reference(id);
+      if (o_.probes)
+        for (Id id : by_references ? g.group.nodes : std::vector<Id>{g.group.result}) log(c, id, values);
       if (watched()) end(c, k, env, started, depth);
       for (Id id : c.dead_after[k]) values[static_cast<size_t>(id)] = Value();
       if (depth == 0) done(g);
@@ -221,14 +227,29 @@ class ExecutableRun final : public RunState {
     return results;
   }
 
+  // What a node gave, if it is asked for.
+  void log(const CompiledFunction& c, Id id, const std::vector<Value>& values) {
+    const Value& v = values[static_cast<size_t>(id)];
+    if (!c.probed.count(id) || !v.is_tensor() || !v.tensor.defined()) return;
+    Tensor t = v.tensor;
+    if (c.blocked.count(id)) {
+      t = unblocked(v.tensor, c.block);
+    } else if (!t.type().is_string()) {  // it may lie in memory that is used again
+      t = uninitialised(t.type(), t.shape());
+      std::memcpy(t.raw(), v.tensor.raw(), static_cast<size_t>(t.bytes()));
+    }
+    o_.probes->values.push_back({c.function->name, id, std::move(t), {}});
+  }
+
   // False where the references have to run: an index is out of range.
   template <class GetValue>
-  bool kernel_of(const Function& f, const CompiledGroup& g, const BoundGroup& b, const GetValue& value,
-                 Value& result, uint8_t* block) {
+  bool kernel_of(const CompiledFunction& c, const CompiledGroup& g, const BoundGroup& b,
+                 const GetValue& value, Value& result, uint8_t* block) {
+    const Function& f = *c.function;
     for (size_t i = 0; i < g.group.checks.size(); ++i) {
-      const RangeCheck& c = g.group.checks[i];
-      const std::vector<int64_t> v = value(c.value).tensor.as_ints();
-      for (size_t j = c.first; j < v.size(); j += c.every)
+      const RangeCheck& check = g.group.checks[i];
+      const std::vector<int64_t> v = value(check.value).tensor.as_ints();
+      for (size_t j = check.first; j < v.size(); j += check.every)
         if (v[j] < b.ranges[i].first || v[j] >= b.ranges[i].second) return false;
     }
     const ElementType element = f.node(g.group.result).type.element;
@@ -237,9 +258,15 @@ class ExecutableRun final : public RunState {
     std::vector<uint64_t>& arguments = arguments_;
     arguments.clear();
     size_t expected = 0;
+    std::vector<ProbedValue> probed;
     for (const KernelArgument& a : g.group.arguments) {
       const void* p = nullptr;
-      if (a.kind == KernelArgument::Kind::Constant) {
+      if (a.kind == KernelArgument::Kind::Probe) {
+        Tensor t = uninitialised(f.node(a.value).type.element, b.probed[probed.size()]);
+        if (o_.probes) std::memset(t.raw(), o_.probes->fill, static_cast<size_t>(t.bytes()));
+        p = t.raw();
+        probed.push_back({f.name, a.value, std::move(t), {}});
+      } else if (a.kind == KernelArgument::Kind::Constant) {
         p = a.constant.raw();
       } else if (a.kind == KernelArgument::Kind::Result) {
         p = out.raw();
@@ -255,6 +282,13 @@ class ExecutableRun final : public RunState {
     kernel(b, e_.code().function<KernelEntry>(g.kernel), arguments.data(), arguments.size() - 3,
            context_.scratch.require(static_cast<size_t>(b.workspace + b.scratch)));
     result = std::move(out);
+    size_t i = 0;
+    for (size_t a = 0; o_.probes && a < g.group.arguments.size(); ++a) {
+      if (g.group.arguments[a].kind != KernelArgument::Kind::Probe) continue;
+      ProbedValue& v = probed[i++];
+      if (lies_blocked(g, a)) v.value = unblocked(v.value, c.block);
+      o_.probes->values.push_back(std::move(v));
+    }
     return true;
   }
 

@@ -11,6 +11,7 @@
 #include <span>
 
 #include "compile/build_kernel.h"
+#include "compile/probes.h"
 #include "compile/schedules.h"
 #include "interpret/interpret.h"
 #include "runtime/arena.h"
@@ -30,6 +31,7 @@ struct CompileOptions {
   const Schedules* schedules = nullptr;  // plans to use instead of the default's; Error where one cannot be
   const Env* sizes = nullptr;            // of main's symbols: a program for these only
   PackedConstants* packed = nullptr;     // shared with other programs
+  const ProbeOptions* probes = nullptr;  // values to be stored as they are computed
 };
 
 struct ExecuteOptions {
@@ -37,6 +39,7 @@ struct ExecuteOptions {
   const std::function<bool()>* cancelled = nullptr;        // asked between kernels; then throws Cancelled
   const std::function<void(int64_t)>* progress = nullptr;  // told how many of main's nodes are done
   Profile* profile = nullptr;                              // filled with how long each group took
+  ProbeLog* probes = nullptr;                              // filled with the values that were asked for
 };
 
 // One group with everything that was made of it, kept for `--emit`.
@@ -53,7 +56,9 @@ struct CompiledFunction {
   std::vector<int> last_use;                // of each group's result, views of it included: a group
   std::set<Id> blocked;  // values whose elements lie channel-blocked (layouts.h), by this many
   int64_t block = 1;
-  std::vector<bool> planned;  // the result may lie in the context's memory: it does not escape
+  std::vector<bool> planned;             // the result may lie in the context's memory: it does not escape
+  std::set<Id> probed;                   // nodes whose values a ProbeLog gets
+  std::map<Id, std::string> not_probed;  // and those whose values the kernel cannot store: why
 };
 
 class BoundFunction;  // compile/bound.h

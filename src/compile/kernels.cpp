@@ -60,8 +60,9 @@ using Finite = std::map<Id, bool>;  // constants that were looked at: have they 
 // Lowers the nodes of one group, each where its user asks for it.
 class GroupLowering {
  public:
-  GroupLowering(const Function& f, const std::vector<bool>& inlined, Finite& finite, Id result)
-      : f_(f), inlined_(inlined), finite_(finite), result_(result) {}
+  GroupLowering(const Function& f, const std::vector<bool>& inlined, Finite& finite, Id result,
+                const std::set<Id>& probes = {})
+      : f_(f), inlined_(inlined), finite_(finite), result_(result), probes_(probes) {}
 
   Group run(const Module& m) {
     const Node& n = f_.node(result_);
@@ -151,7 +152,16 @@ class GroupLowering {
     if (std::find(group_.nodes.begin(), group_.nodes.end(), id) == group_.nodes.end())
       group_.nodes.push_back(id);
     NodeLowering l(*this, id);
-    return lower(l, index);
+    const Expr value = lower(l, index);
+    if (id == result_ || !probes_.count(id)) return value;
+    loops::BufferPtr& b = probe_buffers_[id];
+    if (!b) {
+      const Type& t = f_.node(id).type;
+      b = loops::make_buffer(cat("p", id), t.element, t.dims);
+      group_.kernel.buffers.push_back(b);
+      group_.arguments.push_back({KernelArgument::Kind::Probe, id, {}});
+    }
+    return loops::probe(value, b, index);
   }
 
   // `id`: the node that it is the value of, -1: none.
@@ -221,10 +231,11 @@ class GroupLowering {
   const std::vector<bool>& inlined_;
   Finite& finite_;
   Id result_;
+  std::set<Id> probes_;
   Group group_;
   std::map<std::pair<Id, std::vector<const loops::ExprNode*>>, std::pair<std::vector<Expr>, Expr>> memo_;
   std::map<int64_t, Expr> literals_;
-  std::map<Id, loops::BufferPtr> buffers_;
+  std::map<Id, loops::BufferPtr> buffers_, probe_buffers_;
   int names_ = 0;
 };
 
@@ -303,7 +314,9 @@ class Fusion {
  public:
   std::vector<bool> inlined;
 
-  Fusion(const Module& m, const Function& f, const std::vector<Described>& about, Finite& finite)
+  // `apart`: nodes that join no others.
+  Fusion(const Module& m, const Function& f, const std::vector<Described>& about, Finite& finite,
+         const std::set<Id>& apart)
       : inlined(f.nodes.size(), false),
         m_(m),
         f_(f),
@@ -312,6 +325,7 @@ class Fusion {
         users_(f.nodes.size()),
         groups_(f.nodes.size()),
         escapes_(f.nodes.size(), false) {
+    for (Id id : apart) escapes_[static_cast<size_t>(id)] = true;
     for (size_t i = f.parameter_count(); i < f.nodes.size(); ++i)
       for (Id in : std::set<Id>(f.nodes[i].inputs.begin(), f.nodes[i].inputs.end()))
         users_[static_cast<size_t>(in)].push_back(static_cast<Id>(i));
@@ -486,6 +500,16 @@ class Fusion {
 
 }  // namespace
 
+Group with_probes(const Module& m, const Function& f, const Group& g, const std::set<Id>& probes) {
+  std::vector<bool> inlined(f.nodes.size(), false);
+  for (Id id : g.nodes) inlined[static_cast<size_t>(id)] = id != g.result;
+  Finite finite;
+  Group r = GroupLowering(f, inlined, finite, g.result, probes).run(m);
+  r.reason = g.reason;
+  r.unsure = g.unsure;
+  return r;
+}
+
 std::vector<Group> group_nodes(const Module& m, const Function& f, const GroupOptions& options) {
   const size_t n = f.nodes.size(), first = f.parameter_count();
   std::vector<Described> about(n);
@@ -508,7 +532,7 @@ std::vector<Group> group_nodes(const Module& m, const Function& f, const GroupOp
     about[i].reason = "its shape is known only at run time";
   }
 
-  Fusion fusion(m, f, about, finite);
+  Fusion fusion(m, f, about, finite, options.apart);
   if (options.fuse)
     for (size_t i = first; i < n; ++i) fusion.grow(static_cast<Id>(i));
   std::vector<bool>& inlined = fusion.inlined;

@@ -8,14 +8,16 @@
 // each with one result: a kernel, a view of another value, or a node that runs its reference.
 #pragma once
 
+#include <set>
+
 #include "graph/graph.h"
 #include "loops/loops.h"
 
 namespace tauto {
 
 struct KernelArgument {
-  enum class Kind : uint8_t { Value, Constant, Result } kind = Kind::Value;
-  Id value = -1;    // Value: a node of the function
+  enum class Kind : uint8_t { Value, Constant, Result, Probe } kind = Kind::Value;
+  Id value = -1;    // not of a constant: a node of the function
   Tensor constant;  // Constant
 };
 
@@ -45,9 +47,14 @@ struct Group {
 
 struct GroupOptions {
   bool fuse = true;
+  std::set<Id> apart;  // nodes that join no others
   // Says whether a kernel can be built; its reason if not. Groups that cannot are taken apart.
   std::function<std::string(const Group&)> accepts;
 };
+
+// The kernel g with the values of these nodes of its own, which must not be its result, stored as they are
+// computed: an argument of kind Probe for each.
+Group with_probes(const Module& m, const Function& f, const Group& g, const std::set<Id>& probes);
 
 // In an order of evaluation; parameters and constants have no group.
 std::vector<Group> group_nodes(const Module& m, const Function& f, const GroupOptions& options);

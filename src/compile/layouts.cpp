@@ -123,6 +123,8 @@ Group with_blocked(const Group& g, const std::set<Id>& blocked, int64_t block) {
   r.kernel.body = rewrite(
       g.kernel.body,
       [&](const Expr& e) -> Expr {
+        if (const auto* p = e.as<loops::Probe>(); p && of(p->buffer) != p->buffer)
+          return loops::probe(p->value, of(p->buffer), p->index);
         const auto* l = e.as<loops::Load>();
         return l && of(l->buffer) != l->buffer ? loops::load(of(l->buffer), l->index) : Expr();
       },

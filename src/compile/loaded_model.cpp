@@ -156,6 +156,27 @@ std::shared_ptr<const Executable> LoadedModel::executable(const RunInputs& input
   return source_->program(inputs, cancelled, true);
 }
 
+std::shared_ptr<const Executable> LoadedModel::probed(const RunInputs& inputs, const ProbeOptions& probes,
+                                                      const std::function<bool()>* cancelled) const {
+  const std::lock_guard lock(source_->mutex);
+  const Env sizes = source_->program(inputs, cancelled, false)->sizes();
+  const std::string& values = source_->graph(inputs, cancelled).first;
+  Source::Probed& last = source_->probed;
+  if (last.executable && last.values == values && last.executable->sizes() == sizes && last.options == probes)
+    return last.executable;
+  CompileOptions options;
+  options.sizes = &sizes;
+  options.probes = &probes;
+  last = {values, probes, compile(source_->graph(inputs, cancelled).second, options)};
+  return last.executable;
+}
+
+ProbedRun LoadedModel::probe(const RunInputs& inputs, const ProbeOptions& probes,
+                             const ExecuteOptions& options) const {
+  const std::shared_ptr<const Executable> e = probed(inputs, probes, options.cancelled);
+  return source_->located([&] { return run_probed(*e, inputs.values, options); });
+}
+
 std::vector<Value> LoadedModel::execute(RunInputs inputs, const ExecuteOptions& options) const {
   std::shared_ptr<const Executable> e = program(inputs, options.cancelled);
   const bool by_sizes = source_->general && inputs.replaced.empty();

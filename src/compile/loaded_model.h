@@ -86,6 +86,12 @@ class LoadedModel {
   // The same with all its stages, so compiled here; the cache gets it again.
   std::shared_ptr<const Executable> executable(const RunInputs& inputs,
                                                const std::function<bool()>* cancelled = nullptr) const;
+  // The values inside a run, see compile/probes.h: of the program that runs these inputs, whose graph is
+  // program(inputs)->module(), compiled with probes.
+  ProbedRun probe(const RunInputs& inputs, const ProbeOptions& probes,
+                  const ExecuteOptions& options = {}) const;
+  std::shared_ptr<const Executable> probed(const RunInputs& inputs, const ProbeOptions& probes,
+                                           const std::function<bool()>* cancelled = nullptr) const;
   // The graph for all inputs. Error: there is none, see above.
   std::shared_ptr<const Module> module() const;
 

@@ -31,6 +31,11 @@ struct LoadedModel::Source {
   std::string reason;  // why they are needed, with file and node
   std::list<std::pair<std::string, std::shared_ptr<const Module>>> kept;  // by values; latest first
   std::list<std::pair<std::string, Programs>> compiled;                   // the same; "": of `all`
+  struct Probed {
+    std::string values;
+    ProbeOptions options;
+    std::shared_ptr<const Executable> executable;
+  } probed;                                          // the latest program with probes
   std::vector<Lease> idle;                           // of programs in `compiled`; latest last
   const std::function<bool()>* importing = nullptr;  // asked by the import that compiling needs
 

@@ -99,6 +99,7 @@ class Printer {
     std::string s;
     for (const KernelArgument& argument : arguments) {
       const auto& [kind, value, constant] = argument;
+      CHECK(kind != KernelArgument::Kind::Probe, "a program with probes is not kept");
       if (kind == KernelArgument::Kind::Result) {
         s += " result";
       } else if (kind == KernelArgument::Kind::Value) {
@@ -352,9 +353,9 @@ ProgramText text_of(const Executable& e, const std::vector<Tensor>& constants, T
   std::map<const BuiltKernel*, size_t> numbers;
   std::string kernels, functions;
   for (const auto& [name, compiled] : e.functions()) {
-    const auto& [function, groups, dead_after, last_use, blocked, block, planned] = compiled;
-    functions += cat("function ", quote(name), " block ", block, " blocked", ids_text(blocked), "\n");
-    for (const CompiledGroup& g : groups) {
+    functions += cat("function ", quote(name), " block ", compiled.block, " blocked",
+                     ids_text(compiled.blocked), "\n");
+    for (const CompiledGroup& g : compiled.groups) {
       size_t number = 0;
       if (g.built) {
         const auto [at, fresh] = numbers.emplace(g.built.get(), numbers.size());

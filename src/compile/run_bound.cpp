@@ -113,8 +113,32 @@ bool BoundFunction::run(RunState& r, const void* const* inputs, void* const* res
   return true;
 }
 
+// Before the step runs.
+void BoundFunction::fill(RunState& r, size_t step) {
+  for (const Probed& p : probed_)
+    if (p.is_filled && p.steps == step + 1)
+      std::memset(at_[p.slot], r.probes()->fill, static_cast<size_t>(p.type.bytes()));
+}
+
+void BoundFunction::log(RunState& r, const Probed& p) {
+  Tensor t(p.type.type, p.type.shape);
+  std::memcpy(t.raw(), at_[p.slot], static_cast<size_t>(t.bytes()));
+  r.probes()->values.push_back(
+      {c_.function->name, p.node, p.is_blocked ? unblocked(t, c_.block) : std::move(t), {}});
+}
+
 bool BoundFunction::steps(RunState& r, int depth) {
+  size_t logged = 0;
+  const bool probed = r.probes() && !probed_.empty();
+  const auto log_before = [&](size_t step) {
+    for (; logged < probed_.size() && probed_[logged].steps <= step; ++logged) log(r, probed_[logged]);
+  };
   for (Step& s : steps_) {
+    if (probed) {
+      const auto step = static_cast<size_t>(&s - steps_.data());
+      log_before(step);
+      fill(r, step);
+    }
     const int64_t started = r.watched() ? r.begin() : 0;
     if (s.kind == Step::Kind::Kernel) {
       r.poll(s.bound->work);
@@ -132,6 +156,7 @@ bool BoundFunction::steps(RunState& r, int depth) {
     if (r.watched()) r.end(c_, s.group, env_, started, depth);
     if (depth == 0) r.done(c_.groups[s.group]);
   }
+  if (probed) log_before(steps_.size());
   return true;
 }
 

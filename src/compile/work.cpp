@@ -86,6 +86,8 @@ class Counting {
       if (!is_index(c->from)) flops_ += times(v);
     } else if (const auto* b = e.as<loops::Bits>()) {
       v = count(b->from);
+    } else if (const auto* p = e.as<loops::Probe>()) {
+      v = count(p->value);
     } else if (const auto* r = e.as<loops::Reduce>()) {
       for (const loops::Axis& axis : r->axes) extents_[axis.variable] = value(axis.extent);
       for (const Expr& x : r->operands) merge(v, count(x));

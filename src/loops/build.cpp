@@ -293,6 +293,13 @@ Expr apply(Function f, std::vector<Expr> args) {
   return make(type, Apply{f, std::move(args)});
 }
 
+Expr probe(Expr value, BufferPtr buffer, std::vector<Expr> index) {
+  CHECK(value.defined() && buffer && value.type() == buffer->type, "probe");
+  check_index(*buffer, index);
+  const ElementType type = value.type();
+  return make(type, Probe{std::move(value), std::move(buffer), std::move(index)});
+}
+
 Expr convert(Expr from, ElementType to) {
   CHECK(from.defined() && is_loops_type(to), "convert to ", to);
   if (from.type() == to) return from;

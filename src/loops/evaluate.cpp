@@ -146,6 +146,10 @@ class Compiler {
     return make<ConvertNode>(expr(c.from), c.from.type(), e.type());
   }
   const Node* compile(const Expr&, const Bits& b) { return expr(b.from); }
+  const Node* compile(const Expr&, const Probe& p) {
+    const Node* value = expr(p.value);
+    return make<ProbeNode>(value, place(p.buffer, p.index));
+  }
 
   Place place(const BufferPtr& b, const std::vector<Expr>& index) {
     const auto found = memories_.find(b);

@@ -18,6 +18,7 @@
 //           | buffer "[" expr,* "]"                                   load
 //           | function "(" expr,* ")"                                 add(a, b): TAUTO_LOOP_FUNCTIONS
 //           | "convert" "<" element ">" "(" expr ")" | "bits" "<" element ">" "(" expr ")"
+//           | "probe" "(" expr "," buffer "[" expr,* "]" ")"        the first, which is also stored there
 //           | order function "(" (var "<" dim),* ":" expr,* ["if" expr] ")"
 //                                                                     blocks fma(c < 64, k < 3 : x[…], w[…])
 //           | "%" n ["=" expr]     a shared expression, written out where it first stands in its statement
@@ -197,9 +198,15 @@ struct Reduce {
   Expr guard;                  // undefined, or a bool: where false the term is left out
 };
 
+struct Probe {  // value; whoever computes it also stores it (nobody loads what is stored): compile/probes.h
+  Expr value;
+  BufferPtr buffer;
+  std::vector<Expr> index;
+};
+
 struct ExprNode {
   ElementType type = f32;
-  using Node = std::variant<Literal, Variable, Size, Load, Apply, Convert, Bits, Reduce>;
+  using Node = std::variant<Literal, Variable, Size, Load, Apply, Convert, Bits, Reduce, Probe>;
   Node node;
 };
 
@@ -221,6 +228,7 @@ Expr apply(Function f, std::vector<Expr> arguments);
 Expr convert(Expr from, ElementType to);
 Expr bits(Expr from, ElementType to);
 Expr reduce(Order order, Function f, std::vector<Axis> axes, std::vector<Expr> operands, Expr guard = {});
+Expr probe(Expr value, BufferPtr buffer, std::vector<Expr> index);
 
 inline Expr operator+(Expr a, Expr b) { return apply(Function::Add, {std::move(a), std::move(b)}); }
 inline Expr operator-(Expr a, Expr b) { return apply(Function::Sub, {std::move(a), std::move(b)}); }
@@ -310,7 +318,8 @@ Kernel parse_kernel(std::string_view text);  // Error: line, what was expected, 
 std::string verify(const Kernel& k);
 
 // Walks that look. Expressions are graphs with shared nodes.
-// The expressions directly inside e, in order; of a reduction the operands, then its guard if it has one.
+// The expressions directly inside e, in order; of a reduction the operands, then its guard if it has one; of
+// a probe the value, then its index.
 void each_child(const Expr& e, const std::function<void(const Expr&)>& f);
 // Every node under e once, e first; where f says false, nothing inside it. An undefined e has none.
 void each_node(const Expr& e, const std::function<bool(const Expr&)>& f);

@@ -154,6 +154,19 @@ struct LoadNode final : Node {
   }
 };
 
+struct ProbeNode final : Node {
+  const Node* value;
+  Place place;
+  ProbeNode(const Node* v, Place p) : value(v), place(std::move(p)) {}
+  uint64_t run(Machine& m) const override {
+    const uint64_t v = value->run(m);
+    const int64_t e = place.element(m, "probe");
+    const Memory& to = *place.memory;
+    std::memcpy(to.data + e * to.bytes, &v, static_cast<size_t>(to.bytes));
+    return v;
+  }
+};
+
 // ---- reductions -------------------------------------------------------------------------------------------
 
 template <Function F, class T>

@@ -209,6 +209,7 @@ class Parser {
     if (s_.peek_number() || s_.peek("inf:") || s_.peek("nan:")) return literal_number();
     if (s_.accept("convert")) return made([&, t = angle_type(), e = argument()] { return convert(e, t); });
     if (s_.accept("bits")) return made([&, t = angle_type(), e = argument()] { return bits(e, t); });
+    if (s_.accept("probe")) return probed();
     for (const Order o : {Order::Chain, Order::Partials, Order::Blocks})
       if (s_.accept(text_of(o))) return reduction(o);
     if (!s_.peek("\"")) {
@@ -221,6 +222,19 @@ class Parser {
       s_.reset(start);
     }
     return load_or_variable();
+  }
+
+  Expr probed() {
+    s_.expect("(");
+    const Expr value = expr();
+    s_.expect(",");
+    const std::string n = name("a buffer");
+    const auto found = buffers_.find(n);
+    if (found == buffers_.end()) s_.error("a buffer", n);
+    s_.expect("[");
+    const std::vector<Expr> index = list("]");
+    s_.expect(")");
+    return made([&] { return probe(value, found->second, index); });
   }
 
   Expr shared() {

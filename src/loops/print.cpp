@@ -94,6 +94,11 @@ class ExprPrinter {
     return s + ")";
   }
 
+  std::string print(const Expr&, const Probe& p, Level) {
+    const std::string value = text(p.value);
+    return cat("probe(", value, ", ", name_text(p.buffer->name), "[", list(p.index), "])");
+  }
+
   std::string infix(const Apply& a, Level level) {
     std::string s;
     Level own = Sum;

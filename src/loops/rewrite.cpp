@@ -67,6 +67,12 @@ class Rewriter {
       if (!operands && guard.get() == r->guard.get()) return e;
       return reduce(r->order, r->function, r->axes, operands ? std::move(*operands) : r->operands, guard);
     }
+    if (const Probe* p = e.as<Probe>()) {
+      const Expr value = expr(p->value);
+      auto index = all(p->index);
+      if (!index && value.get() == p->value.get()) return e;
+      return probe(value, p->buffer, index ? std::move(*index) : p->index);
+    }
     return e;
   }
 
@@ -148,6 +154,10 @@ void each_child(const Expr& e, const std::function<void(const Expr&)>& f) {
   if (const Reduce* r = e.as<Reduce>()) {
     for (const Expr& x : r->operands) f(x);
     if (r->guard.defined()) f(r->guard);
+  }
+  if (const Probe* p = e.as<Probe>()) {
+    f(p->value);
+    for (const Expr& x : p->index) f(x);
   }
 }
 

@@ -134,6 +134,11 @@ class Simplifier {
       key += cat(" ", reinterpret_cast<uint64_t>(l->buffer.get()));
       for (const Expr& x : l->index) child(x);
     }
+    if (const Probe* p = e.as<Probe>()) {
+      key += cat(" ", reinterpret_cast<uint64_t>(p->buffer.get()));
+      child(p->value);
+      for (const Expr& x : p->index) child(x);
+    }
     if (const Reduce* r = e.as<Reduce>()) {
       key += cat(" ", static_cast<int>(r->order), " ", static_cast<int>(r->function));
       for (const Axis& a : r->axes) key += cat(" ", a.variable, " < ", a.extent);
@@ -171,6 +176,8 @@ class Simplifier {
     for (const Axis& a : r.axes) bind(a.variable, below(a.extent));
     return reduce(r.order, r.function, r.axes, all(r.operands), r.guard.defined() ? expr(r.guard) : Expr());
   }
+
+  Expr children(const Expr&, const Probe& p) { return probe(expr(p.value), p.buffer, all(p.index)); }
 
   // A simpler expression in place of e, whose children are simple, or nothing.
   Expr step(const Expr& e) {

@@ -63,6 +63,7 @@ class Writer {
     if (const auto* v = e.as<Variable>()) text(v->name);
     if (const auto* s = e.as<Size>()) dim(s->dim);
     if (const auto* l = e.as<Load>()) buffer(l->buffer);
+    if (const auto* p = e.as<Probe>()) buffer(p->buffer);
     if (const auto* a = e.as<Apply>()) number(static_cast<int64_t>(a->function));
     if (const auto* r = e.as<Reduce>()) {
       number(static_cast<int64_t>(r->order) * 256 + static_cast<int64_t>(r->function));

@@ -108,6 +108,12 @@ class Verifier {
       for (const Expr& x : l->index) n.add(needs(x));
       n.buffers.insert(l->buffer);
     }
+    if (const Probe* p = e.as<Probe>()) {
+      if (p->buffer->finite) broken("store into the constant ", p->buffer->name);
+      n = needs(p->value);
+      for (const Expr& x : p->index) n.add(needs(x));
+      n.buffers.insert(p->buffer);
+    }
     if (const Reduce* r = e.as<Reduce>()) reduction(*r, n);
     keep_.push_back(e);
     return needs_.emplace(e.get(), std::move(n)).first->second;

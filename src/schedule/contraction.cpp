@@ -313,6 +313,7 @@ bool Scheduler::clip(const Expr& condition, const std::string& v, Expr& from, Ex
 
 bool Scheduler::is_finite(const Expr& e) {
   if (const auto* l = e.as<loops::Load>()) return l->buffer->finite;
+  if (const auto* p = e.as<loops::Probe>()) return is_finite(p->value);
   if (const auto* c = e.as<loops::Convert>()) return c->from.type().is_integer() && e.type().bits >= 32;
   return false;
 }

@@ -150,14 +150,20 @@ void collect_index(const Expr& e, const Ranges& ranges, Uses& u) {
     variables_of(e, u.elsewhere);
 }
 
+// Where a probe stores decides nothing: with and without it the axes are the same.
 void collect_uses(const Expr& e, const Ranges& ranges, Uses& u) {
-  each_node(e, [&](const Expr& x) {
+  std::set<const loops::ExprNode*> seen;
+  const std::function<void(const Expr&)> walk = [&](const Expr& x) {
+    if (!seen.insert(x.get()).second) return;
     if (const auto* v = x.as<loops::Variable>()) u.elsewhere.insert(v->name);
-    const auto* l = x.as<loops::Load>();
-    if (l)
+    if (const auto* p = x.as<loops::Probe>()) return walk(p->value);
+    if (const auto* l = x.as<loops::Load>()) {
       for (const Expr& i : l->index) collect_index(i, ranges, u);
-    return !l;
-  });
+      return;
+    }
+    each_child(x, walk);
+  };
+  walk(e);
 }
 
 bool joinable(const Axis& outer, const Axis& inner, const Uses& u) {
@@ -167,20 +173,44 @@ bool joinable(const Axis& outer, const Axis& inner, const Uses& u) {
   });
 }
 
-// Joins adjacent axes of one list; `drop` gets the variables that are 0 from now on.
-std::vector<Axis> join_axes(std::vector<Axis> axes, const Uses& u, std::vector<std::string>& drop) {
+// Joins adjacent axes of one list; `drop` gets the variables that are 0 from now on. `were`: what joined
+// variables were, for indices that do tell them apart.
+std::vector<Axis> join_axes(std::vector<Axis> axes, const Uses& u, std::vector<std::string>& drop,
+                            std::map<std::string, Expr>& were) {
   std::vector<Axis> r;
   for (Axis& x : axes) {
     if (x.extent == Dim(1)) {
       drop.push_back(x.variable);
     } else if (!r.empty() && joinable(r.back(), x, u)) {
-      drop.push_back(r.back().variable);
+      const std::string outer = r.back().variable;
+      const Expr joined = loops::variable(x.variable), inner = loops::size(x.extent);
+      const Expr quotient = floor_div(joined, inner);
+      for (auto& [name, e] : were) e = substitute(e, outer, quotient);
+      were.emplace(outer, quotient);
+      were.emplace(x.variable, floor_mod(joined, inner));
+      drop.push_back(outer);
       r.back() = {x.variable, r.back().extent * x.extent};
     } else {
       r.push_back(std::move(x));
     }
   }
   return r;
+}
+
+// The indices of probes over joined variables.
+Expr with_probes_told(const Expr& value, const std::map<std::string, Expr>& were) {
+  return were.empty() ? value : rewrite(value, [&](const Expr& e) -> Expr {
+    const auto* p = e.as<loops::Probe>();
+    if (!p) return {};
+    std::vector<Expr> index;
+    for (const Expr& i : p->index)
+      index.push_back(rewrite(i, [&](const Expr& x) -> Expr {
+        const auto* v = x.as<loops::Variable>();
+        const auto at = v ? were.find(v->name) : were.end();
+        return at == were.end() ? Expr() : at->second;
+      }));
+    return loops::probe(p->value, p->buffer, index);
+  });
 }
 
 // Axes cut in two because a buffer's layout, or a reshape, cuts a dim into blocks: v = v_o · block + v_i.
@@ -336,6 +366,8 @@ Nest flatten(const loops::Kernel& k) {
   collect_axes(value, f.ranges);
   for (const Axis& a : n.axes) f.ranges[a.variable] = loops::below(a.extent);
   n.store.value = rewrite(value, [&](const Expr& e) -> Expr {
+    if (const auto* p = e.as<loops::Probe>())
+      return loops::probe(p->value, f.of(p->buffer), {f.offset(*p->buffer, p->index)});
     const auto* l = e.as<loops::Load>();
     return l ? loops::load(f.of(l->buffer), {f.offset(*l->buffer, l->index)}) : Expr();
   });
@@ -350,26 +382,29 @@ Nest flatten(const loops::Kernel& k) {
   collect_uses(n.store.value, f.ranges, u);
   collect_index(n.store.index[0], f.ranges, u);
   std::vector<std::string> dropped;
-  n.axes = join_axes(std::move(n.axes), u, dropped);
+  std::map<std::string, Expr> were;
+  n.axes = join_axes(std::move(n.axes), u, dropped, were);
   n.store.value = rewrite(n.store.value, [&](const Expr& e) -> Expr {
     const auto* r = e.as<loops::Reduce>();
     if (!r || r->order == loops::Order::Blocks) return {};
     std::vector<std::string> gone;
-    std::vector<Axis> axes = join_axes(r->axes, u, gone);
+    std::map<std::string, Expr> terms_were;
+    std::vector<Axis> axes = join_axes(r->axes, u, gone, terms_were);
     if (gone.empty()) return {};
     if (axes.empty()) axes.push_back(r->axes.back());  // one term still is one term
     std::erase_if(gone, [&](const std::string& v) {
       return std::any_of(axes.begin(), axes.end(), [&](const Axis& x) { return x.variable == v; });
     });
     std::vector<Expr> operands;
-    for (const Expr& x : r->operands) operands.push_back(without(x, gone));
+    for (const Expr& x : r->operands) operands.push_back(without(with_probes_told(x, terms_were), gone));
     return loops::reduce(r->order, r->function, axes, operands,
                          r->guard.defined() ? without(r->guard, gone) : Expr());
   });
-  n.store.value = without(n.store.value, dropped);
+  n.store.value = without(with_probes_told(n.store.value, were), dropped);
   n.store.index[0] = without(n.store.index[0], dropped);
   for (const Axis& x : n.axes) f.ranges[x.variable] = loops::below(x.extent);
   const auto tidy = [&](const Expr& e) -> Expr {
+    if (const auto* p = e.as<loops::Probe>()) return loops::probe(p->value, p->buffer, {f.tidy(p->index[0])});
     const auto* l = e.as<loops::Load>();
     return l ? loops::load(l->buffer, {f.tidy(l->index[0])}) : Expr();
   };

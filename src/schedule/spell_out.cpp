@@ -80,6 +80,9 @@ Expr SpellOut::walk(const Expr& e, const std::string& skip) {
       r = convert(go(c->from), x.type());
     } else if (const auto* b = x.as<loops::Bits>()) {
       r = bits(go(b->from), x.type());
+    } else if (const auto* p = x.as<loops::Probe>()) {
+      const Expr value = go(p->value);
+      r = loops::probe(value, p->buffer, each(p->index));
     }
     done[x.get()] = r;
     return r;
@@ -109,6 +112,7 @@ bool SpellOut::lies_over_lanes(const Expr& e, const std::string& variable) const
   if (const auto* a = e.as<loops::Apply>()) return every(a->arguments);
   if (const auto* c = e.as<loops::Convert>()) return lies_over_lanes(c->from, variable);
   if (const auto* b = e.as<loops::Bits>()) return lies_over_lanes(b->from, variable);
+  if (const auto* p = e.as<loops::Probe>()) return lies_over_lanes(p->value, variable);
   return true;
 }
 

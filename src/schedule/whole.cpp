@@ -34,6 +34,8 @@ Expr with_parts(const Expr& e, const std::vector<Expr>& parts) {
   if (const auto* a = e.as<Apply>()) return loops::apply(a->function, parts);
   if (e.as<loops::Convert>()) return convert(parts[0], e.type());
   if (e.as<loops::Bits>()) return bits(parts[0], e.type());
+  if (const auto* p = e.as<loops::Probe>())
+    return probe(parts[0], p->buffer, {parts.begin() + 1, parts.end()});
   if (const auto* r = e.as<Reduce>()) {
     const std::vector<Expr> operands(parts.begin(), parts.begin() + static_cast<long>(r->operands.size()));
     return reduce(r->order, r->function, r->axes, operands, r->guard.defined() ? parts.back() : Expr());
@@ -89,6 +91,7 @@ Expr Steps::unique(const Expr& e) {
   if (const auto* v = e.as<loops::Variable>()) add(v->name);
   if (const auto* s = e.as<loops::Size>()) add(s->dim);
   if (const auto* l = e.as<Load>()) add(reinterpret_cast<uintptr_t>(l->buffer.get()));
+  if (const auto* p = e.as<loops::Probe>()) add(reinterpret_cast<uintptr_t>(p->buffer.get()));
   if (const auto* a = e.as<Apply>()) add(static_cast<int>(a->function));
   if (const auto* r = e.as<Reduce>()) {
     add(static_cast<int>(r->order)), add(static_cast<int>(r->function)), add(r->guard.defined());

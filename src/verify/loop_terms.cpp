@@ -243,6 +243,7 @@ class Evaluation {
     }
     if (const auto* x = e.as<loops::Convert>()) return converted(value(x->from), t);
     if (const auto* x = e.as<loops::Bits>()) return same_bits(value(x->from), t);
+    if (const auto* x = e.as<loops::Probe>()) return value(x->value);
     if (const auto* x = e.as<loops::Reduce>()) return reduced(*x, t);
     const auto* x = e.as<loops::Apply>();
     CHECK(x != nullptr);

@@ -52,6 +52,13 @@ TEST(LoopsText, PrintsAsItReads) {
 )");
 }
 
+TEST(LoopsText, PrintsProbes) {
+  round_trip(R"(kernel p(x: f32[4, 5], e: f32[4, 5], s: f32[4], out: f32[4])
+  for i in 0 .. 4
+    out[i] = sqrt(probe(partials add(k < 5 : probe(negate(x[i, k]), e[i, k])), s[i]))
+)");
+}
+
 TEST(LoopsText, WritesASharedExpressionOnce) {
   const BufferPtr x = make_buffer("x", f32, {8}), out = make_buffer("out", f32, {8});
   const Expr i = variable("i");
