@@ -22,6 +22,7 @@
 #include <string>
 #include <vector>
 
+#include "graph/ledger.h"
 #include "graph/op.h"
 
 namespace tauto {
@@ -62,25 +63,6 @@ struct Function {
   }
 };
 
-// What a rewrite promises (docs/architecture.md, "A rewrite carries a contract").
-enum class ContractKind : uint8_t { Exact, Rounding, Quantizing };
-struct Contract {
-  ContractKind kind = ContractKind::Exact;
-  std::string statement;  // the bound of a rounding, the spec of a quantizing rewrite
-  friend bool operator==(const Contract&, const Contract&) = default;
-};
-
-// One application of one rewrite: which source nodes were touched, what stands there now.
-struct LedgerEntry {
-  std::string pass;
-  std::string function;
-  Contract contract;
-  std::string before, after;  // text of the nodes
-  std::vector<std::string> sources;
-  friend bool operator==(const LedgerEntry&, const LedgerEntry&) = default;
-};
-using Ledger = std::vector<LedgerEntry>;
-
 struct Module {
   std::string name = "module";
   int semantics = kSemanticsVersion;
@@ -88,7 +70,8 @@ struct Module {
   std::vector<std::string> sources;                                  // names of the source model's nodes
   std::map<std::string, std::string> constant_names;  // content hash → name in the source model
   Ledger ledger;
-  int64_t next_symbol = 0;  // of FreshSymbols
+  bool keeps_replays = false;  // do passes keep the sub-graphs of all ledger entries?
+  int64_t next_symbol = 0;     // of FreshSymbols
 
   const Function& function(const std::string& name) const;
   const Function& main() const { return function("main"); }

@@ -93,7 +93,7 @@ class Inliner {
     w.b.set_sources(sources);
     if (!results) return w.copy(old);
     const Id now = results->empty() ? moved.inputs[0] : results->front();
-    w.record(old, now);
+    w.record(old, results->empty() ? std::vector<Id>{now} : *results);
     results_[old] = std::move(*results);
     return now;
   }

@@ -6,6 +6,7 @@
 
 #include "graph/symbols.h"
 #include "graph/text.h"
+#include "passes/sub_program.h"
 
 namespace tauto {
 namespace {
@@ -57,15 +58,49 @@ Id Rewrite::copy(Id old, std::vector<Id> inputs) {
   return b.copy(n, std::move(inputs), known_ ? substitute(n.attributes, *known_) : n.attributes);
 }
 
-void Rewrite::record(Id old, Id now, Contract contract) {
+LedgerEntry Rewrite::entry(Id old, Id now) const {
   const Node& n = node(old);
-  std::string before = n.op->name + std::string("(");
+  LedgerEntry e;
+  e.pass = pass_;
+  e.function = from.name;
+  e.before = n.op->name + std::string("(");
   for (size_t i = 0; i < n.inputs.size(); ++i)
-    before += (i ? ", " : "") + text_of(from.node(n.inputs[i]).type);
-  LedgerEntry e{pass_,           from.name, std::move(contract), before + ") : " + text_of(n.type),
-                text_of(b, now), {}};
+    e.before += (i ? ", " : "") + text_of(from.node(n.inputs[i]).type);
+  e.before += ") : " + text_of(n.type);
+  e.after = text_of(b, now);
   for (int s : from.provenance[static_cast<size_t>(old)])
     e.sources.push_back(b.module().sources[static_cast<size_t>(s)]);
+  return e;
+}
+
+void Rewrite::keep_origin(LedgerEntry& e, const std::vector<Id>& inputs) const {
+  if (!origin_) return;
+  e.origin = origin_;
+  e.inputs = inputs;
+}
+
+void Rewrite::record(Id old, const std::vector<Id>& now) {
+  LedgerEntry e = entry(old, now.front());
+  if (b.module().keeps_replays) {
+    const Boundary boundary(from, old, {});
+    e.consumed = consumed_program(b.module(), from, boundary, old);
+    e.produced = produced_program(b, moved_, boundary, now);
+    keep_origin(e, boundary.inputs);
+  }
+  b.module().ledger.push_back(std::move(e));
+}
+
+void Rewrite::record_rounding(Id old, Id now, const std::set<Id>& inside, std::string statement,
+                              const BoundProgram& bound) {
+  LedgerEntry e = entry(old, now);
+  const Boundary boundary(from, old, inside);
+  e.consumed = consumed_program(b.module(), from, boundary, old);
+  e.produced = produced_program(b, moved_, boundary, {now});
+  e.contract.kind = ContractKind::Rounding;
+  e.contract.statement = std::move(statement);
+  keep_origin(e, boundary.inputs);
+  SubProgram p(b.module(), from, boundary);
+  e.contract.bound = p.finish({bound(p.b, [&](Id id) { return p.at(id); })});
   b.module().ledger.push_back(std::move(e));
 }
 
@@ -88,6 +123,12 @@ static std::shared_ptr<const Function> apart(const Function& f, Module& m) {
 Module rewrite(const Module& m, const std::string& pass, const std::function<Id(Rewrite&, Id)>& step,
                std::map<std::string, Dim> known) {
   Module r = m;  // where functions call each other in a circle, one is still the old one when it is looked up
+  std::shared_ptr<const Module> origin;
+  if (m.keeps_replays) {
+    Module copy = m;
+    copy.ledger.clear();
+    origin = std::make_shared<const Module>(std::move(copy));
+  }
   std::set<std::string> seen;
   std::vector<std::string> order;
   for (const auto& [name, f] : m.functions) visit(m, name, seen, order);
@@ -96,6 +137,7 @@ Module rewrite(const Module& m, const std::string& pass, const std::function<Id(
     Builder b(r, name);
     Rewrite w(b, f, pass);
     w.known_ = &known;
+    w.origin_ = origin;
     std::set<std::string> introduced;
     for (size_t i = 0; i < f.nodes.size(); ++i) {
       b.set_sources(f.provenance[i]);

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <functional>
+#include <set>
 
 #include "graph/builder.h"
 
@@ -25,14 +26,25 @@ class Rewrite {
   const Node& moved_input(Id old, size_t i) const { return b.node(moved(node(old).inputs[i])); }
   Id copy(Id old);  // the same node over the moved inputs
   Id copy(Id old, std::vector<Id> inputs);
-  // Records that `old` became `now` under `contract`.
-  void record(Id old, Id now, Contract contract = {});
+  // Records that `old` became `now` exactly. Of a tuple: its parts.
+  void record(Id old, Id now) { record(old, std::vector<Id>{now}); }
+  void record(Id old, const std::vector<Id>& now);
+  // Records that `old`, and the nodes `inside` that it alone was computed by, became `now` up to a rounding.
+  // `bound` adds the nodes of Contract::bound to a builder; at(id) is there the value that `old`, a node
+  // inside or an input of theirs had in the old function.
+  using Values = std::function<Id(Id old)>;
+  using BoundProgram = std::function<Id(Builder& b, const Values& at)>;
+  void record_rounding(Id old, Id now, const std::set<Id>& inside, std::string statement,
+                       const BoundProgram& bound);
 
  private:
   friend Module rewrite(const Module&, const std::string&, const std::function<Id(Rewrite&, Id)>&,
                         std::map<std::string, Dim>);
+  LedgerEntry entry(Id old, Id now) const;
+  void keep_origin(LedgerEntry& e, const std::vector<Id>& inputs) const;
   std::string pass_;
   std::vector<Id> moved_;
+  std::shared_ptr<const Module> origin_;
   const std::map<std::string, Dim>* known_ = nullptr;  // what a step found symbols to be
 };
 
