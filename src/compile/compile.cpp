@@ -45,8 +45,7 @@ Kernels build_all(const std::vector<Group>& groups, CompiledFunction& c, KernelB
       done[g.result] = seen;
       if (!k.built->reason.empty() && seen.empty()) refused[g.nodes] = k.built->reason;
       if (!k.built->reason.empty() && !seen.empty()) again = true;
-      if (!k.built->reason.empty())
-        for (Id id : seen) c.blocked.erase(id);
+      if (!k.built->reason.empty()) unblock(c.blocked, seen, groups);
       built[g.result] = std::move(k);
     }
   }

@@ -30,15 +30,28 @@ bool wants_blocks(const Group& g) {
     const auto* l = x.as<loops::Load>();
     return l && constants.count(l->buffer.get()) && mentions(x, kChannel);
   };
+  const auto innermost = [&](const Expr& x) {
+    const auto* l = x.as<loops::Load>();
+    if (!l || l->index.size() < 2 || constants.count(l->buffer.get())) return false;
+    const auto* v = l->index.back().as<loops::Variable>();
+    return v && v->name == kChannel;
+  };
   each_node(
       g.kernel.body,
       [&](const Expr& e) {
+        wants = wants || innermost(e);
         const auto* r = e.as<loops::Reduce>();
         if (r && r->order == loops::Order::Blocks)
           for (const Expr& operand : r->operands) wants = wants || any_node(operand, differs);
       },
       [](const loops::Stmt&) {});
   return wants;
+}
+
+bool keeps_blocks(const Function& f, const Group& view) {
+  const Type &from = f.node(view.source).type, &to = f.node(view.result).type;
+  return from.ranked && to.ranked && from.rank() >= 3 && to.rank() >= 3 && from.dims[0] == to.dims[0] &&
+         from.dims[1] == to.dims[1];
 }
 
 loops::Layout blocked_layout(const std::vector<Dim>& dims, int64_t block) {
@@ -83,25 +96,44 @@ Tensor permuted(const Tensor& t, int64_t block, bool to_blocks) {
 std::set<Id> choose_blocked(const Function& f, const std::vector<Group>& groups, int64_t block) {
   std::set<Id> allowed;
   for (const Group& g : groups)
-    if (g.kind == Group::Kind::Kernel && may_be_blocked(f.node(g.result).type, block))
+    if (g.kind != Group::Kind::Reference && may_be_blocked(f.node(g.result).type, block))
       allowed.insert(g.result);
   for (Id r : f.results) allowed.erase(r);
   for (const Group& g : groups) {
-    if (g.kind != Group::Kind::Kernel)
+    if (g.kind == Group::Kind::Reference)
       for (Id id : g.nodes)
         for (Id in : f.node(id).inputs) allowed.erase(in);
-    if (g.kind == Group::Kind::View) allowed.erase(g.source);
     for (const RangeCheck& c : g.checks) allowed.erase(c.value);
   }
+  for (auto g = groups.rbegin(); g != groups.rend(); ++g)
+    if (g->kind == Group::Kind::View && !(allowed.count(g->result) && keeps_blocks(f, *g)))
+      allowed.erase(g->source);
+  for (const Group& g : groups)
+    if (g.kind == Group::Kind::View && !allowed.count(g.source)) allowed.erase(g.result);
   std::set<Id> chosen;
   for (const Group& g : groups) {
     if (!allowed.count(g.result)) continue;
+    if (g.kind == Group::Kind::View) {
+      if (chosen.count(g.source)) chosen.insert(g.result);
+      continue;
+    }
     bool wants = wants_blocks(g);
     for (const KernelArgument& a : g.arguments)
       wants = wants || (a.kind == KernelArgument::Kind::Value && chosen.count(a.value));
     if (wants) chosen.insert(g.result);
   }
   return chosen;
+}
+
+void unblock(std::set<Id>& blocked, const std::set<Id>& values, const std::vector<Group>& groups) {
+  std::set<Id> all = values;
+  for (size_t before = 0; before != all.size();) {
+    before = all.size();
+    for (const Group& g : groups)
+      if (g.kind == Group::Kind::View && (all.count(g.source) || all.count(g.result)))
+        all.insert({g.source, g.result});
+  }
+  for (Id id : all) blocked.erase(id);
 }
 
 Group with_blocked(const Group& g, const std::set<Id>& blocked, int64_t block) {

@@ -1,8 +1,10 @@
 // Which values lie in channel-blocked memory: [N, C, …] as [N, C / B, …, B], B being the lanes of a vector.
 //
 // A contraction whose constant operand differs between channels wants its result so: channels side by side in
-// lanes, pixels as rows of the tile. What is computed from a blocked value is blocked too, as long as only
-// kernels see it; results of the model and what references read stay row-major.
+// lanes, pixels as rows of the tile. So does what reads row-major memory in which the channels are innermost.
+// A view that leaves N and C alone shows a blocked value as a blocked one. What is computed from a blocked
+// value is blocked too, as long as only kernels see it; results of the model and what references read stay
+// row-major.
 #pragma once
 
 #include <set>
@@ -13,6 +15,9 @@ namespace tauto {
 
 // The results of groups that are to be blocked by `block`.
 std::set<Id> choose_blocked(const Function& f, const std::vector<Group>& groups, int64_t block);
+
+// Takes these out of the blocked values, with all that views make of them.
+void unblock(std::set<Id>& blocked, const std::set<Id>& values, const std::vector<Group>& groups);
 
 // The group's kernel over the same buffers, those of blocked values laid out so.
 Group with_blocked(const Group& g, const std::set<Id>& blocked, int64_t block);
