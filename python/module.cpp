@@ -18,6 +18,7 @@
 #include "python/probes.h"
 #include "python/values.h"
 #include "verify/prove_executable.h"
+#include "verify/replay.h"
 
 namespace nb = nanobind;
 using namespace nanobind::literals;  // "name"_a
@@ -317,7 +318,59 @@ std::string repr(const LoadedModel& m) {
   return cat("tauto.Model(", list(m.inputs()), ") -> (", list(m.outputs()), ")");
 }
 
-LoadedModel from_bytes(const nb::bytes& bytes, const std::string& folder) {
+LoadOptions load_options(const std::function<bool()>* cancelled, bool trust,
+                         const std::vector<std::string>& allow) {
+  return {cancelled, trust, Allowed::of(allow, "load: allow")};
+}
+
+nb::list ledger_list(const LoadedModel& m) {
+  nb::list list;
+  const std::shared_ptr<const Module> module = m.module();
+  for (const LedgerEntry& e : module->ledger) {
+    nb::dict d;
+    d["pass"] = e.pass;
+    d["function"] = e.function;
+    d["sources"] = nb::cast(e.sources);
+    d["before"] = e.before;
+    d["after"] = e.after;
+    d["contract"] = e.contract.kind == ContractKind::Exact      ? "exact"
+                    : e.contract.kind == ContractKind::Rounding ? "rounding"
+                                                                : "quantizing";
+    d["statement"] = e.contract.statement;
+    list.append(d);
+  }
+  return list;
+}
+
+nb::list replays_of(const LoadedModel& m, RunInputs inputs, const std::vector<std::string>& allow,
+                    uint64_t seed) {
+  std::vector<ReplayedEntry> entries;
+  {
+    const nb::gil_scoped_release release;
+    entries = replay_all(*m.module(inputs), Allowed::of(allow, "replay: allow"), inputs.values, seed);
+  }
+  nb::list list;
+  for (const ReplayedEntry& e : entries) {
+    nb::dict d;
+    d["entry"] = text_of(e.entry);
+    d["pass"] = e.entry.pass;
+    d["exact"] = e.entry.contract.kind == ContractKind::Exact;
+    d["inputs"] = e.inputs;
+    d["why_not"] = e.replay.why_not;
+    d["elements"] = e.replay.elements;
+    d["differing"] = e.replay.differing;
+    d["beyond"] = e.replay.beyond;
+    d["unbound"] = e.replay.unbound;
+    d["worst"] = e.replay.worst;
+    d["consumed_error"] = e.replay.consumed_error;
+    d["produced_error"] = e.replay.produced_error;
+    list.append(d);
+  }
+  return list;
+}
+
+LoadedModel from_bytes(const nb::bytes& bytes, const std::string& folder,
+                       const std::vector<std::string>& allow) {
   const std::span<const uint8_t> span(static_cast<const uint8_t*>(bytes.data()), bytes.size());
   Bytes b{{bytes.inc_ref().ptr(),
            [](PyObject* p) {
@@ -327,7 +380,7 @@ LoadedModel from_bytes(const nb::bytes& bytes, const std::string& folder) {
            }},
           span};
   return interruptible([&](const std::function<bool()>* cancelled) {
-    return LoadedModel::from_bytes(std::move(b), "model", folder, cancelled);
+    return LoadedModel::from_bytes(std::move(b), "model", folder, load_options(cancelled, false, allow));
   });
 }
 
@@ -433,6 +486,21 @@ NB_MODULE(_tauto, m) {
           "name, its calls and seconds in one run (the median of `repeat` runs after one that warms up), and "
           "for kernels the operations (a fused multiply-add is two) and bytes that its definition asks for.")
       .def(
+          "replay",
+          [](const LoadedModel& m, nb::handle inputs, const std::vector<std::string>& allow, uint64_t seed) {
+            return replays_of(m, inputs_of(m, inputs), allow, seed);
+          },
+          "inputs"_a, nb::kw_only(), "allow"_a = std::vector<std::string>(), "seed"_a = 0,
+          "Runs every rewrite of a compilation for these inputs again, with the rewrites of `allow`: what "
+          "was "
+          "replaced and what replaced it, on the values that they get in a run, and what may change results "
+          "also on harmful ones. A list of dicts: the entry of the ledger, `elements` compared, how many are "
+          "`differing` and `beyond` the contract, the `worst` difference in units of its bound.")
+      .def("ledger", &ledger_list,
+           "What rewrites did to the model's graph, each application as a dict: the pass, the function, the "
+           "source nodes' names, what stood there and what stands there now, its contract (\"exact\", "
+           "\"rounding\" or \"quantizing\") and the contract's statement.")
+      .def(
           "ideal",
           [](const LoadedModel& m, nb::handle inputs) {
             return evaluate(m, inputs_of(m, inputs), Rep::Ideal, true, 1);
@@ -470,19 +538,20 @@ NB_MODULE(_tauto, m) {
 
   m.def(
       "load_file",
-      [](const std::string& path, bool trust) {
+      [](const std::string& path, bool trust, const std::vector<std::string>& allow) {
         return interruptible([&](const std::function<bool()>* cancelled) {
-          return LoadedModel::load(path, {cancelled, trust});
+          return LoadedModel::load(path, load_options(cancelled, trust, allow));
         });
       },
-      "path"_a, "trust"_a = false);
-  m.def("load_bytes", &from_bytes, "data"_a, "folder"_a = "");
+      "path"_a, "trust"_a = false, "allow"_a = std::vector<std::string>());
+  m.def("load_bytes", &from_bytes, "data"_a, "folder"_a = "", "allow"_a = std::vector<std::string>());
   m.def(
       "parse",
-      [](const std::string& text, const nb::bytes& side) {
-        return LoadedModel::from_text(text, {side.c_str(), side.size()});
+      [](const std::string& text, const nb::bytes& side, const std::vector<std::string>& allow) {
+        return LoadedModel::from_text(text, {side.c_str(), side.size()}, Allowed::of(allow, "parse: allow"));
       },
-      "text"_a, "side"_a = nb::bytes("", 0), "The model of a graph's text and side bytes.");
+      "text"_a, "side"_a = nb::bytes("", 0), "allow"_a = std::vector<std::string>(),
+      "The model of a graph's text and side bytes.");
 }
 
 }  // namespace tauto::python

@@ -10,6 +10,7 @@ what was given.
 """
 
 import os as _os
+from collections.abc import Sequence as _Sequence
 from typing import Any as _Any
 
 from . import _cpu
@@ -29,14 +30,17 @@ for _class in (Error, InternalError, Model, Slot):
 
 
 def load(source: "str | _os.PathLike[str] | bytes | bytearray | memoryview | _Any", *,
-         folder: "str | _os.PathLike[str]" = "", trust: bool = False) -> Model:
+         folder: "str | _os.PathLike[str]" = "", trust: bool = False,
+         allow: "_Sequence[str]" = ()) -> Model:
     """The model in a file (ONNX, the text of a graph, or what `Model.save` wrote), in bytes, or an `onnx.ModelProto`.
 
     `folder` is where the external data of a model given as bytes lie; without one they are refused. Machine code
     that `Model.save` wrote runs if this user wrote it or with `trust=True`; otherwise the graph is compiled again.
+    `allow` names rewrites that may change results within a stated bound (docs/contracts.md), "winograd" for one;
+    without any only exact ones are applied. `Model.ledger` says what they did.
     """
     if hasattr(source, "SerializeToString"):
         source = source.SerializeToString()
     if isinstance(source, (bytes, bytearray, memoryview)):
-        return _load_bytes(bytes(source), _os.fspath(folder))
-    return _load_file(_os.fspath(source), trust)
+        return _load_bytes(bytes(source), _os.fspath(folder), list(allow))
+    return _load_file(_os.fspath(source), trust, list(allow))

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "compile/allowed.h"
+
 namespace tauto::cli {
 
 inline constexpr int kExitError = 1, kExitUsage = 2, kExitInternal = 3, kExitInterrupted = 130;
@@ -21,6 +23,7 @@ struct ShowOptions {
   std::string as = "graph";
   std::string out;    // empty: stdout
   std::string after;  // the last pass that is to run; empty: none
+  std::string allow;  // rewrites that are not exact: "winograd,reassociate"; empty: none
   bool ledger = false;
 };
 int show(const ShowOptions& options);
@@ -41,6 +44,7 @@ struct RunOptions {
   int repeat = 1;
   std::string schedule;  // file with plans; empty: the default's
   bool trust = false;    // run an artifact's machine code whoever wrote it
+  std::string allow;     // as ShowOptions
 };
 int run(const RunOptions& options);
 
@@ -51,8 +55,13 @@ struct CompileOptions {
   std::string schedule;           // as RunOptions
   std::vector<std::string> dims;  // SYMBOL=SIZE: compile for these sizes
   std::string out;                // file for an artifact instead of printing; empty: none
+  std::string allow;              // as ShowOptions
+  bool ledger = false;
 };
 int compile(const CompileOptions& options);
+
+// The rewrites that `--allow` names. Error, beginning with the command.
+Allowed allowed_of(const std::string& option, const std::string& command);
 
 // Writes to stdout; Error if that fails (a full disk).
 void put(const std::string& text);

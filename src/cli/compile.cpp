@@ -5,6 +5,7 @@
 #include "cli/progress.h"
 #include "cli/sizes.h"
 #include "compile/artifact.h"
+#include "compile/ledger.h"
 #include "compile/loaded_model.h"
 #include "compile/stages.h"
 #include "graph/text.h"
@@ -46,7 +47,9 @@ std::vector<const CompiledGroup*> chosen(const Executable& e, const std::string&
 
 int compile(const CompileOptions& o) {
   const Progress progress("compiling");
-  const LoadedModel m = LoadedModel::load(o.model);
+  LoadOptions load;
+  load.allowed = allowed_of(o.allow, "compile");
+  const LoadedModel m = LoadedModel::load(o.model, load);
   tauto::CompileOptions how;
   Schedules schedules;
   if (!o.schedule.empty()) {
@@ -58,6 +61,10 @@ int compile(const CompileOptions& o) {
   const std::shared_ptr<const Executable> e = tauto::compile(m.module(), how);
   if (!o.out.empty()) {
     write_file(o.out, artifact_of(*e, ArtifactKind::File).parts);
+    if (!o.ledger) return 0;
+  }
+  if (o.ledger) {
+    put(text_of(ledger_of(*e)));
     return 0;
   }
   if (o.emit == "graph") {

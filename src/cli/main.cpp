@@ -19,6 +19,10 @@ void put(const std::string& text) {
     fail("stdout: cannot write");
 }
 
+Allowed allowed_of(const std::string& option, const std::string& command) {
+  return option.empty() ? Allowed() : Allowed::parse(option, command + ": --allow");
+}
+
 namespace {
 
 constexpr char kExitCodes[] =
@@ -52,6 +56,7 @@ constexpr char kCompileExamples[] =
     "Examples:\n"
     "  tauto compile model.onnx                      which nodes are computed together\n"
     "  tauto compile model.onnx -o model.tauto       the graph with machine code for this CPU, as a file\n"
+    "  tauto compile model.onnx --allow winograd --ledger   what was rewritten, under which contracts\n"
     "  tauto compile model.onnx --emit=loops         what each kernel computes\n"
     "  tauto compile model.onnx --dim N=1            the program for this size, as a run with it makes it\n"
     "  tauto compile model.onnx --emit=asm --kernel contract_12   its machine code\n"
@@ -63,6 +68,12 @@ std::vector<std::string> names_of_passes() {
   std::vector<std::string> names;
   for (const GraphPass& pass : graph_passes()) names.emplace_back(pass.name);
   return names;
+}
+
+std::string names_of_rewrites() {
+  std::string s;
+  for (const RoundingPass& p : rounding_passes()) s += cat(s.empty() ? "" : ", ", p.name);
+  return s;
 }
 
 int dispatch(int argc, char** argv) {
@@ -87,6 +98,12 @@ int dispatch(int argc, char** argv) {
       ->check(CLI::IsMember(names_of_passes()));
   show_command->add_flag("--ledger", show_options.ledger,
                          "print what the passes replaced, instead of the graph");
+  const auto add_allow = [](CLI::App* c, std::string& allow) {
+    c->add_option(
+        "--allow", allow,
+        cat("NAME,…: apply rewrites that change results within a stated bound: ", names_of_rewrites()));
+  };
+  add_allow(show_command, show_options.allow);
   show_command->footer(kShowExamples);
 
   RunOptions run_options;
@@ -122,6 +139,7 @@ int dispatch(int argc, char** argv) {
                           "FILE: plans of kernels, as tauto compile --emit=schedule prints them");
   run_command->add_flag("--trust", run_options.trust,
                         "run an artifact's machine code even if this user's key did not sign it");
+  add_allow(run_command, run_options.allow);
   run_command->footer(kRunExamples);
 
   CompileOptions compile_options;
@@ -139,6 +157,9 @@ int dispatch(int argc, char** argv) {
       ->take_all();
   compile_command->add_option("-o,--out", compile_options.out,
                               "FILE: write an artifact, the graph with its machine code for this CPU");
+  add_allow(compile_command, compile_options.allow);
+  compile_command->add_flag("--ledger", compile_options.ledger,
+                            "print every rewrite of the compilation with its contract");
   compile_command->footer(kCompileExamples);
 
   const auto is_command = [&](const CLI::App* c) { return c->get_name() == argv[1]; };

@@ -55,6 +55,7 @@ LoadedModel load(const RunOptions& o) {
   const Progress progress("loading");
   LoadOptions options;
   options.trust = o.trust;
+  options.allowed = allowed_of(o.allow, "run");
   return LoadedModel::load(o.model, options);
 }
 

@@ -4,42 +4,26 @@
 #include "cli/progress.h"
 #include "compile/loaded_model.h"
 #include "compile/pipeline.h"
-#include "graph/scanner.h"
 #include "graph/text.h"
 #include "onnx/export.h"
 
 namespace tauto::cli {
 namespace {
 
-LoadedModel load(const std::string& path) {
+LoadedModel load(const ShowOptions& o) {
   const Progress progress("loading");
-  return LoadedModel::load(path);
+  LoadOptions options;
+  options.allowed = allowed_of(o.allow, "show");
+  return LoadedModel::load(o.model, options);
 }
 
 Module module_of(const ShowOptions& o) {
-  const std::shared_ptr<const Module> m = load(o.model).module();
+  const std::shared_ptr<const Module> m = load(o).module();
   return o.after.empty() ? *m : run_passes(*m, o.after, compile_flags());
 }
 
-// One entry: pass, function, names of source nodes, what stood there, what stands there now, the contract.
-std::string text_of(const LedgerEntry& e) {
-  std::string s = cat(e.pass, " @", e.function);
-  for (const std::string& name : e.sources) s += " " + quote(name);
-  s += cat(": ", e.before, " => ", e.after);
-  switch (e.contract.kind) {
-    case ContractKind::Exact:
-      return s + "  exact";
-    case ContractKind::Rounding:
-      return cat(s, "  rounding(", e.contract.statement, ")");
-    case ContractKind::Quantizing:
-      return cat(s, "  quantizing(", e.contract.statement, ")");
-  }
-  CHECK(false);
-}
-
 int show_ledger(const ShowOptions& o) {
-  std::string s;
-  for (const LedgerEntry& e : module_of(o).ledger) s += text_of(e) + "\n";
+  const std::string s = text_of(module_of(o).ledger);
   o.out.empty() ? put(s) : write_file(o.out, s);
   return 0;
 }
@@ -51,7 +35,7 @@ int show_onnx(const ShowOptions& o) {
     return 0;
   }
   Bytes file = map_file(o.model);
-  if (LoadedModel::is_text(file) || !o.after.empty()) {
+  if (LoadedModel::is_text(file) || !o.after.empty() || !o.allow.empty()) {
     file = own(onnx::export_model(module_of(o)));
     put(onnx_text(onnx::read_model(std::move(file), o.model)));
   } else {

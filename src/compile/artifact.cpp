@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "compile/compiler_version.h"
+#include "compile/ledger.h"
 #include "compile/program_text.h"
 #include "graph/text.h"
 #include "runtime/user_key.h"
@@ -19,16 +20,16 @@ static_assert(std::endian::native == std::endian::little);
 
 // As PNG's: a transfer that takes it for text damages it visibly.
 constexpr std::array<uint8_t, 8> kMagic = {0x89, 't', 'a', 'u', 't', 'o', '\r', '\n'};
-constexpr uint32_t kFormat = 1;
+constexpr uint32_t kFormat = 2;
 
-enum SectionName : size_t { kGraph, kProgram, kCode, kConstants, kData, kSections };
+enum SectionName : size_t { kGraph, kLedger, kProgram, kCode, kConstants, kData, kSections };
 
 struct Section {
   uint64_t offset, size;
 };
 
-// The digests cover: `text` the graph's text; `native` program and code; `head` the header before it, with
-// those two. Constants are covered by the texts.
+// The digests cover: `text` the graph's text and the ledger; `native` program and code; `head` the header
+// before it, with those two. Constants are covered by the texts.
 struct Header {
   std::array<uint8_t, 8> magic;
   uint32_t format;
@@ -36,7 +37,7 @@ struct Header {
   Section sections[kSections];
   Digest text, native, head, signature;
 };
-static_assert(sizeof(Header) == 224 && std::has_unique_object_representations_v<Header>);
+static_assert(sizeof(Header) == 240 && std::has_unique_object_representations_v<Header>);
 
 std::string_view bytes_of(const void* p, size_t size) { return {static_cast<const char*>(p), size}; }
 
@@ -121,12 +122,13 @@ ArtifactParts artifact_of(const Executable& e, ArtifactKind kind, const std::str
   CHECK(note.size() <= 4096 && note.find('\n') == note.npos);
   struct Owner {
     Header header{};
-    std::string graph, program, code;
+    std::string graph, ledger, program, code;
     std::vector<Tensor> constants, data;
   };
   const auto owner = std::make_shared<Owner>();
   Owner& o = *owner;
   o.graph = text_of(e.module(), o.constants);
+  if (kind == ArtifactKind::File) o.ledger = text_of(ledger_of(e));
   ProgramText program =
       text_of(e, o.constants, kind == ArtifactKind::File ? Trust::Content : Trust::Checksum);
   o.program = cat(environment_of(e.isa()), "\n", note, "\n", program.text);
@@ -141,11 +143,12 @@ ArtifactParts artifact_of(const Executable& e, ArtifactKind kind, const std::str
   Writer w;
   w.add({bytes_of(&h, sizeof h)});
   h.sections[kGraph] = w.add({o.graph});
+  h.sections[kLedger] = w.add({o.ledger});
   h.sections[kProgram] = w.add({o.program});
   h.sections[kCode] = w.add({o.code});
   h.sections[kConstants] = w.add(o.constants);
   h.sections[kData] = w.add(o.data);
-  h.text = digest_of({o.graph});
+  h.text = digest_of({o.graph, o.ledger});
   h.native = digest_of({o.program, o.code});
   h.head = head_of(h);
   std::string reason;
@@ -157,14 +160,16 @@ Artifact read_artifact(const Bytes& given, ArtifactKind kind, bool trust) {
   const Bytes file = aligned(given, 64);
   const Header h = header_of(file);
   const auto section = [&](SectionName n) { return file.slice(h.sections[n].offset, h.sections[n].size); };
-  const Bytes graph = section(kGraph), program = section(kProgram), code = section(kCode);
-  if (h.text != digest_of({graph.text()})) refuse("its graph is damaged");
+  const Bytes graph = section(kGraph), ledger = section(kLedger), program = section(kProgram),
+              code = section(kCode);
+  if (h.text != digest_of({graph.text(), ledger.text()})) refuse("its graph is damaged");
   Artifact a;
   a.graph_hash = hex(h.text);
   std::vector<Tensor> constants;
   const Bytes side = section(kConstants);
-  a.module =
-      std::make_shared<const Module>(parse_module(graph.text(), side, constants, kind == ArtifactKind::File));
+  Module m = parse_module(graph.text(), side, constants, kind == ArtifactKind::File);
+  m.ledger = parse_ledger(ledger.text());
+  a.module = std::make_shared<const Module>(std::move(m));
 
   const auto without_code = [&](std::string why) {
     a.why_not = std::move(why);

@@ -2,6 +2,7 @@
 //
 //   header      magic, version of the format, what it is for, where the sections lie, digests, a signature
 //   graph       as text (graph/text.h), what the passes made of it
+//   ledger      as text (graph/ledger.h): what rewrites did on the way; empty in the cache
 //   program     which kernels there are and what they are called with (compile/program_text.h)
 //   code        of the kernels, position-independent
 //   constants   of the graph; packed ones: both begin at a multiple of 64 and are used where they are mapped

@@ -55,14 +55,13 @@ LoadedModel LoadedModel::load(const std::string& path, const LoadOptions& option
   if (!is_text(bytes) && !is_artifact(bytes)) {
     const size_t slash = path.rfind('/');
     std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
-    return LoadedModel(
-        Source::from_file(std::move(bytes), path, std::move(folder), stamp, options.cancelled));
+    return LoadedModel(Source::from_file(std::move(bytes), path, std::move(folder), stamp, options));
   }
   try {
-    if (is_artifact(bytes)) return LoadedModel(Source::from_artifact(bytes, path, options.trust));
+    if (is_artifact(bytes)) return LoadedModel(Source::from_artifact(bytes, path, options));
     Bytes side;
     if (bytes.text().find("\nconst @") != std::string_view::npos) side = map_file(path + ".side");
-    LoadedModel m = from_text(bytes.text(), side.text());
+    LoadedModel m = from_text(bytes.text(), side.text(), options.allowed);
     m.source_->name = path;
     return m;
   } catch (const Error& e) {
@@ -71,13 +70,13 @@ LoadedModel LoadedModel::load(const std::string& path, const LoadOptions& option
 }
 
 LoadedModel LoadedModel::from_bytes(Bytes bytes, std::string name, std::string folder,
-                                    const std::function<bool()>* cancelled) {
-  if (is_artifact(bytes)) return LoadedModel(Source::from_artifact(bytes, name, false));
-  return LoadedModel(Source::from_file(std::move(bytes), std::move(name), std::move(folder), {}, cancelled));
+                                    const LoadOptions& options) {
+  if (is_artifact(bytes)) return LoadedModel(Source::from_artifact(bytes, name, options));
+  return LoadedModel(Source::from_file(std::move(bytes), std::move(name), std::move(folder), {}, options));
 }
 
-LoadedModel LoadedModel::from_text(std::string_view text, std::string_view side) {
-  return LoadedModel(Source::from_module(parse_module(text, side)));
+LoadedModel LoadedModel::from_text(std::string_view text, std::string_view side, const Allowed& allowed) {
+  return LoadedModel(Source::from_module(parse_module(text, side), allowed));
 }
 
 void LoadedModel::save(const std::string& path) const {

@@ -24,6 +24,7 @@
 #include <utility>
 #include <vector>
 
+#include "compile/allowed.h"
 #include "compile/bound.h"
 #include "support/file.h"
 
@@ -43,6 +44,7 @@ class ReadyRun;
 struct LoadOptions {
   const std::function<bool()>* cancelled = nullptr;  // asked at each node of the file; then throws Cancelled
   bool trust = false;                                // run an artifact's machine code whoever wrote it
+  Allowed allowed;                                   // rewrites that are not exact
 };
 
 class LoadedModel {
@@ -53,8 +55,9 @@ class LoadedModel {
   static bool is_text(const Bytes& file);  // the text of a graph, not ONNX
   // An ONNX model. `name` is how errors call the bytes, `folder` where external data lie ("": nowhere).
   static LoadedModel from_bytes(Bytes bytes, std::string name, std::string folder = "",
-                                const std::function<bool()>* cancelled = nullptr);
-  static LoadedModel from_text(std::string_view text, std::string_view side = {});
+                                const LoadOptions& options = {});
+  static LoadedModel from_text(std::string_view text, std::string_view side = {},
+                               const Allowed& allowed = {});
 
   const NamedTypes& inputs() const;    // without those that have a default
   const NamedTypes& defaults() const;  // initializers that are inputs too: given or not, as one likes

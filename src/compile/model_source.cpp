@@ -21,34 +21,43 @@ constexpr size_t kKeptModules = 16;
 std::shared_ptr<LoadedModel::Source> LoadedModel::Source::from_file(Bytes file, std::string name,
                                                                     std::string folder,
                                                                     const FileStamp& stamp,
-                                                                    const std::function<bool()>* cancelled) {
+                                                                    const LoadOptions& options) {
   auto s = std::make_shared<Source>();
   s->name = std::move(name);
   s->file = std::move(file);
   s->folder = std::move(folder);
+  s->allowed = options.allowed;
   s->stamp = stamp;
   if (const auto cache = ProgramCache::of_environment(); cache && stamp.size > 0)
     if (const auto known = cache->known(stamp, s->file); known && s->take_signature(known->signature)) {
       s->identity = known->content;
       return s;
     }
-  s->import_all(cancelled);
+  s->import_all(options.cancelled);
   return s;
 }
 
-std::shared_ptr<LoadedModel::Source> LoadedModel::Source::from_module(Module m) {
+std::shared_ptr<LoadedModel::Source> LoadedModel::Source::from_module(Module m, const Allowed& allowed) {
   auto s = std::make_shared<Source>();
-  s->all = std::make_shared<const Module>(std::move(m));
+  s->allowed = allowed;
+  s->all = s->with_allowed(std::move(m));
   s->take_types(*s->all);
   return s;
 }
 
 std::shared_ptr<LoadedModel::Source> LoadedModel::Source::from_artifact(const Bytes& file,
-                                                                        const std::string& name, bool trust) {
-  Artifact a = read_artifact(file, ArtifactKind::File, trust);
+                                                                        const std::string& name,
+                                                                        const LoadOptions& options) {
+  Artifact a = read_artifact(file, ArtifactKind::File, options.trust);
   auto s = std::make_shared<Source>();
   s->name = name;
   s->all = a.module;
+  if (!options.allowed.empty()) {
+    s->allowed = options.allowed;
+    s->all = s->with_allowed(*a.module);
+    a.executable = nullptr;
+    a.why_not = "it was compiled without what is allowed now";
+  }
   s->identity = a.graph_hash;
   s->take_types(*s->all);
   const Flags flags = compile_flags();
@@ -68,6 +77,11 @@ void LoadedModel::Source::take_types(const Module& m) {
   for (size_t i = 0; i < results.size(); ++i) outputs.emplace_back(f.result_names[i], results[i]);
 }
 
+std::shared_ptr<const Module> LoadedModel::Source::with_allowed(Module m) const {
+  if (allowed.empty()) return std::make_shared<const Module>(std::move(m));
+  return std::make_shared<const Module>(rewritten(m, allowed, compile_flags()));
+}
+
 void LoadedModel::Source::import_all(const std::function<bool()>* cancelled) {
   document();
   try {
@@ -76,7 +90,7 @@ void LoadedModel::Source::import_all(const std::function<bool()>* cancelled) {
     try {
       onnx::ImportOptions options;
       options.cancelled = cancelled;
-      all = std::make_shared<const Module>(onnx::import_model(onnx, options));
+      all = with_allowed(onnx::import_model(onnx, options));
       take_types(*all);
     } catch (const onnx::NeedsValues& e) {
       general = false;
@@ -99,7 +113,7 @@ std::shared_ptr<const Module> LoadedModel::Source::whole(const std::function<boo
   if (all) return all;
   onnx::ImportOptions options;
   options.cancelled = cancelled;
-  return all = std::make_shared<const Module>(onnx::import_model(document(), options));
+  return all = with_allowed(onnx::import_model(document(), options));
 }
 
 void LoadedModel::Source::require(const onnx::NeedsValues& e) {
@@ -125,7 +139,7 @@ std::pair<std::string, std::shared_ptr<const Module>> LoadedModel::Source::speci
       return kept.front();
     }
     try {
-      auto m = std::make_shared<const Module>(onnx::import_model(document(), options));
+      auto m = with_allowed(onnx::import_model(document(), options));
       kept.emplace_front(std::move(key), std::move(m));
       if (kept.size() > kKeptModules) kept.pop_back();
       return kept.front();
@@ -160,7 +174,7 @@ Programs& LoadedModel::Source::programs(const RunInputs& given, const std::funct
   if (general && given.replaced.empty()) {
     for (const auto& [name, type] : inputs) origin.parameters.push_back(type);
     origin.module = [this] { return whole(importing); };
-    origin.identity = [this] { return identity_of_all(); };
+    origin.identity = [this] { return identity_of_all() + suffix(); };
   } else {
     std::shared_ptr<const Module> m;
     std::tie(key, m) = specialised(given, cancelled);
@@ -169,7 +183,7 @@ Programs& LoadedModel::Source::programs(const RunInputs& given, const std::funct
     origin.identity = [this, m, key] {
       const std::string& file_hash = identity_of_all();
       if (file_hash.empty() || onnx.storage->has_external()) return structural_hash(*m);
-      return cat(file_hash, " ", sha256_hex(key.data(), key.size()));
+      return cat(file_hash, suffix(), " ", sha256_hex(key.data(), key.size()));
     };
   }
   for (auto i = compiled.begin(); i != compiled.end(); ++i)

@@ -22,6 +22,7 @@ struct LoadedModel::Source {
   Bytes file;
   std::string folder;
   FileStamp stamp;  // of size 0: not a file of its own
+  Allowed allowed;
 
   std::mutex mutex;  // guards what follows, and importing
   onnx::Model onnx;
@@ -40,9 +41,10 @@ struct LoadedModel::Source {
   const std::function<bool()>* importing = nullptr;  // asked by the import that compiling needs
 
   static std::shared_ptr<Source> from_file(Bytes file, std::string name, std::string folder,
-                                           const FileStamp& stamp, const std::function<bool()>* cancelled);
-  static std::shared_ptr<Source> from_artifact(const Bytes& file, const std::string& name, bool trust);
-  static std::shared_ptr<Source> from_module(Module m);
+                                           const FileStamp& stamp, const LoadOptions& options);
+  static std::shared_ptr<Source> from_artifact(const Bytes& file, const std::string& name,
+                                               const LoadOptions& options);
+  static std::shared_ptr<Source> from_module(Module m, const Allowed& allowed);
 
   // What follows is called with `mutex` held. The graph for all inputs; Error: there is none.
   std::shared_ptr<const Module> whole(const std::function<bool()>* cancelled);
@@ -88,10 +90,13 @@ struct LoadedModel::Source {
 
  private:
   void take_types(const Module& m);
+  std::shared_ptr<const Module> with_allowed(Module m) const;
   void import_all(const std::function<bool()>* cancelled);
   const onnx::Model& document();
   void require(const onnx::NeedsValues& e);
   const std::string& identity_of_all();
+  // What is allowed, for the identities of programs. (An allowed rewrite may leave a file's graph as it is.)
+  std::string suffix() const { return allowed.empty() ? "" : " allow " + allowed.text(); }
   std::string signature() const;
   bool take_signature(std::string_view text);
   std::pair<std::string, std::shared_ptr<const Module>> specialised(const RunInputs& given,

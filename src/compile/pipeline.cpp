@@ -4,10 +4,14 @@
 #include <chrono>
 
 #include "graph/text.h"
+#include "passes/flush_to_zero.h"
 #include "passes/fold_constants.h"
 #include "passes/inline_calls.h"
+#include "passes/online_softmax.h"
+#include "passes/reassociate.h"
 #include "passes/sink_constants.h"
 #include "passes/specialise.h"
+#include "passes/winograd.h"
 
 namespace tauto {
 
@@ -20,10 +24,24 @@ const std::vector<GraphPass>& graph_passes() {
   return passes;
 }
 
+std::span<const RoundingPass> rounding_passes() {
+  static const std::vector<RoundingPass> passes = {
+      {"online-softmax", "sums of exponentials under a running maximum",
+       [](const Module& m) { return online_softmax(m); }},
+      {"reassociate", "long sums with few results, added pairwise",
+       [](const Module& m) { return reassociate(m); }},
+      {"winograd", "fewer products for 3x3 convolutions of stride 1",
+       [](const Module& m) { return winograd(m); }},
+      {"flush-to-zero", "no denormal numbers", [](const Module& m) { return flush_to_zero(m); }},
+  };
+  return passes;
+}
+
 Flags compile_flags() {
   Flags flags = read_flags();
   std::vector<std::string> names;
   for (const GraphPass& pass : graph_passes()) names.emplace_back(pass.name);
+  for (const RoundingPass& pass : rounding_passes()) names.emplace_back(pass.name);
   for (const char* stage : kLaterStages) names.emplace_back(stage);
   for (const std::string& off : flags.off) {
     bool known = false;
@@ -37,42 +55,74 @@ Flags compile_flags() {
   return flags;
 }
 
+namespace {
+
+// Runs passes one by one, as the flags have it.
+class Runner {
+ public:
+  Module now;
+
+  Runner(Module m, const Flags& flags) : now(std::move(m)), flags_(flags), dump_(flags.dump) {
+    write("import");
+  }
+
+  template <class Pass>
+  void run(const char* name, const Pass& pass) {
+    if (flags_.is_off(name)) return;
+    const auto start = std::chrono::steady_clock::now();
+    Module next = pass(now);
+    const std::chrono::duration<double, std::milli> time = std::chrono::steady_clock::now() - start;
+    const bool changed = !(next == now);
+    // A graph that was wrong before says so itself, when it is run.
+    if (std::string why = changed ? verify(next) : ""; !why.empty() && verify(now).empty())
+      throw InternalError(cat(name, ": ", why));
+    if (flags_.debug >= 2)
+      say(cat("tauto: ", name, ": ", changed ? "changed" : "no change", ", ",
+              next.ledger.size() - now.ledger.size(), " rewrites, ",
+              static_cast<int64_t>(time.count() * 1000), " us"));
+    if (!changed) return;
+    now = std::move(next);
+    write(name);
+  }
+
+  void write(const std::string& stage) const {
+    if (!dump_.on() && flags_.debug < 5) return;
+    const std::string text = print(now).text;
+    if (dump_.on()) dump_.write(dump_.next(stage) + ".graph", text);
+    if (flags_.debug >= 5) say(text);
+  }
+
+ private:
+  const Flags& flags_;
+  const Dump dump_;
+};
+
+}  // namespace
+
+Module rewritten(const Module& m, const Allowed& allowed, const Flags& flags) {
+  if (allowed.empty()) return m;
+  Runner r(m, flags);
+  // Structure shows when what is known is folded.
+  for (const GraphPass& pass : graph_passes()) r.run(pass.name, pass.run);
+  for (const RoundingPass& pass : rounding_passes())
+    if (allowed.has(pass.name)) r.run(pass.name, pass.run);
+  // What rewrites compute from constants is rounded here, once.
+  r.run("fold_constants", [](const Module& m) { return fold_constants(m); });
+  return std::move(r.now);
+}
+
 Module run_passes(const Module& m, const std::string& last, const Flags& flags, const Env& sizes) {
-  const Dump dump(flags.dump);
-  const auto write = [&](const Module& module, const std::string& stage) {
-    if (!dump.on() && flags.debug < 5) return;
-    const std::string text = print(module).text;
-    if (dump.on()) dump.write(dump.next(stage) + ".graph", text);
-    if (flags.debug >= 5) say(text);
-  };
-  write(m, "import");
-  Module result = m;
+  Runner r(m, flags);
   if (!sizes.values().empty()) {
-    result = specialise(m, sizes);
-    write(result, "specialise");
+    r.now = specialise(m, sizes);
+    r.write("specialise");
   }
   for (const GraphPass& pass : graph_passes()) {
-    if (!flags.is_off(pass.name)) {
-      const auto start = std::chrono::steady_clock::now();
-      Module next = pass.run(result);
-      const std::chrono::duration<double, std::milli> time = std::chrono::steady_clock::now() - start;
-      const bool changed = !(next == result);
-      // A graph that was wrong before says so itself, when it is run.
-      if (std::string why = changed ? verify(next) : ""; !why.empty() && verify(result).empty())
-        throw InternalError(cat(pass.name, ": ", why));
-      if (flags.debug >= 2)
-        say(cat("tauto: ", pass.name, ": ", changed ? "changed" : "no change", ", ",
-                next.ledger.size() - result.ledger.size(), " rewrites, ",
-                static_cast<int64_t>(time.count() * 1000), " us"));
-      if (changed) {
-        result = std::move(next);
-        write(result, pass.name);
-      }
-    }
-    if (pass.name == last) return result;
+    r.run(pass.name, pass.run);
+    if (pass.name == last) return std::move(r.now);
   }
   CHECK(last.empty(), "no pass ", last);
-  return result;
+  return std::move(r.now);
 }
 
 }  // namespace tauto

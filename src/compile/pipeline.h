@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "compile/allowed.h"
 #include "graph/graph.h"
 #include "support/flags.h"
 
@@ -17,6 +18,15 @@ struct GraphPass {
 };
 const std::vector<GraphPass>& graph_passes();
 
+// Rewrites under a rounding contract (docs/contracts.md), in the order in which they are applied: what
+// `--allow` may name.
+struct RoundingPass {
+  const char* name;
+  const char* what;
+  Module (*run)(const Module&);
+};
+std::span<const RoundingPass> rounding_passes();
+
 // What TAUTO_OFF may name besides:
 //   fuse       each node in a kernel of its own
 //   layouts    every value row-major
@@ -27,6 +37,10 @@ inline constexpr const char* kLaterStages[] = {"fuse", "layouts", "schedule", "k
 
 // The flags of the environment. Error: TAUTO_OFF names no stage.
 Flags compile_flags();
+
+// m after the passes over graphs and the allowed rewrites: the program whose bits everything below has to
+// keep. Without any: m.
+Module rewritten(const Module& m, const Allowed& allowed, const Flags& flags);
 
 // m, for these sizes of main's symbols, after all passes up to and with `last`, which is the name of one; "":
 // after all.

@@ -18,6 +18,8 @@ std::string schedule_text(const CompiledFunction& f, const CompiledGroup& g) {
              "\n# axes:", axes.empty() ? " none" : axes, "\n", text_of(g.built->plan));
 }
 
+}  // namespace
+
 std::string one_line(const Plan& p) {
   std::string s = text_of(p);
   for (size_t i = 0; i + 1 < s.size(); ++i)
@@ -25,8 +27,6 @@ std::string one_line(const Plan& p) {
   if (!s.empty()) s.pop_back();
   return s;
 }
-
-}  // namespace
 
 const char* name_of(Stage s) {
   constexpr const char* kNames[] = {"loops", "schedule", "scheduled", "vector", "asm"};
