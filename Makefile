@@ -7,7 +7,7 @@ NINJA = ninja -C $(BUILD) $(if $(JOBS),-j$(JOBS))
 CMAKE_FLAGS = -G Ninja -DPython_EXECUTABLE=$(abspath $(PYTHON)) -DTAUTO_PYTHON=ON
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check build setup models law conformance bench fuzz long bench-interpreter bench-first-run bench-kernels bench-schedules bench-runtime golden expect format lint clean
+.PHONY: help demo test check build setup models law conformance bench fuzz long bench-interpreter bench-first-run bench-kernels bench-schedules bench-runtime bench-winograd ledger golden expect format lint clean
 
 help:  ## print this list
 	@sed -n 's/^\([a-z-]*\):.*##/\1/p' $(MAKEFILE_LIST) | awk '{n=$$1; $$1=""; printf "  make %-18s%s\n", n, $$0}'
@@ -35,6 +35,10 @@ models: build  ## every public network against ONNX Runtime, node by node
 law: build  ## machine code == interpreter, bit for bit, on every instruction set
 	@scripts/setup.sh models
 	$(PYTHON) scripts/law.py $(ARGS)
+
+ledger: build  ## every rewrite of the public networks run again: does it keep its contract?
+	@scripts/setup.sh models
+	$(PYTHON) scripts/ledger.py $(ARGS)
 
 conformance: build  ## the 1,914 test cases of the onnx package
 	$(PYTHON) scripts/conformance.py $(ARGS)
@@ -70,6 +74,10 @@ bench-kernels: build  ## products, convolutions, sequences: percent of this core
 
 bench-schedules: build  ## the default schedule beside 200 drawn ones, on 64 drawn shapes
 	$(BUILD)/bench_schedules $(ARGS)
+
+bench-winograd: build  ## 3x3 convolutions by --allow winograd beside our own direct ones
+	@scripts/setup.sh models
+	$(PYTHON) bench/winograd.py $(ARGS)
 
 golden: build  ## refresh tests/golden from this machine
 	$(PYTHON) scripts/golden.py --refresh $(ARGS)

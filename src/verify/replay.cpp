@@ -1,0 +1,215 @@
+// Running both sides, and comparing them.
+#include "verify/replay.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <map>
+#include <random>
+
+#include "compile/pipeline.h"
+#include "graph/symbols.h"
+#include "interpret/interpret.h"
+
+namespace tauto {
+namespace {
+
+double number_at(const Tensor& t, int64_t i) {
+  const auto at = static_cast<size_t>(i);
+  if (t.type() == f32 && t.rep() == Rep::Exact) return static_cast<double>(t.values<float>()[at]);
+  return t.values<double>()[at];  // f64, and everything in Rep::Ideal
+}
+
+bool same_bits(const Tensor& a, const Tensor& b, int64_t i) {
+  const auto bytes = static_cast<size_t>(a.element_bytes());
+  const auto at = static_cast<size_t>(i) * bytes;
+  return std::memcmp(static_cast<const char*>(a.raw()) + at, static_cast<const char*>(b.raw()) + at, bytes) ==
+         0;
+}
+
+int64_t count_of(const Value& v) {
+  if (v.is_tensor()) return v.tensor.count();
+  int64_t n = 0;
+  for (const Value& part : v.parts) n += count_of(part);
+  return n;
+}
+
+void compare_exact(const Value& before, const Value& after, Replay& r) {
+  const int64_t n = std::max(count_of(before), count_of(after));
+  r.elements += n;
+  const bool comparable = before.is_tensor() && after.is_tensor() && !before.tensor.type().is_string() &&
+                          before.tensor.type() == after.tensor.type() &&
+                          before.tensor.shape() == after.tensor.shape();
+  int64_t differing = before == after ? 0 : n;
+  if (comparable && differing > 0) {
+    differing = 0;
+    for (int64_t i = 0; i < n; ++i) differing += !same_bits(before.tensor, after.tensor, i);
+  }
+  r.differing += differing;
+  r.beyond += differing;
+}
+
+void compare_bound(const Tensor& before, const Tensor& after, const Tensor& bound, Replay& r) {
+  CHECK(before.shape() == after.shape() && bound.shape() == before.shape());
+  r.elements += before.count();
+  for (int64_t i = 0; i < before.count(); ++i) {
+    if (same_bits(before, after, i)) continue;
+    ++r.differing;
+    const double limit = number_at(bound, i);
+    if (!(limit < std::numeric_limits<double>::infinity())) {
+      ++r.unbound;
+      continue;
+    }
+    const double difference = std::fabs(number_at(before, i) - number_at(after, i));
+    if (!(difference <= limit)) ++r.beyond;
+    if (limit > 0) r.worst = std::max(r.worst, difference / limit);
+  }
+}
+
+double error_of(const Tensor& t, const Tensor& ideal) {
+  double largest = 0, worst = 0;
+  for (int64_t i = 0; i < t.count(); ++i) {
+    largest = std::max(largest, std::fabs(number_at(ideal, i)));
+    worst = std::max(worst, std::fabs(number_at(t, i) - number_at(ideal, i)));
+  }
+  return largest > 0 ? worst / largest : 0;
+}
+
+}  // namespace
+
+Replay replay(const LedgerEntry& e, const std::vector<Value>& inputs) {
+  Replay r;
+  if (!e.consumed || !e.produced) {
+    r.why_not = "its sub-graphs were not kept";
+    return r;
+  }
+  try {
+    const std::vector<Value> before = interpret(*e.consumed, inputs), after = interpret(*e.produced, inputs);
+    if (before.size() != after.size()) {
+      r.beyond = r.elements = 1;
+      return r;
+    }
+    if (e.contract.kind == ContractKind::Exact) {
+      for (size_t i = 0; i < before.size(); ++i) compare_exact(before[i], after[i], r);
+      return r;
+    }
+    CHECK(e.contract.bound);
+    const std::vector<Value> bound = interpret(*e.contract.bound, inputs);
+    InterpretOptions ideal;
+    ideal.rep = Rep::Ideal;
+    const std::vector<Value> exact = interpret(*e.consumed, inputs, ideal);
+    for (size_t i = 0; i < before.size(); ++i) {
+      compare_bound(before[i].tensor, after[i].tensor, bound[i].tensor, r);
+      r.consumed_error = std::max(r.consumed_error, error_of(before[i].tensor, exact[i].tensor));
+      r.produced_error = std::max(r.produced_error, error_of(after[i].tensor, exact[i].tensor));
+    }
+  } catch (const InternalError&) {
+    throw;
+  } catch (const Error& error) {
+    r.why_not = error.what();
+  }
+  return r;
+}
+
+std::vector<std::optional<std::vector<Value>>> capture(std::span<const LedgerEntry> entries,
+                                                       const std::vector<Value>& model_inputs) {
+  using Place = std::pair<std::string, Id>;
+  std::map<const Module*, std::map<Place, std::optional<Value>>> wanted;
+  for (const LedgerEntry& e : entries)
+    if (e.origin)
+      for (Id id : e.inputs) wanted[e.origin.get()][{e.function, id}] = std::nullopt;
+  for (auto& [origin, places] : wanted) {
+    InterpretOptions options;
+    options.watch = [&, &places = places](const Function& f, Id id, const Value& v) {
+      const auto at = places.find({f.name, id});
+      if (at != places.end() && !at->second) at->second = v;
+    };
+    const std::vector<Value> given = model_inputs;
+    for (size_t i = 0; i < given.size(); ++i)
+      if (const auto at = places.find({"main", static_cast<Id>(i)}); at != places.end())
+        at->second = given[i];
+    interpret(*origin, given, options);
+  }
+  std::vector<std::optional<std::vector<Value>>> r;
+  for (const LedgerEntry& e : entries) {
+    std::optional<std::vector<Value>> values(std::in_place);
+    for (Id id : e.inputs) {
+      const std::optional<Value>& v = wanted.at(e.origin.get()).at({e.function, id});
+      if (v && values)
+        values->push_back(*v);
+      else
+        values.reset();
+    }
+    r.push_back(std::move(values));
+  }
+  return r;
+}
+
+const char* name_of(Adversary a) {
+  constexpr const char* kNames[] = {"cancelling", "ranging", "tiny", "large"};
+  return kNames[static_cast<int>(a)];
+}
+
+Value adversarial(const Value& v, Adversary a, uint64_t seed) {
+  if (!v.is_tensor() || !(v.tensor.type() == f32)) return v;
+  std::mt19937_64 random(seed);
+  const auto uniform = [&](double from, double to) {
+    return from + (to - from) * static_cast<double>(random() >> 11) * 0x1p-53;
+  };
+  const auto spread = [&](double from, double to) {
+    return std::ldexp(uniform(1, 2), static_cast<int>(std::floor(uniform(from, to)))) *
+           (random() & 1 ? 1 : -1);
+  };
+  Tensor t(f32, v.tensor.shape());
+  const double size = uniform(1, 1000);
+  for (int64_t i = 0; i < t.count(); ++i) {
+    double x = 0;
+    switch (a) {
+      case Adversary::Cancelling:
+        x = (i % 2 ? -size : size) * (1 + uniform(0, 0x1p-18));
+        break;
+      case Adversary::Ranging:
+        x = spread(-60, 30);
+        break;
+      case Adversary::Tiny:
+        x = spread(-149, -120);
+        break;
+      case Adversary::Large:
+        x = spread(100, 127.9);
+        break;
+    }
+    t.data<float>()[i] = static_cast<float>(x);
+  }
+  return Value(std::move(t));
+}
+
+std::vector<ReplayedEntry> replay_all(Module m, const Allowed& allowed, const std::vector<Value>& inputs,
+                                      uint64_t seed) {
+  m.keeps_replays = true;
+  const Flags flags = compile_flags();
+  const Module program = rewritten(m, allowed, flags);
+  Env sizes;
+  const std::vector<Type> types = program.main().parameter_types();
+  for (size_t i = 0; i < types.size(); ++i) unify(types[i], type_of(inputs[i]), sizes);
+  const Ledger ledger = run_passes(program, "", flags, sizes).ledger;
+  const auto captured = capture(ledger, inputs);
+  std::vector<ReplayedEntry> r;
+  for (size_t k = 0; k < ledger.size(); ++k) {
+    const LedgerEntry& e = ledger[k];
+    if (!captured[k]) {
+      r.push_back({e, "captured", {}});
+      r.back().replay.why_not = "the run does not reach it";
+      continue;
+    }
+    r.push_back({e, "captured", replay(e, *captured[k])});
+    if (e.contract.kind == ContractKind::Exact) continue;
+    for (Adversary a : kAdversaries) {
+      std::vector<Value> made;
+      for (const Value& v : *captured[k]) made.push_back(adversarial(v, a, seed + made.size()));
+      r.push_back({e, name_of(a), replay(e, made)});
+    }
+  }
+  return r;
+}
+
+}  // namespace tauto
