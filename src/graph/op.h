@@ -16,8 +16,9 @@
 namespace tauto {
 
 struct Op;
-class Lowering;  // ops/lowering.h
-class Gradient;  // autodiff
+class Lowering;   // ops/lowering.h
+class Gradient;   // autodiff
+class ErrorRule;  // ops/error_rule.h
 namespace loops {
 class Expr;
 }
@@ -137,6 +138,8 @@ struct Op {
   // inputs. Null: elementwise operators lower by their reference on terms, others run their reference.
   loops::Expr (*lower)(Lowering&, const std::vector<loops::Expr>& index) = nullptr;
   void (*gradient)(Gradient&) = nullptr;
+  // How errors of the inputs, and its own roundings, reach the result. Null: known by intervals only.
+  void (*error)(ErrorRule&) = nullptr;
 
   bool is(Trait t) const { return (traits & t) != 0; }
   bool operator==(const Op& o) const { return this == &o; }

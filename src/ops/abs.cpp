@@ -1,5 +1,6 @@
 // abs(x) = |x|. Floats: the sign bit is cleared. Integers wrap: |MIN| = MIN.
 #include "ops/elementwise.h"
+#include "ops/error_rule.h"
 #include "ops/ops.h"
 
 namespace tauto::ops {
@@ -10,6 +11,9 @@ constinit const Op abs{
     .traits = kElementwise,
     .type = elementwise_type<kNumbers>,
     .eval = unary<kNumbers>(on_dims([](auto x) { return num::abs(x); })),
+    .error = unrounded<1>([](auto x) {
+      return std::array{num::select(num::less(num::like(x, 0), x), num::like(x, 1), num::like(x, -1))};
+    }),
 };
 
 }  // namespace tauto::ops

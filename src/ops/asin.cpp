@@ -1,5 +1,6 @@
 // asin(x) in [-π/2, π/2]; NaN for |x| > 1. Expression tree: ops/math/angle.h.
 #include "ops/elementwise.h"
+#include "ops/error_rule.h"
 #include "ops/functions.h"
 #include "ops/ops.h"
 
@@ -11,6 +12,10 @@ constinit const Op asin{
     .traits = kElementwise,
     .type = elementwise_type<kFloats>,
     .eval = unary<kFloats>([](auto x) { return num::asin(x); }),
+    .error = rounded_as<math::accuracy::asin>([](auto x) {
+      return std::array{
+          num::divide(num::like(x, 1), num::sqrt((num::like(x, 1) - x) * (num::like(x, 1) + x)))};
+    }),
 };
 
 }  // namespace tauto::ops

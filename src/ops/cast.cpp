@@ -13,6 +13,7 @@
 //                 bools as 1 and 0
 #include "ops/cast.h"
 #include "ops/elementwise.h"
+#include "ops/error_rule.h"
 #include "ops/lowering_tools.h"
 #include "ops/ops.h"
 
@@ -96,6 +97,16 @@ loops::Expr cast_lower(Lowering& l, const Index& index) {
   return converted(l.at(0, index), l.type().element);
 }
 
+// Between floats: rounded once if the result has fewer digits. Anything else is known by intervals only.
+void cast_error(ErrorRule& r) {
+  const ElementType from = r.in[0].value->type();
+  if (!from.is_float()) return r.rounds_once();
+  pointwise_error<decltype([](auto x) { return std::array{num::like(x, 1)}; }), 1>(r);
+  if (rounding_of(r.type.element).unit > rounding_of(from).unit || r.type.element == f16 ||
+      r.type.element == bf16)
+    r.rounds_once();
+}
+
 }  // namespace
 
 constinit const Op cast{
@@ -106,6 +117,7 @@ constinit const Op cast{
     .unranked_type = [](const TypeContext& c) { return Type::unranked(c.attributes.get<ElementType>("to")); },
     .eval = cast_eval,
     .lower = cast_lower,
+    .error = cast_error,
 };
 
 }  // namespace tauto::ops

@@ -1,4 +1,5 @@
 // concat(x…){axis}: the inputs one after the other along an axis; their other dims are equal.
+#include "ops/error_rule.h"
 #include "ops/lowering_tools.h"
 #include "ops/movement.h"
 #include "ops/ops.h"
@@ -76,6 +77,7 @@ constinit const Op concat{
     .type = concat_type,
     .eval = concat_eval,
     .lower = concat_lower,
+    .error = movement_error,
 };
 
 }  // namespace tauto::ops

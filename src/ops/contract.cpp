@@ -8,6 +8,7 @@
 
 #include "ops/contraction.h"
 #include "ops/elementwise.h"
+#include "ops/error_rule.h"
 #include "ops/lowering_tools.h"
 #include "ops/ops.h"
 #include "ops/storage.h"
@@ -208,6 +209,56 @@ loops::Expr contract_lower(Lowering& l, const Index& index) {
                    l.type().element);
 }
 
+// Roundings that the product of a term goes through: our blocks are chains, their sums are added in order.
+double roundings_of_contraction(const BoundAccess& access, Order order) {
+  const auto n = static_cast<double>(access.reduction_terms());
+  if (order == Order::Any) return n + 2;
+  const Ints reduced(access.extents.begin() + access.outputs, access.extents.end());
+  const BlockCut cut = block_cut(reduced);
+  const auto block = static_cast<double>(cut.steps * cut.inner);
+  return block >= n ? n : block + std::ceil(n / block);
+}
+
+// a b + (δa) b + a (δb) is linear; (δa)(δb) is the bend.
+void contract_error(ErrorRule& r) {
+  const Tensor* tensors[] = {r.in[0].value, r.in[1].value};
+  const BoundAccess access(r.attributes.get<Access>("access"), tensors);
+  const std::vector<Value> values{*tensors[0], *tensors[1]};
+  const EvalContext context(r.op, r.attributes, values, r.type, Rep::Ideal);
+  const size_t n = r.count();
+  const auto product = [&](const double* a, const double* b, std::vector<double>& out) {
+    out.resize(n);
+    tauto::contract<double>(access, a, b, out.data(), 0.0, context);
+  };
+  std::vector<double> reach;  // Σ |a||b|, with spread and bend Σ (|a| + radius)(|b| + radius)
+  product(r.in[0].magnitude.data(), r.in[1].magnitude.data(), reach);
+  if (!r.is_exact(0)) product(r.in[0].radius.data(), r.in[1].magnitude.data(), r.spread);
+  if (!r.is_exact(1)) {
+    std::vector<double> other;
+    product(r.in[0].magnitude.data(), r.in[1].radius.data(), other);
+    if (r.spread.empty()) r.spread.assign(n, 0);
+    for (size_t i = 0; i < n; ++i) r.spread[i] += other[i];
+  }
+  if (!r.is_exact(0) && !r.is_exact(1)) product(r.in[0].radius.data(), r.in[1].radius.data(), r.bend);
+  for (auto* v : {&r.spread, &r.bend})
+    for (double& x : *v) x = above(x);
+
+  const Rounding round = rounding_of(r.type.element);
+  const auto terms = static_cast<double>(access.reduction_terms());
+  const bool half = r.type.element == f16 || r.type.element == bf16;
+  const double unit = r.type.element == f64 ? round.unit : 0x1p-24, last = half ? round.unit : 0;
+  const double factor = gamma(roundings_of_contraction(access, r.order), unit) + gamma(terms + 2, 0x1p-53);
+  const double tiny = (terms + 1) * (r.type.element == f64 ? round.tiny : 0x1p-149) + (half ? round.tiny : 0);
+  r.own.resize(n);
+  for (size_t i = 0; i < n; ++i) {
+    double magnitude = reach[i];
+    r.add_reach(i, magnitude);
+    const double e = (factor * (1 + last) + last) * magnitude + tiny;
+    r.own[i] = magnitude + e < round.largest ? above(e) : num::kInf;
+  }
+  r.contracts = true;
+}
+
 }  // namespace
 
 constinit const Op contract{
@@ -221,6 +272,7 @@ constinit const Op contract{
         },
     .eval = contract_eval,
     .lower = contract_lower,
+    .error = contract_error,
 };
 
 }  // namespace tauto::ops

@@ -23,6 +23,31 @@ struct BoundAccess {
   int64_t reduction_terms() const;
 };
 
+// All points of an access whose index lies inside operand k: f(output element, operand's element).
+template <class F>
+void for_each_tap(const BoundAccess& a, size_t k, F f) {
+  const auto& indices = a.operands[k];
+  Ints at(a.extents.size(), 0);
+  int64_t points = 1;
+  for (int64_t e : a.extents) points *= e;
+  for (int64_t done = 0; done < points; ++done) {
+    int64_t from = 0, to = 0;
+    bool inside = true;
+    for (const BoundAccess::Index& x : indices) {
+      int64_t i = x.offset;
+      for (size_t d = 0; d < at.size(); ++d) i += x.coefficients[d] * at[d];
+      inside = inside && i >= 0 && i % x.divisor == 0 && i / x.divisor < x.dim;
+      from = from * x.dim + i / x.divisor;
+    }
+    for (size_t d = 0; d < static_cast<size_t>(a.outputs); ++d) to = to * a.extents[d] + at[d];
+    if (inside) f(to, from);
+    for (size_t d = at.size(); d-- > 0;) {
+      if (++at[d] < a.extents[d]) break;
+      at[d] = 0;
+    }
+  }
+}
+
 // out = Σ a·b over row-major operands in compute form: C = float, double, int32_t, int64_t, IInterval, Term.
 template <class C>
 void contract(const BoundAccess& access, const C* a, const C* b, C* out, C zero, const EvalContext& context);

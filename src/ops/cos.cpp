@@ -1,5 +1,6 @@
 // cos(x), x in radians of any size; NaN for infinities. Expression tree: ops/math/trig.h.
 #include "ops/elementwise.h"
+#include "ops/error_rule.h"
 #include "ops/functions.h"
 #include "ops/ops.h"
 
@@ -11,6 +12,8 @@ constinit const Op cos{
     .traits = kElementwise,
     .type = elementwise_type<kFloats>,
     .eval = unary<kFloats>([](auto x) { return num::cos(x); }),
+    .error =
+        rounded_as<math::accuracy::cos, true>([](auto x) { return std::array{num::negate(num::sin(x))}; }),
 };
 
 }  // namespace tauto::ops

@@ -1,5 +1,6 @@
 // cosh(x) = (e^x + e^-x) / 2. Expression tree: ops/math/hyperbolic.h.
 #include "ops/elementwise.h"
+#include "ops/error_rule.h"
 #include "ops/functions.h"
 #include "ops/ops.h"
 
@@ -11,6 +12,7 @@ constinit const Op cosh{
     .traits = kElementwise,
     .type = elementwise_type<kFloats>,
     .eval = unary<kFloats>([](auto x) { return num::cosh(x); }),
+    .error = rounded_as<math::accuracy::cosh>([](auto x) { return std::array{num::sinh(x)}; }),
 };
 
 }  // namespace tauto::ops

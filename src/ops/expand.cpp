@@ -1,4 +1,5 @@
 // expand(x, shape) = x broadcast together with a tensor of that shape (numpy's rule, both ways).
+#include "ops/error_rule.h"
 #include "ops/lowering_tools.h"
 #include "ops/movement.h"
 #include "ops/ops.h"
@@ -41,6 +42,7 @@ constinit const Op expand{
           c.out = std::move(out);
         },
     .lower = expand_lower,
+    .error = movement_error,
 };
 
 }  // namespace tauto::ops

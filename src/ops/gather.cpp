@@ -2,6 +2,7 @@
 // indices[i…], …].
 //
 // A negative index counts from the end once; one outside is an Error.
+#include "ops/error_rule.h"
 #include "ops/lowering_tools.h"
 #include "ops/movement.h"
 #include "ops/ops.h"
@@ -55,6 +56,7 @@ constinit const Op gather{
     .type = gather_type,
     .eval = gather_eval,
     .lower = gather_lower,
+    .error = movement_error,
 };
 
 }  // namespace tauto::ops

@@ -1,4 +1,5 @@
 // gather_elements(x, indices){axis}: out[i…] = x[i… with i_axis replaced by indices[i…]], of indices' shape.
+#include "ops/error_rule.h"
 #include "ops/lowering_tools.h"
 #include "ops/movement.h"
 #include "ops/ops.h"
@@ -51,6 +52,7 @@ constinit const Op gather_elements{
     .type = gather_elements_type,
     .eval = gather_elements_eval,
     .lower = gather_elements_lower,
+    .error = movement_error,
 };
 
 }  // namespace tauto::ops

@@ -3,6 +3,7 @@
 //
 // out[b…, i…, r…] = x[b…, indices[b…, i…, 0], …, indices[b…, i…, k-1], r…]; negative indices count from the
 // end.
+#include "ops/error_rule.h"
 #include "ops/lowering_tools.h"
 #include "ops/movement.h"
 #include "ops/ops.h"
@@ -62,6 +63,7 @@ constinit const Op gather_nd{
     .type = gather_nd_type,
     .eval = gather_nd_eval,
     .lower = gather_nd_lower,
+    .error = movement_error,
 };
 
 }  // namespace tauto::ops

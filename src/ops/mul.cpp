@@ -1,5 +1,6 @@
 // mul(x, y) = x · y. Floats: IEEE, one rounding. Integers wrap.
 #include "ops/elementwise.h"
+#include "ops/error_rule.h"
 #include "ops/ops.h"
 
 namespace tauto::ops {
@@ -10,6 +11,9 @@ constinit const Op mul{
     .traits = kElementwise | kCommutative,
     .type = elementwise_type<kNumbers>,
     .eval = binary<kNumbers>(on_dims([](auto x, auto y) { return x * y; })),
+    .error = rounded_once<2>([](auto x, auto y) {
+      return std::array{y, x};
+    }),
 };
 
 }  // namespace tauto::ops

@@ -4,6 +4,7 @@
 // all. Modes: "constant" (the scalar `value`), "edge" (the nearest element), "reflect" (mirrored at the
 // first and last element, again and again), "wrap" (periodic). The last three need no value, and an element
 // to take.
+#include "ops/error_rule.h"
 #include "ops/lowering_tools.h"
 #include "ops/movement.h"
 #include "ops/number.h"
@@ -170,6 +171,7 @@ constinit const Op pad{
     .type = pad_type,
     .eval = pad_eval,
     .lower = pad_lower,
+    .error = movement_error,
 };
 
 }  // namespace tauto::ops

@@ -22,6 +22,7 @@ constinit const Op reduce_min{
     .type = reduce_type<kAllTypes>,
     .eval = reduce_eval<Minimum>,
     .lower = [](Lowering& l, const Index& i) { return lower_reduction(l, i, loops::Function::Min); },
+    .error = [](ErrorRule& r) { selection_error(r, taps_of_reduction(r), -1); },
 };
 
 }  // namespace tauto::ops

@@ -33,6 +33,11 @@ constinit const Op reduce_sum{
     .type = reduce_type<kNumbers>,
     .eval = reduce_eval<Sum>,
     .lower = [](Lowering& l, const Index& i) { return lower_reduction(l, i, loops::Function::Add); },
+    .error =
+        [](ErrorRule& r) {
+          const auto [roundings, terms] = roundings_of_sum(r);
+          sum_error(r, taps_of_reduction(r), roundings, terms);
+        },
 };
 
 }  // namespace tauto::ops

@@ -1,6 +1,8 @@
 // Runs of reduced axes, and enclosures of sums in any order.
 #include "ops/reduction.h"
 
+#include "ops/storage.h"
+
 namespace tauto {
 
 std::vector<std::pair<size_t, size_t>> axes_of_runs(size_t rank, std::span<const int64_t> axes) {
@@ -61,6 +63,31 @@ loops::Expr lower_reduction(Lowering& l, const Index& index, loops::Function f) 
   if (e.is_bool()) x = converted(x, u8);
   for (std::vector<loops::Axis>& a : axes) x = loops::reduce(loops::Order::Partials, f, std::move(a), {x});
   return converted(x, e);
+}
+
+Taps taps_of_reduction(const ErrorRule& r) {
+  const Shape& shape = r.in[0].value->shape();
+  Shape to(shape.size(), 0);
+  const Ints& axes = r.attributes.get<Ints>("axes");
+  for (size_t d = shape.size(), step = 1; d-- > 0;) {
+    if (std::find(axes.begin(), axes.end(), static_cast<int64_t>(d)) != axes.end()) continue;
+    to[d] = static_cast<int64_t>(step);
+    step *= static_cast<size_t>(shape[d]);
+  }
+  return [shape, to](const std::function<void(int64_t, int64_t)>& f) {
+    for_each_point<1>(shape, {to}, [&](int64_t from, const std::array<int64_t, 1>& at) { f(at[0], from); });
+  };
+}
+
+std::pair<double, double> roundings_of_sum(const ErrorRule& r) {
+  double terms = 1, ours = 0;
+  for (const Run& run : runs_of(r.in[0].value->shape(), r.attributes.get<Ints>("axes"))) {
+    const auto n = static_cast<double>(run.n);
+    terms *= n;
+    ours += std::min(std::ceil(n / kPartialSums), double{kPieceTerms / kPartialSums}) +
+            std::ceil(n / kPieceTerms) + 4;
+  }
+  return {r.order == Order::Ours ? std::min(ours, terms) : terms, terms};
 }
 
 // |error| ≤ γₙ Σ|x|, whatever the order (Higham, "Accuracy and Stability of Numerical Algorithms", 2nd ed.,

@@ -19,6 +19,7 @@
 
 #include "loops/reduction_order.h"
 #include "ops/compute.h"
+#include "ops/error_rule.h"
 #include "ops/lowering_tools.h"
 
 namespace tauto {
@@ -205,6 +206,11 @@ void reduce_eval(EvalContext& c) {
 
 // The lowering of a reduction by f: one Reduce for each run, the innermost first.
 loops::Expr lower_reduction(Lowering& l, const Index& index, loops::Function f);
+
+// Pairs of an element of the result and one of the input that it is taken over (ops/error_rule.h).
+Taps taps_of_reduction(const ErrorRule& r);
+// Roundings that a term of the sum goes through, and terms of one sum.
+std::pair<double, double> roundings_of_sum(const ErrorRule& r);
 
 // Sums of intervals in every order of the terms, rounded or not. `sum` adds f64 numbers as the operator does.
 using SumOfDoubles = std::function<std::vector<double>(const std::vector<double>&)>;

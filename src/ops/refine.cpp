@@ -1,5 +1,6 @@
 // refine(x) {type} = x, which must be of this type. Where only run time knows a rank, an operator that needs
 // one gets it from here: the type is checked when the value is there, and taken for granted before.
+#include "ops/error_rule.h"
 #include "ops/lowering_tools.h"
 #include "ops/ops.h"
 
@@ -27,6 +28,7 @@ constinit const Op refine{
         },
     .eval = [](EvalContext& c) { c.out = c.in[0]; },
     .lower = [](Lowering& l, const Index& index) -> loops::Expr { return l.at(0, index); },
+    .error = movement_error,
 };
 
 }  // namespace tauto::ops

@@ -3,6 +3,7 @@
 // One entry of `shape` may be -1: the dim that keeps the number of elements. A dim that stays in its place
 // takes no part in finding it, so f32[0, 6] reshapes by [0, 2, -1] to f32[0, 2, 3]. With the attribute
 // copy_zero an entry 0 is the dim of x at the same place; without it 0 is an extent.
+#include "ops/error_rule.h"
 #include "ops/lowering_tools.h"
 #include "ops/movement.h"
 #include "ops/ops.h"
@@ -79,6 +80,7 @@ constinit const Op reshape{
     .type = reshape_type,
     .eval = [](EvalContext& c) { c.out = c.tensor(0).reshaped(static_shape(c.type)); },
     .lower = reshape_lower,
+    .error = movement_error,
 };
 
 }  // namespace tauto::ops

@@ -1,5 +1,6 @@
 // reverse_sequence(x, lengths){batch_axis, time_axis}: of batch element b the first lengths[b] steps of the
 // time axis in reverse order; the others stay.
+#include "ops/error_rule.h"
 #include "ops/lowering_tools.h"
 #include "ops/movement.h"
 #include "ops/ops.h"
@@ -60,6 +61,7 @@ constinit const Op reverse_sequence{
     .type = reverse_sequence_type,
     .eval = reverse_sequence_eval,
     .lower = reverse_sequence_lower,
+    .error = movement_error,
 };
 
 }  // namespace tauto::ops

@@ -1,5 +1,6 @@
 // sinh(x) = (e^x - e^-x) / 2. Expression tree: ops/math/hyperbolic.h.
 #include "ops/elementwise.h"
+#include "ops/error_rule.h"
 #include "ops/functions.h"
 #include "ops/ops.h"
 
@@ -11,6 +12,7 @@ constinit const Op sinh{
     .traits = kElementwise,
     .type = elementwise_type<kFloats>,
     .eval = unary<kFloats>([](auto x) { return num::sinh(x); }),
+    .error = rounded_as<math::accuracy::sinh>([](auto x) { return std::array{num::cosh(x)}; }),
 };
 
 }  // namespace tauto::ops

@@ -3,6 +3,7 @@
 //
 // Starts and ends below 0 count from the end; then they are clamped to the axis (Python's rule). A step may
 // be negative, not 0. Default axes: the first ones.
+#include "ops/error_rule.h"
 #include "ops/lowering_tools.h"
 #include "ops/movement.h"
 #include "ops/ops.h"
@@ -83,6 +84,7 @@ constinit const Op slice{
     .type = slice_type,
     .eval = slice_eval,
     .lower = slice_lower,
+    .error = movement_error,
 };
 
 }  // namespace tauto::ops

@@ -2,6 +2,7 @@
 // extent 1, so that the rank may depend on sizes. Named axes of a value whose rank is known are a reshape.
 #include <algorithm>
 
+#include "ops/error_rule.h"
 #include "ops/lowering_tools.h"
 #include "ops/movement.h"
 #include "ops/ops.h"
@@ -42,6 +43,7 @@ constinit const Op squeeze{
     .type = squeeze_type,
     .eval = [](EvalContext& c) { c.out = c.tensor(0).reshaped(static_shape(c.type)); },
     .lower = squeeze_lower,
+    .error = movement_error,
 };
 
 }  // namespace tauto::ops

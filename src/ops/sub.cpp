@@ -1,5 +1,6 @@
 // sub(x, y) = x - y. Floats: IEEE, one rounding. Integers wrap.
 #include "ops/elementwise.h"
+#include "ops/error_rule.h"
 #include "ops/ops.h"
 
 namespace tauto::ops {
@@ -10,6 +11,9 @@ constinit const Op sub{
     .traits = kElementwise,
     .type = elementwise_type<kNumbers>,
     .eval = binary<kNumbers>(on_dims([](auto x, auto y) { return x - y; })),
+    .error = rounded_once<2>([](auto x, auto) {
+      return std::array{num::like(x, 1), num::like(x, -1)};
+    }),
 };
 
 }  // namespace tauto::ops

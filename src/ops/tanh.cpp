@@ -1,5 +1,6 @@
 // tanh(x) in [-1, 1]. Expression tree: ops/math/tanh.h.
 #include "ops/elementwise.h"
+#include "ops/error_rule.h"
 #include "ops/functions.h"
 #include "ops/ops.h"
 
@@ -11,6 +12,10 @@ constinit const Op tanh{
     .traits = kElementwise,
     .type = elementwise_type<kFloats>,
     .eval = unary<kFloats>([](auto x) { return num::tanh(x); }),
+    .error = rounded_as<math::accuracy::tanh, true>([](auto x) {
+      const auto y = num::tanh(x);  // 1 − y² cancels in the tails: (1 − y)(1 + y) keeps both signs right
+      return std::array{(num::like(x, 1) - y) * (num::like(x, 1) + y)};
+    }),
 };
 
 }  // namespace tauto::ops

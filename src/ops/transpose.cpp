@@ -1,4 +1,5 @@
 // transpose(x){perm}: dim i of the result is dim perm[i] of x.
+#include "ops/error_rule.h"
 #include "ops/lowering_tools.h"
 #include "ops/movement.h"
 #include "ops/ops.h"
@@ -51,6 +52,7 @@ constinit const Op transpose{
           c.out = std::move(out);
         },
     .lower = transpose_lower,
+    .error = movement_error,
 };
 
 }  // namespace tauto::ops

@@ -2,6 +2,7 @@
 // run time knows: otherwise it is a reshape.
 #include <algorithm>
 
+#include "ops/error_rule.h"
 #include "ops/lowering_tools.h"
 #include "ops/movement.h"
 #include "ops/ops.h"
@@ -25,6 +26,7 @@ constinit const Op unsqueeze{
     .lower = [](Lowering& l, const Index& index) -> loops::Expr {
       return l.at(0, reshaped_index(l.type(0).dims, l.type().dims, index));
     },
+    .error = movement_error,
 };
 
 }  // namespace tauto::ops

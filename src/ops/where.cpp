@@ -1,5 +1,6 @@
 // where(c, x, y) = x where c, else y. Broadcasts; x and y of any equal element type.
 #include "ops/elementwise.h"
+#include "ops/error_rule.h"
 #include "ops/lowering_tools.h"
 #include "ops/ops.h"
 #include "ops/storage.h"
@@ -64,6 +65,7 @@ constinit const Op where{
     .unranked_type = [](const TypeContext& c) { return Type::unranked(c.element(1)); },
     .eval = where_eval,
     .lower = where_lower,
+    .error = movement_error,
 };
 
 }  // namespace tauto::ops

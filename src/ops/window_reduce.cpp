@@ -1,5 +1,6 @@
 // window_reduce(x){access, kind}: the maximum, minimum or sum of each window (ops/window.h), from -inf (the
 // least number), +inf (the greatest) or +0. Halves accumulate in f32 and are rounded once; integers wrap.
+#include "ops/contraction.h"
 #include "ops/lowering_tools.h"
 #include "ops/ops.h"
 #include "ops/reduction.h"
@@ -154,6 +155,21 @@ loops::Expr window_lower(Lowering& l, const Index& index) {
   return converted(r, l.type().element);
 }
 
+void window_error(ErrorRule& r) {
+  const Access& access = r.attributes.get<Access>("access");
+  const char kind = r.attributes.get<std::string>("kind")[1];
+  const Tensor* const operand[] = {r.in[0].value};
+  const BoundAccess bound(access, operand);
+  const Taps taps = [&](const std::function<void(int64_t, int64_t)>& f) { for_each_tap(bound, 0, f); };
+  if (kind != 'u') return selection_error(r, taps, kind == 'a' ? 1 : -1);
+  double terms = 1, ours = 0;
+  for (const WindowPass& w : window_passes(access, r.in[0].value->shape())) {
+    terms *= static_cast<double>(w.taps);
+    ours += static_cast<double>(w.taps);
+  }
+  sum_error(r, taps, r.order == Order::Ours ? std::min(ours, terms) : terms, terms);
+}
+
 }  // namespace
 
 constinit const Op window_reduce{
@@ -162,6 +178,7 @@ constinit const Op window_reduce{
     .type = window_type,
     .eval = window_eval,
     .lower = window_lower,
+    .error = window_error,
 };
 
 }  // namespace ops
