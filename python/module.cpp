@@ -15,6 +15,7 @@
 #include "compile/profile.h"
 #include "graph/text.h"
 #include "python/array_view.h"
+#include "python/bounds.h"
 #include "python/probes.h"
 #include "python/values.h"
 #include "verify/prove_executable.h"
@@ -536,6 +537,7 @@ NB_MODULE(_tauto, m) {
           "compile -o` writes.")
       .def("__repr__", &repr);
 
+  bind_bounds(m, &inputs_of);
   m.def(
       "load_file",
       [](const std::string& path, bool trust, const std::vector<std::string>& allow) {

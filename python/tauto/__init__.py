@@ -18,14 +18,14 @@ from . import _cpu
 if (_problem := _cpu.problem()) is not None:
     raise ImportError(_problem)
 
-from ._tauto import Error, InternalError, Model, Slot, isas, parse, semantics_version
+from ._tauto import Certifier, Error, InternalError, Model, Slot, isas, parse, semantics_version
 from ._tauto import load_bytes as _load_bytes
 from ._tauto import load_file as _load_file
 
 __version__ = "0.1.0"
-__all__ = ["Error", "InternalError", "Model", "Slot", "isas", "load", "parse", "semantics_version"]
+__all__ = ["Certifier", "Error", "InternalError", "Model", "Slot", "isas", "load", "parse", "semantics_version"]
 
-for _class in (Error, InternalError, Model, Slot):
+for _class in (Certifier, Error, InternalError, Model, Slot):
     _class.__module__ = "tauto"
 
 

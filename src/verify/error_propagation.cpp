@@ -1,0 +1,485 @@
+// Forward: centres, rules, radii. Backward: adjoints of functionals, 4 to 16 at once.
+#include "verify/error_propagation.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "ops/number.h"
+#include "support/float_environment.h"
+#include "verify/pull_contraction.h"
+
+namespace tauto {
+namespace {
+
+constexpr double kAdjointSlack = 0x1p-30;  // of the f64 roundings in adjoints, see the header
+constexpr int kLanes = 16;
+
+// One tensor of a node's result (a tuple has several).
+struct Part {
+  std::vector<double> magnitude;  // |centre|, of float types
+  std::vector<double> radius;     // empty: exact
+  std::vector<double> noise;      // own + bend + slack of adjoints: what a unit of |λ| costs; empty: nothing
+};
+
+struct NodeState {
+  bool constant = false;  // does not follow from the inputs
+  Value value;            // Rep::Ideal
+  std::vector<Part> parts;
+  std::vector<LinearPart> linear;
+  bool contracts = false, item = false;
+  std::shared_ptr<const std::vector<int32_t>> sources;  // of a movement, for the shapes of the run before
+};
+
+const Tensor& part_of(const Value& v, size_t k) { return v.is_tensor() ? v.tensor : v.parts[k].tensor; }
+size_t parts_of(const Value& v) { return v.is_tensor() ? 1 : v.parts.size(); }
+
+bool has_error(const NodeState& s) {
+  return std::any_of(s.parts.begin(), s.parts.end(), [](const Part& p) { return !p.radius.empty(); });
+}
+
+}  // namespace
+
+struct ErrorPropagation::State {
+  const Module& m;
+  const Function& f;
+  std::vector<NodeState> nodes;
+  std::vector<Value> inputs;
+  std::vector<Shape> shapes;  // of the inputs, for which constants and movements are kept
+  PropagationOptions options;
+  size_t limit = 0;  // of refined elements of a node; 0: none are
+  std::map<Id, std::vector<int64_t>> refined;
+  Env env;
+
+  explicit State(const Module& m) : m(m), f(m.main()), nodes(f.nodes.size()) {}
+
+  NodeState& at(Id id) { return nodes[static_cast<size_t>(id)]; }
+  const NodeState& at(Id id) const { return nodes[static_cast<size_t>(id)]; }
+
+  std::string where(Id id) const {
+    const Sources& s = f.provenance[static_cast<size_t>(id)];
+    return s.empty()
+               ? cat("node %", id, " (", f.node(id).op->name, ")")
+               : cat("node \"", m.sources[static_cast<size_t>(*s.begin())], "\" (", f.node(id).op->name, ")");
+  }
+
+  void forward() {
+    const FloatEnvironment environment;
+    env = Env();
+    refined.clear();
+    for (size_t i = 0; i < nodes.size(); ++i) {
+      if (options.cancelled && (*options.cancelled)()) throw Cancelled{};
+      const auto id = static_cast<Id>(i);
+      if (i < f.parameter_count())
+        parameter(id);
+      else if (!nodes[i].constant || nodes[i].parts.empty())
+        node(id);
+    }
+  }
+
+  void parameter(Id id) {
+    NodeState& s = at(id);
+    const auto i = static_cast<size_t>(id);
+    if (std::string why = unify(f.node(id).type, type_of(inputs[i]), env); !why.empty())
+      fail("input \"", f.parameters[i], "\": ", why);
+    s.value = to_rep(inputs[i], Rep::Ideal);
+    s.parts.clear();
+    finish(s);
+    if (i >= options.box.size() || options.box[i].empty()) return;
+    if (s.parts[0].magnitude.size() != options.box[i].size())
+      fail("box of input \"", f.parameters[i], "\": required ", s.parts[0].magnitude.size(), " radii, got ",
+           options.box[i].size());
+    s.parts[0].radius = s.parts[0].noise = options.box[i];
+  }
+
+  // Magnitudes of a value's float parts.
+  void finish(NodeState& s) const {
+    s.parts.resize(parts_of(s.value));
+    for (size_t k = 0; k < s.parts.size(); ++k) {
+      const Tensor& t = part_of(s.value, k);
+      if (!t.type().is_float()) continue;
+      s.parts[k].magnitude.resize(static_cast<size_t>(t.count()));
+      const double* v = t.data<double>();
+      for (size_t i = 0; i < s.parts[k].magnitude.size(); ++i) s.parts[k].magnitude[i] = std::fabs(v[i]);
+    }
+  }
+
+  void node(Id id) {
+    const Node& n = f.node(id);
+    NodeState& s = at(id);
+    s.parts.clear(), s.linear.clear();
+    s.contracts = s.item = false;
+    bool exact = true;
+    // A size that is known at run time only must be bound in each run.
+    s.constant = n.op != &ops::dims && !n.op->is(kControl) && !n.op->is(kEffect) && n.type.is_static();
+    std::vector<Value> in;
+    for (Id k : n.inputs) {
+      exact = exact && !has_error(at(k));
+      s.constant = s.constant && at(k).constant;
+      in.push_back(at(k).value);
+    }
+    if (n.op == &ops::constant && s.constant) {
+      s.value = evaluate(id, in, Rep::Ideal);
+      return finish(s);
+    }
+    s.value = evaluate(id, in, Rep::Ideal);
+    for (size_t k = 0; k < parts_of(s.value); ++k)
+      if (!s.value.is_tensor() && !s.value.parts[k].is_tensor())
+        throw Unbounded(cat(where(id), ": sequences and optionals have no bound"));
+    if (s.value.tag == Value::Tag::Sequence || s.value.tag == Value::Tag::Optional)
+      throw Unbounded(cat(where(id), ": sequences and optionals have no bound"));
+    finish(s);
+    if (n.op == &ops::item) {
+      const Part& from = at(n.inputs[0]).parts[static_cast<size_t>(n.attributes.get<int64_t>("index"))];
+      s.parts[0].radius = from.radius;
+      s.item = true;
+    } else if (n.op->error && s.value.is_tensor() && s.value.tensor.type().is_float() && steers_exactly(n)) {
+      by_rule(id, n);
+    } else if (!exact || has_floats(s)) {
+      by_interval(id, exact);
+    }
+  }
+
+  static bool has_floats(const NodeState& s) {
+    return std::any_of(s.parts.begin(), s.parts.end(), [](const Part& p) { return !p.magnitude.empty(); });
+  }
+  bool steers_exactly(const Node& n) const {
+    for (Id k : n.inputs)
+      if (at(k).value.is_tensor() ? !at(k).value.tensor.type().is_float() && has_error(at(k)) : true)
+        return false;
+    return true;
+  }
+
+  bool steered_by_constants(const Node& n) const {
+    for (Id k : n.inputs)
+      if (!at(k).value.tensor.type().is_float() && !at(k).constant) return false;
+    return true;
+  }
+
+  Value evaluate(Id id, std::vector<Value> in, Rep rep) {
+    InterpretOptions o;
+    o.rep = rep;
+    o.cancelled = options.cancelled;
+    const FunctionCall call = [&](const std::string& name, std::vector<Value> arguments) {
+      Module inner = m;
+      inner.functions["main"] = m.functions.at(name);
+      return interpret(inner, std::move(arguments), o);
+    };
+    return evaluate_node(m, f, id, std::move(in), env, o, call);
+  }
+
+  void by_rule(Id id, const Node& n) {
+    NodeState& s = at(id);
+    Attributes bound;
+    const bool symbolic = n.attributes.has_symbols();
+    if (symbolic) bound = substitute(n.attributes, env);
+    const Type type = type_of(s.value);
+    const auto apply = [&](bool retry) {
+      std::vector<ErrorRule::Operand> operands;
+      for (Id k : n.inputs) {
+        const Part& p = at(k).parts[0];
+        operands.push_back({&at(k).value.tensor, p.magnitude, p.radius});
+      }
+      ErrorRule r(*n.op, symbolic ? bound : n.attributes, operands, type, s.value.tensor, options.order);
+      r.linear = true;
+      if (steered_by_constants(n)) r.sources = s.sources;
+      n.op->error(r);
+      if (retry && limit > 0 && !r.doubtful.empty() && refine(n, r.doubtful)) return false;
+      s.sources = r.sources;
+      take(s, r);
+      return true;
+    };
+    if (!apply(true)) apply(false);
+  }
+
+  void take(NodeState& s, ErrorRule& r) {
+    Part& p = s.parts[0];
+    s.linear = std::move(r.parts);
+    s.contracts = r.contracts;
+    const bool moves = !r.all_exact();
+    if (r.own.empty() && !moves) return;
+    const size_t n = r.count();
+    p.radius.assign(n, 0);
+    p.noise.assign(n, 0);
+    const double largest = rounding_of(r.type.element).largest;
+    for (size_t i = 0; i < n; ++i) {
+      const double own = r.own.empty() ? 0 : r.own[i], bend = r.bend.empty() ? 0 : r.bend[i],
+                   spread = r.spread.empty() ? 0 : r.spread[i];
+      double reach = 0;
+      r.add_reach(i, reach);
+      p.noise[i] = own + bend + kAdjointSlack * spread;
+      p.radius[i] = above(own + reach);
+      if (!(p.magnitude[i] + p.radius[i] < largest)) p.radius[i] = p.noise[i] = num::kInf;
+    }
+  }
+
+  // All its legal results over the region, as an error of its own.
+  void by_interval(Id id, bool exact) {
+    std::vector<Value> in;
+    for (Id k : f.node(id).inputs) in.push_back(region(at(k)));
+    Value out;
+    try {
+      out = evaluate(id, std::move(in), Rep::Interval);
+    } catch (const Error& e) {
+      throw Unbounded(cat(where(id), ": ", e.what()));
+    }
+    NodeState& s = at(id);
+    for (size_t k = 0; k < s.parts.size(); ++k) {
+      const Tensor &c = part_of(s.value, k), &o = part_of(out, k);
+      Part& p = s.parts[k];
+      if (!c.type().is_float()) {
+        if (exact || c.type().is_string()) continue;
+        const auto centre = c.as_ints();
+        for (size_t i = 0; i < centre.size(); ++i) {
+          const IInterval v = o.data<IInterval>()[i];
+          if (v.lo != v.hi || v.lo != centre[i])
+            throw Unbounded(cat(where(id), ": an integer or truth value inside the network is not decided"));
+        }
+        continue;
+      }
+      p.radius.resize(p.magnitude.size());
+      for (size_t i = 0; i < p.radius.size(); ++i) {
+        const FInterval<double> v = o.data<FInterval<double>>()[i];
+        const double c0 = c.data<double>()[i], r = std::max(v.hi - c0, c0 - v.lo);
+        p.radius[i] = r >= 0 ? above(r) : num::kInf;
+        if (c0 == v.lo && c0 == v.hi) p.radius[i] = 0;
+      }
+      p.noise = p.radius;
+    }
+  }
+
+  Value region(const NodeState& s) const {
+    Value v = s.value;
+    const auto widen = [](const Tensor& t, const Part& p) {
+      if (!t.type().is_float()) {
+        Tensor exact(t.type(), t.shape());
+        if (t.type().is_string()) return t;
+        __builtin_memcpy(exact.raw(), t.raw(), static_cast<size_t>(t.bytes()));
+        return to_rep(Value(exact), Rep::Interval).tensor;
+      }
+      Tensor r(t.type(), t.shape(), Rep::Interval);
+      for (int64_t i = 0; i < t.count(); ++i) {
+        const double c = t.data<double>()[i], d = p.radius.empty() ? 0 : p.radius[static_cast<size_t>(i)];
+        r.data<FInterval<double>>()[i] =
+            d == 0 ? FInterval<double>{c, c} : FInterval<double>{num::down(c - d), num::up(c + d)};
+      }
+      return r;
+    };
+    if (v.is_tensor()) return widen(s.value.tensor, s.parts[0]);
+    for (size_t k = 0; k < v.parts.size(); ++k) v.parts[k] = widen(s.value.parts[k].tensor, s.parts[k]);
+    return v;
+  }
+
+  // Bounds doubtful elements of n's operands each by its own functional. Whether some radius shrank.
+  bool refine(const Node& n, const std::vector<std::pair<int, int64_t>>& doubtful) {
+    bool shrank = false;
+    for (size_t k = 0; k < n.inputs.size(); ++k) {
+      const Id from = n.inputs[k];
+      std::vector<int64_t>& done = refined[from];
+      Part& p = at(from).parts[0];
+      std::vector<int64_t> elements;
+      for (const auto& [operand, i] : doubtful)
+        if (operand == static_cast<int>(k) && std::find(done.begin(), done.end(), i) == done.end())
+          elements.push_back(i);
+      std::sort(elements.begin(), elements.end());
+      elements.erase(std::unique(elements.begin(), elements.end()), elements.end());
+      if (elements.size() + done.size() > limit) {
+        // The widest ones first: they cost the bound most.
+        std::sort(elements.begin(), elements.end(), [&](int64_t a, int64_t b) {
+          return std::pair(-p.radius[static_cast<size_t>(a)], a) <
+                 std::pair(-p.radius[static_cast<size_t>(b)], b);
+        });
+        elements.resize(limit > done.size() ? limit - done.size() : 0);
+      }
+      for (size_t first = 0; first < elements.size(); first += kLanes) {
+        const size_t count = std::min<size_t>(kLanes, elements.size() - first);
+        Adjoints adjoints(f.nodes.size());
+        const int lanes = lanes_for(count);
+        std::vector<double>& seed = adjoints.open(from, 0, p.magnitude.size(), lanes);
+        for (size_t l = 0; l < count; ++l)
+          seed[static_cast<size_t>(elements[first + l]) * static_cast<size_t>(lanes) + l] = 1;
+        const std::vector<double> error = backward(adjoints, from, lanes);
+        for (size_t l = 0; l < count; ++l) {
+          double& r = p.radius[static_cast<size_t>(elements[first + l])];
+          if (error[l] < r) r = error[l], shrank = true;
+        }
+      }
+      done.insert(done.end(), elements.begin(), elements.end());
+    }
+    return shrank;
+  }
+
+  // λ of each node and part, by element and lane; empty where nothing depends on it.
+  struct Adjoints {
+    std::vector<std::vector<std::vector<double>>> of;
+    explicit Adjoints(size_t nodes) : of(nodes) {}
+    std::vector<double>& open(Id id, size_t part, size_t count, int lanes) {
+      auto& parts = of[static_cast<size_t>(id)];
+      if (parts.size() <= part) parts.resize(part + 1);
+      if (parts[part].empty()) parts[part].assign(count * static_cast<size_t>(lanes), 0);
+      return parts[part];
+    }
+  };
+  static int lanes_for(size_t count) { return static_cast<int>((count + 3) / 4 * 4); }
+
+  // From node `last` down: Σ |λ| noise by lane.
+  std::vector<double> backward(Adjoints& adjoints, Id last, int lanes) const {
+    std::vector<double> error(static_cast<size_t>(lanes), 0);
+    for (Id id = last; id >= 0; --id) {
+      auto& parts = adjoints.of[static_cast<size_t>(id)];
+      if (parts.empty()) continue;
+      const NodeState& s = at(id);
+      for (size_t k = 0; k < parts.size(); ++k)
+        if (!parts[k].empty()) charge(parts[k], s.parts[k], lanes, error);
+      if (!parts[0].empty() || s.item) pull(adjoints, id, lanes);
+      parts.clear();
+      parts.shrink_to_fit();
+    }
+    for (double& e : error) e = above(e) + 0x1p-900;  // what underflows in adjoints
+    return error;
+  }
+
+  static void charge(const std::vector<double>& lambda, const Part& p, int lanes,
+                     std::vector<double>& error) {
+    const auto width = static_cast<size_t>(lanes);
+    for (size_t i = 0; i < p.noise.size(); ++i) {
+      const double* row = lambda.data() + i * width;
+      if (std::isfinite(p.noise[i])) {
+        for (size_t l = 0; l < width; ++l) error[l] += std::fabs(row[l]) * p.noise[i];
+      } else {
+        for (size_t l = 0; l < width; ++l)
+          if (row[l] != 0) error[l] = num::kInf;
+      }
+    }
+  }
+
+  void pull(Adjoints& adjoints, Id id, int lanes) const {
+    const NodeState& s = at(id);
+    const Node& n = f.node(id);
+    const auto width = static_cast<size_t>(lanes);
+    if (s.item) {
+      const auto part = static_cast<size_t>(n.attributes.get<int64_t>("index"));
+      if (at(n.inputs[0]).parts[part].radius.empty()) return;
+      const std::vector<double>& from = adjoints.of[static_cast<size_t>(id)][0];
+      std::vector<double>& to = adjoints.open(n.inputs[0], part, from.size() / width, lanes);
+      for (size_t i = 0; i < from.size(); ++i) to[i] += from[i];
+      return;
+    }
+    for (const LinearPart& p : s.linear) {
+      const Id input = n.inputs[static_cast<size_t>(p.operand)];
+      if (at(input).parts[0].radius.empty()) continue;
+      std::vector<double>& in = adjoints.open(input, 0, at(input).parts[0].magnitude.size(), lanes);
+      const std::vector<double>& out = adjoints.of[static_cast<size_t>(id)][0];
+      for (size_t e = 0; e < static_cast<size_t>(p.entries); ++e) {
+        const double w = p.scale * (p.weight.empty() ? 1 : p.weight[e]);
+        if (w == 0) continue;
+        double* to = in.data() + (p.from.empty() ? e : static_cast<size_t>(p.from[e])) * width;
+        const double* from = out.data() + (p.to.empty() ? e : static_cast<size_t>(p.to[e])) * width;
+        for (size_t l = 0; l < width; ++l) to[l] += w * from[l];
+      }
+    }
+    if (!s.contracts) return;
+    const Id x = n.inputs[0], y = n.inputs[1];
+    const Tensor* tensors[] = {&at(x).value.tensor, &at(y).value.tensor};
+    const Attributes bound = n.attributes.has_symbols() ? substitute(n.attributes, env) : Attributes();
+    const BoundAccess access((n.attributes.has_symbols() ? bound : n.attributes).get<Access>("access"),
+                             tensors);
+    double* in[2] = {};
+    for (size_t k = 0; k < 2; ++k) {
+      const Id input = n.inputs[k];
+      const Part& p = at(input).parts[0];
+      // One after the other if both are the same value: its adjoints must not move while they are written.
+      if (!p.radius.empty()) in[k] = adjoints.open(input, 0, p.magnitude.size(), lanes).data();
+    }
+    pull_contraction(access, tensors[0]->data<double>(), tensors[1]->data<double>(),
+                     adjoints.of[static_cast<size_t>(id)][0].data(), lanes, in[0], in[1]);
+  }
+};
+
+ErrorPropagation::ErrorPropagation(const Module& m) : state_(std::make_unique<State>(m)) {}
+ErrorPropagation::~ErrorPropagation() = default;
+
+void ErrorPropagation::run(std::vector<Value> inputs, const PropagationOptions& options) {
+  State& s = *state_;
+  if (inputs.size() != s.f.parameter_count())
+    fail("required ", s.f.parameter_count(), " inputs, got ", inputs.size());
+  std::vector<Shape> shapes;
+  for (const Value& v : inputs) shapes.push_back(v.is_tensor() ? v.tensor.shape() : Shape{});
+  if (shapes != s.shapes || s.options.order != options.order) s.nodes.assign(s.f.nodes.size(), {});
+  s.shapes = std::move(shapes);
+  s.inputs = std::move(inputs);
+  s.options = options;
+  s.limit = 0;
+  s.forward();
+}
+
+std::vector<Refinement> ErrorPropagation::refine(size_t limit) {
+  State& s = *state_;
+  s.limit = limit;
+  s.forward();
+  std::vector<Refinement> all;
+  for (auto& [id, elements] : s.refined)
+    if (!elements.empty()) {
+      std::sort(elements.begin(), elements.end());
+      all.push_back({id, elements});
+    }
+  return all;
+}
+
+const Module& ErrorPropagation::module() const { return state_->m; }
+
+const Tensor& ErrorPropagation::centre(size_t output) const {
+  const NodeState& n = state_->at(state_->f.results.at(output));
+  if (!n.value.is_tensor()) throw Unbounded("an output is no tensor");
+  return n.value.tensor;
+}
+std::span<const double> ErrorPropagation::radius(size_t output) const {
+  return node_radius(state_->f.results.at(output));
+}
+const Tensor& ErrorPropagation::node_centre(Id id) const { return state_->at(id).value.tensor; }
+std::span<const double> ErrorPropagation::node_radius(Id id) const {
+  return state_->at(id).parts.at(0).radius;
+}
+
+std::vector<FunctionalBound> ErrorPropagation::bound(std::span<const Functional> functionals) const {
+  const FloatEnvironment environment;
+  const State& s = *state_;
+  std::vector<FunctionalBound> all(functionals.size());
+  for (size_t first = 0; first < functionals.size(); first += kLanes) {
+    const size_t count = std::min<size_t>(kLanes, functionals.size() - first);
+    const int lanes = State::lanes_for(count);
+    State::Adjoints adjoints(s.nodes.size());
+    Id last = 0;
+    std::vector<double> own(count, 0);
+    for (size_t l = 0; l < count; ++l) {
+      const Functional& g = functionals[first + l];
+      const Id id = s.f.results.at(g.output);
+      const Tensor& c = centre(g.output);
+      if (!c.type().is_float())
+        throw Unbounded(cat("output \"", s.f.result_names[g.output], "\": required floats"));
+      for (const auto& [i, w] : g.terms) {
+        CHECK(i >= 0 && i < c.count());
+        all[first + l].centre += w * c.data<double>()[i];
+        own[l] += std::fabs(w * c.data<double>()[i]) * 0x1p-50;  // of this sum
+        if (s.at(id).parts[0].radius.empty()) continue;
+        last = std::max(last, id);
+        adjoints.open(id, 0, static_cast<size_t>(c.count()), lanes)[static_cast<size_t>(i * lanes) + l] += w;
+      }
+    }
+    const std::vector<double> error = s.backward(adjoints, last, lanes);
+    for (size_t l = 0; l < count; ++l) all[first + l].error = above(error[l] + own[l]);
+  }
+  return all;
+}
+
+std::vector<double> ErrorPropagation::output_error(size_t output) const {
+  std::vector<Functional> each;
+  for (int64_t i = 0; i < centre(output).count(); ++i) each.push_back({output, {{i, 1.0}}});
+  std::vector<double> error;
+  for (const FunctionalBound& b : bound(each)) error.push_back(b.error);
+  // The radius is a bound too.
+  const std::span<const double> r = radius(output);
+  for (size_t i = 0; i < r.size(); ++i) error[i] = std::min(error[i], r[i]);
+  return error;
+}
+
+}  // namespace tauto
