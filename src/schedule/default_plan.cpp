@@ -19,7 +19,8 @@ using loops::Reduce;
 
 namespace {
 
-constexpr int kKeep = 4;  // a load and a store cost as much
+constexpr int kKeep = 4;         // a load and a store cost as much
+constexpr int kManyNodes = 200;  // of an expression that is written out for each vector
 
 struct Access {
   loops::BufferPtr buffer;
@@ -233,9 +234,28 @@ Plan default_plan(const Nest& n, const Target& t) {
       if (columns) p.columns = columns->variable;
     } else {
       const bool plain = s.reductions.empty() || is_whole(*lanes);
-      const int64_t most = plain ? (s.nodes > 60 ? 2 : 4) : 1;
+      const int64_t most = plain ? (s.nodes > kManyNodes ? 2 : 4) : 1;
       p.vectors = static_cast<int>(std::clamp<int64_t>(vectors, 1, most));
     }
+  }
+  // Rows that are reduced over the lanes before something is made of them, or by chains of several
+  // instructions: most of the time nothing of one row can run, so several are walked abreast, as many as the
+  // first-level cache holds. (Plain sums overlap as they are, and memory likes them in one stream.)
+  const bool slow = std::any_of(s.reductions.begin(), s.reductions.end(), [](const Reduce* r) {
+    return r->function == loops::Function::Max || r->function == loops::Function::Min;
+  });
+  const Axis* abreast = nullptr;
+  if (!s.contraction && !s.reductions.empty() && (!lanes || is_whole(*lanes)) && (!p.whole.empty() || slow)) {
+    double bytes = 0;  // of a row
+    for (const Axis& a : s.reductions[0]->axes)
+      bytes = (bytes == 0 ? 4 : bytes) * static_cast<double>(size_or(a.extent, 64));
+    for (const Axis& a : n.axes)
+      if (!is_whole(a) && size_or(a.extent, 64) > 1) abreast = &a;
+    const auto fit = static_cast<int64_t>(static_cast<double>(t.l1) / std::max(bytes, 1.0));
+    int64_t count = std::clamp<int64_t>(fit, 1, t.registers / 4);
+    if (abreast) count = std::min(count, size_or(abreast->extent, count));
+    if (count == 1) abreast = nullptr;
+    if (abreast) p.rows = abreast->variable, p.row_count = static_cast<int>(count);
   }
   // Where neither operand stays in the second-level cache a block of the lanes' tiles does.
   if (rows && !columns && lanes->extent.is_literal() && rows->extent.is_literal()) {
@@ -261,7 +281,7 @@ Plan default_plan(const Nest& n, const Target& t) {
     if (is_whole(a)) continue;
     int64_t count = size_or(a.extent, 64);
     if (&a == lanes) count = (count + t.lanes * p.vectors - 1) / (t.lanes * p.vectors);
-    if (&a == rows) count = (count + p.row_count - 1) / p.row_count;
+    if (&a == rows || &a == abreast) count = (count + p.row_count - 1) / p.row_count;
     if (&a == columns) count = (count + p.column_count - 1) / p.column_count;
     count = std::min(count, kPieces);
     const double bytes = s.contraction ? traffic(s, a, count, t) : 0;

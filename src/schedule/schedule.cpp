@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <set>
 
+#include "schedule/abreast.h"
 #include "schedule/scheduler.h"
 #include "support/error.h"
 
@@ -27,8 +28,8 @@ Scheduled Scheduler::run() {
   if (!p_.rows.empty() && (!rows_ || rows_ == lanes_)) throw NotScheduled{"no axis for rows: " + p_.rows};
   if (!p_.columns.empty() && (!columns_ || columns_ == lanes_ || columns_ == rows_))
     throw NotScheduled{"no axis for columns: " + p_.columns};
-  if ((rows_ || columns_) && !(contraction_ && lanes_))
-    throw NotScheduled{"rows and columns are for contractions over lanes"};
+  if ((rows_ && contraction_ && !lanes_) || (columns_ && !(contraction_ && lanes_)))
+    throw NotScheduled{"rows and columns of a contraction are for tiles with lanes"};
   if (contraction_)
     for (const Axis& a : contraction_->as<loops::Reduce>()->axes)
       ranges_[a.variable] = loops::below(a.extent);
@@ -37,9 +38,11 @@ Scheduled Scheduler::run() {
   if (contraction_ && (!p_.whole.empty() || p_.keep > 0))
     throw NotScheduled{"steps are for kernels without a contraction"};
   for (const std::string& name : p_.whole) {
-    if (!axis(name) || axis(name) == parallel_) throw NotScheduled{"no axis to be walked whole: " + name};
+    if (!axis(name) || axis(name) == parallel_ || axis(name) == rows_)
+      throw NotScheduled{"no axis to be walked whole: " + name};
   }
-  // The parallel axis, other axes, columns, lanes, rows; then whole axes, of these the lanes last.
+  // The parallel axis, other axes, columns, lanes, rows (without a contraction rows, lanes); then whole axes,
+  // of these the lanes last.
   const auto is_whole = [&](const Axis& a) {
     return std::find(p_.whole.begin(), p_.whole.end(), a.variable) != p_.whole.end();
   };
@@ -48,7 +51,7 @@ Scheduled Scheduler::run() {
     if (is_whole(a)) whole_.push_back(&a);
     if (!is_whole(a) && &a != lanes_ && &a != rows_ && &a != columns_) order.push_back(&a);
   }
-  for (const Axis* a : {columns_, lanes_, rows_})
+  for (const Axis* a : {columns_, contraction_ ? lanes_ : rows_, contraction_ ? rows_ : lanes_})
     if (a && !is_whole(*a)) order.push_back(a);
   if (!whole_.empty() || p_.keep > 0) steps_.emplace(n_, p_.whole, p_.keep);
   for (const Axis* a : whole_)
@@ -57,7 +60,7 @@ Scheduled Scheduler::run() {
   if (const auto at = std::find(order.begin(), order.end(), parallel_); at != order.end())
     std::rotate(order.begin(), at, at + 1);
   if (p_.block > 1) {
-    if (!lanes_ || !rows_ || !lanes_->extent.is_literal() || inside(*lanes_))
+    if (!contraction_ || !lanes_ || !rows_ || !lanes_->extent.is_literal() || inside(*lanes_))
       throw NotScheduled{"blocks are for lanes of a known extent beside rows, without conditions on them"};
     order.erase(std::find(order.begin(), order.end(), lanes_));
     order.push_back(lanes_);
@@ -127,6 +130,7 @@ Stmt Scheduler::nest(const std::vector<const Axis*>& order, size_t i, const Tile
   }
   if (&a == rows_)
     return tiles(a, p_.row_count, kind, [&](const Expr& start, int64_t count) {
+      if (!contraction_) return rows_abreast(nest(order, i + 1, t), start, count);
       Tile u = t;
       u.row = start, u.rows = count;
       return nest(order, i + 1, u);
@@ -138,6 +142,30 @@ Stmt Scheduler::nest(const std::vector<const Axis*>& order, size_t i, const Tile
       return nest(order, i + 1, u);
     });
   return loops::loop(kind, a.variable, Expr(int64_t{0}), loops::size(a.extent), nest(order, i + 1, t));
+}
+
+Stmt Scheduler::rows_abreast(const Stmt& s, const Expr& start, int64_t count) {
+  std::set<BufferPtr> used;
+  each_node(
+      s,
+      [&](const Expr& e) {
+        if (const auto* l = e.as<loops::Load>()) used.insert(l->buffer);
+      },
+      [](const Stmt&) {});
+  std::vector<std::vector<BufferPtr>> own;
+  const size_t before = scratch_.size();
+  for (size_t i = 0; i < before; ++i) {
+    if (!used.count(scratch_[i])) continue;
+    std::vector<BufferPtr>& copies = abreast_[scratch_[i]];
+    if (copies.empty()) copies.push_back(scratch_[i]);
+    for (auto have = static_cast<int64_t>(copies.size()); have < count; ++have) {
+      copies.push_back(copy_of(*copies[0], [this](const std::string& stem) { return fresh(stem); }));
+      scratch_.push_back(copies.back());
+    }
+    own.push_back(copies);
+  }
+  return abreast(s, rows_->variable, start, count, own,
+                 [this](const std::string& stem) { return fresh(stem); });
 }
 
 Stmt Scheduler::single() {
@@ -175,7 +203,7 @@ Stmt Scheduler::tile(const Tile& t) {
     const Stmt vectors = vectors_of(t.lane, t.vectors, t.end, [&](const Expr& lane) {
       Stmt s = f(loops::variable(r) * Expr(t.columns) + loops::variable(q), lane, loops::variable(r));
       s = substitute(s, lanes_->variable, lane);
-      if (rows_) s = substitute(s, rows_->variable, t.row + loops::variable(r));
+      if (rows_ && contraction_) s = substitute(s, rows_->variable, t.row + loops::variable(r));
       if (columns_) s = substitute(s, columns_->variable, t.column + loops::variable(q));
       return s;
     });

@@ -23,7 +23,8 @@ struct Target {
 struct Plan {
   std::string lanes;  // output axis over the lanes; "" = none
   int vectors = 1;    // of lanes, side by side
-  std::string rows;   // output axis of a contraction whose tile shares the loads of the lanes; "" = none
+  std::string rows;   // output axis of a contraction whose tile shares the loads of the lanes; of any other
+                      // kernel one of which so many elements are computed abreast; "" = none
   int row_count = 1;
   std::string columns;  // another one, on which what the lanes read depends, and what the rows read does not
   int column_count = 1;

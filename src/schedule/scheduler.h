@@ -72,6 +72,9 @@ class Scheduler {
   loops::Stmt vectors_of(const loops::Expr& start, int vectors, const loops::Expr& end,
                          const std::function<loops::Stmt(const loops::Expr& lane)>& f);
 
+  // s for `count` elements of the rows' axis from `start` on.
+  loops::Stmt rows_abreast(const loops::Stmt& s, const loops::Expr& start, int64_t count);
+
   // Whole axes (whole.cpp).
   loops::Stmt steps_from(size_t k, Steps::Known known, const std::string& lanes, const loops::Expr& column,
                          const std::function<loops::Stmt(const loops::Expr&)>& rest);
@@ -119,6 +122,7 @@ class Scheduler {
   const Target& t_;
   loops::Ranges ranges_;
   std::vector<loops::BufferPtr> scratch_;
+  std::map<loops::BufferPtr, std::vector<loops::BufferPtr>> abreast_;  // of scratch: itself and its copies
   std::map<size_t, loops::BufferPtr> packed_buffers_;
   std::vector<Packing> packings_;
   const loops::Expr* contraction_ = nullptr;

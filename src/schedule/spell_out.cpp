@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 
+#include "schedule/abreast.h"
 #include "support/error.h"
 
 namespace tauto {
@@ -20,6 +21,10 @@ using loops::Scope;
 using loops::Stmt;
 
 namespace {
+
+constexpr int64_t kUnrolled = 4;  // steps of a chain, so that loops take fewer instructions than additions
+constexpr int64_t kAbreast = 4;   // pieces of 256 terms side by side
+constexpr int kFewNodes = 24;     // of an expression that is written out so often
 
 Expr identity_of(Function f, ElementType t) {
   switch (f) {
@@ -344,14 +349,26 @@ Expr SpellOut::across(const Reduce& r, ElementType type) {
     return lanes(Expr(int64_t{0}), kPartialSums, {},
                  [&](const Expr&, const Expr& p) { return loops::store(b, {p}, id); });
   };
+  int nodes = 0;
+  each_node(shared, [&](const Expr&) { return ++nodes; });
+  const int64_t unroll = nodes <= kFewNodes ? kUnrolled : 1;
   const auto piece = [&](const Expr& from, const Expr& end, std::optional<int64_t> terms) {
-    std::vector<Stmt> s{clear(t)};
+    std::vector<Stmt> s{clear(t)}, body;
     const std::string i = fresh_("i");
     if (terms) {
-      const int64_t whole = *terms / kPartialSums * kPartialSums;
-      if (whole)
-        s.push_back(serial(i, from, from + Expr(whole), lanes(loops::variable(i), kPartialSums, {}, term),
-                           kPartialSums));
+      const int64_t whole = *terms / kPartialSums * kPartialSums, step = kPartialSums * unroll;
+      const auto some = [&](const Expr& first, int64_t last) {
+        for (int64_t u = 0; u < last; u += kPartialSums)
+          s.push_back(lanes(first + Expr(u), kPartialSums, {}, term));
+      };
+      const int64_t looped = whole / step * step;
+      if (looped) {
+        std::swap(s, body);
+        some(from + loops::variable(i), step);
+        std::swap(s, body);
+        s.push_back(serial(i, Expr(int64_t{0}), Expr(looped), loops::block(body), step));
+      }
+      some(from + Expr(looped), whole - looped);
       if (*terms > whole) s.push_back(lanes(from + Expr(whole), *terms - whole, {}, term));
     } else {
       const std::string v = fresh_("whole");
@@ -368,11 +385,15 @@ Expr SpellOut::across(const Reduce& r, ElementType type) {
   const BufferPtr memory = buffer("m", type, 1, Scope::Scratch);
   const auto fold = [&](const BufferPtr& b) {
     const Expr first = Expr(int64_t{0});
-    for (int64_t half = kPartialSums / 2; half > 0; half /= 2)
+    BufferPtr from = b;
+    for (int64_t half = kPartialSums / 2; half > 0; half /= 2) {
+      const BufferPtr to = buffer("h", type, half, Scope::Registers);
       statements.push_back(lanes(first, half, {}, [&](const Expr&, const Expr& p) {
-        return loops::store(b, {p}, f(loops::load(b, {p}), loops::load(b, {p + Expr(half)})));
+        return loops::store(to, {p}, f(loops::load(from, {p}), loops::load(from, {p + Expr(half)})));
       }));
-    statements.push_back(loops::store(memory, {first}, loops::load(b, {first})));
+      from = to;
+    }
+    statements.push_back(loops::store(memory, {first}, loops::load(from, {first})));
     return loops::load(memory, {first});
   };
   const auto keep = [&](Expr e) {  // the memory is used again by the next reduction
@@ -386,21 +407,31 @@ Expr SpellOut::across(const Reduce& r, ElementType type) {
     return keep(fold(t));
   }
   const BufferPtr s = buffer("s", type, kPartialSums, Scope::Registers);
-  const auto collect = [&] {
+  const auto collect = [&](const BufferPtr& from) {
     return lanes(Expr(int64_t{0}), kPartialSums, {}, [&](const Expr&, const Expr& p) {
-      return loops::store(s, {p}, f(loops::load(s, {p}), loops::load(t, {p})));
+      return loops::store(s, {p}, f(loops::load(s, {p}), loops::load(from, {p})));
     });
   };
   statements.push_back(clear(s));
   const std::string from = fresh_("piece");
   const Expr start = loops::variable(from);
   if (literal) {
-    const int64_t whole = *literal / kPieceTerms * kPieceTerms;
-    statements.push_back(serial(from, Expr(int64_t{0}), Expr(whole),
-                                loops::block({piece(start, {}, kPieceTerms), collect()}), kPieceTerms));
-    if (*literal > whole) {
-      statements.push_back(piece(Expr(whole), {}, *literal - whole));
-      statements.push_back(collect());
+    // Pieces are chains that do not depend on each other: where these are slow several abreast, then
+    // collected in their order.
+    const bool slow = r.function == Function::Max || r.function == Function::Min;
+    const int64_t pieces = *literal / kPieceTerms, together = slow && pieces >= kAbreast ? kAbreast : 1;
+    const int64_t whole = pieces / together * together * kPieceTerms;
+    std::vector<std::vector<BufferPtr>> own{{t}};
+    for (int64_t i = 1; i < together; ++i)
+      own[0].push_back(buffer("t", type, kPartialSums, Scope::Registers));
+    std::vector<Stmt> some{
+        abreast(piece(start, {}, kPieceTerms), from, start, together, own, fresh_, kPieceTerms)};
+    for (const BufferPtr& each : own[0]) some.push_back(collect(each));
+    statements.push_back(
+        serial(from, Expr(int64_t{0}), Expr(whole), loops::block(some), together * kPieceTerms));
+    for (int64_t at = whole; at < *literal; at += kPieceTerms) {
+      statements.push_back(piece(Expr(at), {}, std::min(kPieceTerms, *literal - at)));
+      statements.push_back(collect(t));
     }
   } else {
     const std::string e = fresh_("end");
@@ -408,7 +439,7 @@ Expr SpellOut::across(const Reduce& r, ElementType type) {
     statements.push_back(
         serial(from, Expr(int64_t{0}), loops::size(n),
                loops::let(e, apply(Function::Min, {start + Expr(kPieceTerms), loops::size(n)}),
-                          loops::block({piece(start, end, std::nullopt), collect()})),
+                          loops::block({piece(start, end, std::nullopt), collect(t)})),
                kPieceTerms));
   }
   return keep(fold(s));

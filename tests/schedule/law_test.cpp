@@ -299,6 +299,32 @@ TEST(Law, TensorScheduledAndVectorProgramsAgree) {
   }
 }
 
+// Without a contraction the rows of a plan are computed side by side, by whatever axis, tails included.
+TEST(Law, RowsMayBeComputedAbreast) {
+  int walked = 0;
+  for (const Case& c : cases()) {
+    SCOPED_TRACE(c.name);
+    const Nest n = flatten(c.kernel);
+    if (any_node(n.store.value, [](const Expr& e) {
+          const auto* r = e.as<loops::Reduce>();
+          return r && r->order == Order::Blocks;
+        }))
+      continue;
+    for (const loops::Axis& axis : n.axes)
+      for (const int rows : {2, 3}) {
+        Plan p = default_plan(n, {16, 32});
+        if (p.lanes == axis.variable ||
+            std::find(p.whole.begin(), p.whole.end(), axis.variable) != p.whole.end())
+          continue;
+        p.rows = axis.variable;
+        p.row_count = rows;
+        ++walked;
+        expect_agreement(c.kernel, {16, 32}, [&](const Nest&, const Target&) { return p; });
+      }
+  }
+  EXPECT_GT(walked, 50);
+}
+
 // Results of neighbouring lanes need not be neighbours in memory.
 TEST(Law, LanesMayLieApart) {
   for (const int64_t channels : {3, 16, 33, 130})
