@@ -209,6 +209,19 @@ static bool reads_memory(const loops::Expr& e) {
 
 // Only the chosen side is evaluated: where a side reads memory, it does so in the lanes that chose it.
 Generator::Reg Generator::selected(const loops::Apply& a, ElementType t) {
+  // x < y ? x : y and x < y ? y : x are one instruction each.
+  if (const auto* less = a.arguments[0].as<loops::Apply>();
+      less && less->function == Function::Less && (t == f32 || t == f64) && less->arguments[0].type() == t) {
+    const Expr &x = less->arguments[0], &y = less->arguments[1];
+    const auto same = [&](const Expr& p, const Expr& q) {
+      return p.get() == q.get() || (!reads_memory(p) && !reads_memory(q) && value(p) == value(q));
+    };
+    const auto one = [&](VecOp op, const Expr& p, const Expr& q) {
+      return pure(op, vec::lane_of(t), {value(p), value(q)});
+    };
+    if (same(a.arguments[1], x) && same(a.arguments[2], y)) return one(VecOp::Lesser, x, y);
+    if (same(a.arguments[1], y) && same(a.arguments[2], x)) return one(VecOp::Greater, y, x);
+  }
   const Reg m = mask(a.arguments[0]);
   Reg x, y;
   const auto side = [&](const Expr& e, Reg& r, bool negated) {

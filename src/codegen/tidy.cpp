@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "codegen/fold_scalars.h"
+#include "codegen/interleave.h"
 
 namespace tauto::vec {
 namespace {
@@ -140,10 +141,11 @@ class Sink {
 
 }  // namespace
 
-Program tidy(const Program& program) {
+Program tidy(const Program& program, int registers) {
   Program p = program;
   fold_scalars(p);
   drop_copies(p);
+  interleave(p, registers);
   Sink(p).run();
   return p;
 }

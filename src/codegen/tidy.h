@@ -6,6 +6,7 @@
 //    registers one after the other and not all at once; loads do not pass stores.
 //  - A copy is what it copies; so is select(m, load … ? m, 0).
 //  - Scalars are folded, see fold_scalars.h.
+//  - Independent chains of a basic block alternate, see interleave.h.
 // What nobody reads any more is left to the encoder to skip.
 #pragma once
 
@@ -13,6 +14,7 @@
 
 namespace tauto::vec {
 
-Program tidy(const Program& program);
+// `registers`: vector registers of the machine.
+Program tidy(const Program& program, int registers = 32);
 
 }  // namespace tauto::vec

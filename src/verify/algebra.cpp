@@ -189,6 +189,11 @@ Term choose(Term c, Term a, Term b) {
   const auto x = term_literal_of(a), y = term_literal_of(b);
   if (x && y && *y == 0 && converted(truth(true), t) == a) return converted(c, t);
   if (x && y && *x == 0 && converted(truth(true), t) == b) return converted(apply(Function::Not, c), t);
+  if (is(c, Function::Less) && t.is_float()) {  // x < y ? x : y, x < y ? y : x
+    const Term p = argument(c, 0), q = argument(c, 1);
+    if (a == p && b == q) return apply(Function::Lesser2, p, q);
+    if (a == q && b == p) return apply(Function::Greater2, q, p);
+  }
   if (is(c, Function::IsNan)) {
     const Term p = argument(c, 0);
     if (a == p && is(b, Function::Greater2) && argument(b, 0) == p)

@@ -63,7 +63,7 @@ class Prover {
       : f_(f), g_(g), isa_(isa), generated_(g.built->generated) {
     scheduled_ = {g.built->scheduled, g.built->packings};
     lanes_ = generated_.program.lanes;
-    generated_.program = vec::tidy(generated_.program);
+    generated_.program = vec::tidy(generated_.program, isa == Isa::Avx512 ? 32 : 16);
     loops::each_node(
         g.group.kernel.body,
         [&](const loops::Expr& e) {

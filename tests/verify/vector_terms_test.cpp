@@ -184,7 +184,8 @@ const Rule kRules[] = {
     {f32, f32,
      "m0 = cmp.f32 v0, v1, less m1 = notm m0 v2 = select.f32 m1, v1, v0 m2 = andm m0, m0 v9 = select.f32 m2, "
      "v2, v2",
-     "select(less(0[0], 1[0]), 0[0], 1[0])"},
+     "lesser2(0[0], 1[0])"},
+    {f32, f32, "m0 = cmp.f32 v0, v1, less v9 = select.f32 m0, v1, v0", "greater2(1[0], 0[0])"},
     {i32, i32, "v2 = const.i32 -1 v2 = xor.i32 v0, v2 v9 = and.i32 v2, v1",
      "bit_and(1[0], bit_xor(0[0], 4294967295))"},
     {f32, f32, "v2 = const.f32 1065353216 v9 = mulv.f32 v2, v0", "0[0]"},

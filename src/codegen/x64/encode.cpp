@@ -391,7 +391,7 @@ struct Seated {
 Seated seat(const Program& generated, const X64Features& features) {
   check_lanes(generated, features);
   Seated s;
-  s.program = tidy(generated);
+  s.program = tidy(generated, features.avx512 ? 32 : 16);
   s.plan = plan_of(s.program, features);
   constexpr size_t kRehearsal = 16384;
   std::vector<uint8_t> room(kRehearsal);
