@@ -29,12 +29,28 @@ Tensor uninitialised(ElementType type, Shape shape) {
   return Tensor(type, std::move(shape), std::move(owner), p);
 }
 
-// Every NaN the one positive quiet NaN.
+// Every NaN the one positive quiet NaN. Results are read in runs that compilers vectorise, and written only
+// where there is one.
 template <class U>
 void make_quiet(void* data, int64_t count, U exponent, U quiet) {
-  constexpr U kSign = static_cast<U>(U{1} << (sizeof(U) * 8 - 1));
-  U* p = static_cast<U*>(data);
-  for (int64_t i = 0; i < count; ++i) p[i] = static_cast<U>(p[i] & ~kSign) > exponent ? quiet : p[i];
+  using Signed = std::make_signed_t<U>;
+  constexpr auto kMagnitude = static_cast<U>(static_cast<U>(~U{0}) >> 1);
+  constexpr int64_t kRun = 2048;
+  U* const all = static_cast<U*>(data);
+  const auto magnitude = [](U u) { return static_cast<Signed>(u & kMagnitude); };
+  const auto infinite = static_cast<Signed>(exponent);
+  for (int64_t at = 0; at < count; at += kRun) {
+    U* const p = all + at;
+    const int64_t n = std::min(kRun, count - at), half = n / 2;
+    Signed most = 0, more = 0;
+    for (int64_t i = 0; i < half; ++i) {
+      most = std::max(most, magnitude(p[i]));
+      more = std::max(more, magnitude(p[half + i]));
+    }
+    if (n % 2) most = std::max(most, magnitude(p[n - 1]));
+    if (std::max(most, more) <= infinite) continue;
+    for (int64_t i = 0; i < n; ++i) p[i] = magnitude(p[i]) > infinite ? quiet : p[i];
+  }
 }
 
 void canonicalise(const TensorType& t, void* data) {
