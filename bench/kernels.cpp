@@ -5,9 +5,12 @@
 //   gemv         one row by matrices beyond the caches; % of the bandwidth of a loop that only loads
 //   convolution  3×3 layers of ResNet-50, batch 1; % of the fma peak
 //   sequences    dilated convolutions of SpliceAI; % of the fma peak
-//   rows         softmax, layer normalisation and elementwise functions; % of min(bandwidth, fma peak)
+//   rows         softmax, layer normalisation, reductions, elementwise functions; % of the smaller of two
+//   roofs:
+//                the bandwidth of a loop that reads (and writes) as many bytes, and the rate of as many
+//                vector instructions as the kernel's expression counts (rows.h)
 //
-//   bench_kernels [--isa avx2|avx512] [--only TEXT] [--seconds S] [--verbose yes]
+//   bench_kernels [--isa avx2|avx512] [--only TEXT] [--seconds S] [--case TEXT] [--verbose yes]
 //
 // Times are of this thread's processor time; what is measured and its roof take turns, and the median of
 // their ratios is printed. A run is one of the whole program, its entry included. Answers are compared
@@ -18,77 +21,15 @@
 #include <random>
 
 #include "bench/contractions.h"
-#include "codegen/x64/encode.h"
-#include "compile/executable.h"
-#include "compile/peak.h"
+#include "bench/roofs.h"
+#include "bench/rows.h"
 #include "compile/profile.h"
-#include "graph/builder.h"
-#include "ops/ops.h"
 
 namespace tauto {
 namespace {
 
 double g_budget = 0.03;  // seconds for each shape
-
-template <class F>
-double time_of(F f) {
-  const double start = seconds();
-  f();
-  return seconds() - start;
-}
-
-// f's share of the roof: median of (seconds the roof needs for `work`) / (seconds of f).
-template <class F, class Roof>
-double percent(F f, Roof roof, double work) {
-  f();
-  std::vector<double> all;
-  for (const double start = seconds(); all.size() < 5 || seconds() - start < g_budget;) {
-    const double rate = roof();
-    all.push_back(100 * work / rate / f());
-  }
-  std::nth_element(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(all.size() / 2), all.end());
-  return all[all.size() / 2];
-}
-
-// The denominators, measured with the clock of the numerators.
-class Roofs {
- public:
-  explicit Roofs(Isa isa) : lanes_(isa == Isa::Avx512 ? 16 : 8), data_(f32, {int64_t{24} << 20}) {
-    CodeWriter w;
-    w.add("peak", encode(peak_program(lanes_), {isa == Isa::Avx512}));
-    w.add("stream", encode(stream_program(lanes_), {isa == Isa::Avx512}));
-    code_ = std::move(w).seal();
-    std::fill_n(data_.data<float>(), data_.count(), 1.0f);
-  }
-  double flops() {  // operations a second
-    constexpr uint64_t kCount = 4000;
-    const uint64_t arguments[] = {kCount, reinterpret_cast<uint64_t>(sums_)};
-    return kCount * 2.0 * kPeakChains * kPeakSteps * lanes_ /
-           time_of([&] { code_.function<Kernel>(0)(arguments, nullptr); });
-  }
-  double bandwidth(int64_t bytes) {  // bytes a second of reading so many again and again
-    bytes = std::min(bytes, data_.count() * 4) / 4096 * 4096;
-    const auto from = reinterpret_cast<uint64_t>(data_.raw());
-    const uint64_t arguments[] = {from, from + static_cast<uint64_t>(bytes),
-                                  reinterpret_cast<uint64_t>(sums_)};
-    return static_cast<double>(bytes) / time_of([&] { code_.function<Kernel>(1)(arguments, nullptr); });
-  }
-
- private:
-  using Kernel = void(const uint64_t*, void*);
-  int lanes_;
-  Tensor data_;
-  CodeMemory code_;
-  float sums_[16];
-};
-
-Tensor draw(const Shape& shape) {
-  Tensor t(f32, shape);
-  std::mt19937 random(1);
-  for (int64_t i = 0; i < t.count(); ++i)
-    t.data<float>()[i] = static_cast<float>(static_cast<int>(random() % 255) - 127) / 64;
-  return t;
-}
+std::string g_case;      // of the rows, those whose names hold it
 
 struct Program {
   std::shared_ptr<const Executable> code;
@@ -127,7 +68,7 @@ class Bench {
     Program p;
     contraction(p, c, isa_, times);
     const double share =
-        percent([&] { return p.run(); }, [&] { return roofs_.flops(); }, 2 * macs(c) * times);
+        percent([&] { return p.run(); }, [&] { return 2 * macs(c) * times / roofs_.flops(); }, g_budget);
     if (verbose_) std::printf("  %-34s %6.1f %%\n", c.name.c_str(), share), std::fflush(stdout);
     return share;
   }
@@ -171,8 +112,9 @@ class Bench {
       const int64_t bytes = 4 * k * n;
       Program p;
       contraction(p, matmul("", 1, k, n), isa_);
-      const double share = percent([&] { return p.run(); }, [&] { return roofs_.bandwidth(bytes); },
-                                   static_cast<double>(bytes));
+      const double share =
+          percent([&] { return p.run(); },
+                  [&] { return static_cast<double>(bytes) / roofs_.bandwidth(bytes); }, g_budget);
       if (verbose_) std::printf("  %5lld -> %5lld %6.1f %%\n", (long long)k, (long long)n, share);
       all.add(share);
     }
@@ -203,9 +145,29 @@ class Bench {
       return static_cast<double>(took[1]) * 1e-9;
     };
     const double share = percent(
-        run, [&] { return roofs_.flops(); }, 2 * macs(middle));
+        run, [&] { return 2 * macs(middle) / roofs_.flops(); }, g_budget);
     if (verbose_) std::printf("  %-34s %6.1f %%\n", middle.name.c_str(), share), std::fflush(stdout);
     return share;
+  }
+
+  void rows() {
+    std::map<std::string, Summary> groups;
+    for (const RowsCase& c : RowsCases().all) {
+      if (c.name.find(g_case) == std::string::npos) continue;
+      std::string bound;
+      const double share = share_of(c, roofs_, isa_, g_budget, bound);
+      if (verbose_) std::printf("  %-34s %6.1f %% of %s\n", c.name.c_str(), share, bound.c_str());
+      std::fflush(stdout);
+      groups[c.kind].add(share);
+    }
+    std::printf("rows %s:", isa_name(isa_));
+    Summary all;
+    for (const auto& [kind, s] : groups) {
+      std::printf(" %s %.0f (least %.0f),", kind.c_str(), s.mean(), s.least);
+      all.add(s.mean());
+      all.least = std::min(all.least, s.least);
+    }
+    std::printf(" mean %.0f least %.0f %% of min(bandwidth, counted instructions)\n", all.mean(), all.least);
   }
 
   void convolution() {
@@ -238,6 +200,7 @@ int run(int count, char** arguments) {
     if (name == "--isa") isa = arguments[i + 1];
     if (name == "--seconds") g_budget = std::atof(arguments[i + 1]);
     if (name == "--verbose") verbose = true;
+    if (name == "--case") g_case = arguments[i + 1];
   }
   const auto wanted = [&](const char* name) { return std::string(name).find(only) != std::string::npos; };
   for (const Isa i : {Isa::Avx512, Isa::Avx2}) {
@@ -248,6 +211,7 @@ int run(int count, char** arguments) {
     if (wanted("gemv")) b.gemv();
     if (wanted("convolution")) b.convolution();
     if (wanted("sequences")) b.sequences();
+    if (wanted("rows")) b.rows();
   }
   return 0;
 }
