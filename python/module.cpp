@@ -18,6 +18,7 @@
 #include "python/bounds.h"
 #include "python/probes.h"
 #include "python/values.h"
+#include "support/sha256.h"
 #include "verify/prove_executable.h"
 #include "verify/replay.h"
 
@@ -247,6 +248,25 @@ nb::list groups_of(const LoadedModel& m, const RunInputs& inputs) {
   return list;
 }
 
+// What runs for these inputs, as it is: compiled here or read from the cache.
+nb::dict program_of(const LoadedModel& m, const RunInputs& inputs) {
+  std::shared_ptr<const Executable> e;
+  {
+    const nb::gil_scoped_release release;
+    e = m.program(inputs);
+  }
+  std::vector<uint8_t> all;
+  for (size_t k = 0; k < e->code().size(); ++k) {
+    const std::span<const uint8_t> code = e->code().code(k);
+    all.insert(all.end(), code.begin(), code.end());
+  }
+  nb::dict d;
+  d["cached"] = !e->has_stages();
+  d["kernels"] = e->code().size();
+  d["code"] = sha256_hex(all.data(), all.size());
+  return d;
+}
+
 nb::list proofs_of(const LoadedModel& m, const RunInputs& inputs,
                    const std::optional<std::vector<std::string>>& keys) {
   std::vector<proof::KernelProof> proofs;
@@ -271,6 +291,10 @@ nb::list proofs_of(const LoadedModel& m, const RunInputs& inputs,
     d["reason"] = p.proof.reason;
     d["elements"] = p.proof.elements;
     d["terms"] = p.proof.terms;
+    d["shrunk"] = p.compared.shrunk;
+    d["sampled"] = p.compared.sampled;
+    d["differs"] = p.compared.differs;
+    d["left"] = p.compared.left;
     d["seconds"] = p.seconds;
     list.append(d);
   }
@@ -450,6 +474,13 @@ NB_MODULE(_tauto, m) {
           "view "
           "or reference), its operators, the source nodes' names, and why it is no kernel.")
       .def(
+          "program",
+          [](const LoadedModel& m, nb::handle inputs) { return program_of(m, inputs_of(m, inputs)); },
+          "inputs"_a,
+          "What `run` runs for these inputs: whether it was read from the cache, how many kernels it has, "
+          "and "
+          "the SHA-256 of their machine code.")
+      .def(
           "prove",
           [](const LoadedModel& m, nb::handle inputs, std::optional<std::vector<std::string>> keys) {
             return proofs_of(m, inputs_of(m, inputs), keys);
@@ -460,7 +491,9 @@ NB_MODULE(_tauto, m) {
           "one key are the same), and whether its vector program was proved to compute its definition for "
           "all "
           "values, at the sizes of these inputs: \"proved\", \"proved on shapes\", \"undecided\" or "
-          "\"refuted\", with the reason. Where `keys` are given only those are proved.")
+          "\"refuted\", with the reason; and how many elements were compared on numbers, on smaller extents "
+          "and at "
+          "full size, with the first that differs. Where `keys` are given only those are proved.")
       .def(
           "probe",
           [](const LoadedModel& m, nb::handle inputs, nb::handle nodes, nb::handle apart, int threads,

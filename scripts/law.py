@@ -1,10 +1,14 @@
 #!/usr/bin/env python3
 """The law: machine code returns the interpreter's bits, on every instruction set and any number of threads.
 
-Programs are the test models of the onnx package, random graphs, and the public networks on stored and on drawn
-inputs (lib_programs.py). Each is compared by memcmp (a NaN is a NaN) under every instruction set this machine can run
-natively, with 1, 2 and 3 threads; random graphs also node by node with the ONNX reference evaluator, within the
-bounds of our definitions. Every distinct kernel is then proved (docs/trust.md). Ends with
+Programs are the test models of the onnx package, every operator in every type, bad inputs, random graphs, and the
+public networks on stored and on drawn inputs (lib_programs.py). Each is compared by memcmp (a NaN is a NaN; an error is
+to be the same error) under every instruction set this machine can run natively, with 1, 2 and 3 threads, compiled here
+and read from the cache; where its inputs have symbols in their sizes, so is its program for all sizes, which counts as
+another. The machine code is to have the same bytes when it is compiled again. Random graphs are also compared node by
+node with the ONNX reference evaluator, within the bounds of our definitions, and rows of batches with runs of one row
+where the compiler sees that they are independent. Every distinct kernel is then proved and compared level by level
+(docs/trust.md). Ends with
 
     law: N programs x M configurations, D differing bits, lowered X of Y, proved P of K kernels, native isas: ...
 
@@ -21,12 +25,16 @@ import glob
 import hashlib
 import json
 import os
+import shutil
 import sys
+import tempfile
+import time
 from typing import Any
 
 import numpy as np
 import onnx.printer
 
+import lib_models
 import lib_programs
 import lib_random_graphs
 import lib_runtimes
@@ -71,11 +79,14 @@ def attempt(run: Any) -> Any:
         return f"{type(error).__name__}: {error}"
 
 
-def differences(loaded: Any, inputs: Any, expected: Any) -> tuple[int, str]:
-    """(differing bits over all numbers of threads, the first complaint)."""
+def differences(loaded: Any, inputs: Any, expected: Any, called: tuple[str, str] = ("", "")) -> tuple[int, str]:
+    """(differing bits over all numbers of threads, the first complaint). `called`: how errors call the model that is
+    loaded, and how the expected ones do."""
     differ, why = 0, ""
     for threads in THREADS:
         got = attempt(lambda: loaded.run(inputs, threads=threads))
+        if isinstance(got, str) and called[0]:
+            got = got.replace(*called)
         differ += count_differences(expected, got)
         if got != expected and not why:
             why = f"on {threads} threads: " + "; ".join(v[:300] for v in (expected, got) if isinstance(v, str))
@@ -96,36 +107,113 @@ def smaller(seed: int) -> str:
     return onnx.printer.to_text(lib_random_graphs.shrink(lib_random_graphs.make(seed), fails).model)[:3000]
 
 
+class Environment:
+    """Variables of the environment for a while; the compiler reads them at each load."""
+
+    def __init__(self, **variables: str) -> None:
+        self.variables = variables
+
+    def __enter__(self) -> None:
+        self.before = {name: os.environ.get(name) for name in self.variables}
+        os.environ.update(self.variables)
+
+    def __exit__(self, *_: Any) -> None:
+        for name, value in self.before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+class Comparison:
+    """One program under this process's instruction set."""
+
+    def __init__(self, program: lib_programs.Program) -> None:
+        self.kind, self.what = program
+        self.model, self.sets = lib_programs.open_program(program)
+        self.expected: list[Any] = []
+        self.total: dict[str, Any] = {"differ": 0, "lowered": 0, "nodes": 0, "why": [], "wrong": [], "keys": [],
+                                      "cached": 0, "generic": 0}
+
+    def runs(self, loaded: Any, how: str, called: tuple[str, str] = ("", "")) -> None:
+        for inputs, expected in zip(self.sets, self.expected):
+            differ, why = differences(loaded, inputs, expected, called)
+            self.total["differ"] += differ
+            self.total["wrong"] += [f"{how}: {differ} differing bits {why}"] if differ else []
+
+    def same_code(self, first: list[Any], loaded: Any, how: str) -> None:
+        for one, inputs in zip(first, self.sets):
+            if one and (again := loaded.program(inputs))["code"] != one["code"]:
+                self.total["wrong"].append(f"{how}: other bytes of machine code, of {one['kernels']} and {again['kernels']} kernels")
+
+    def of_sizes(self, folder: str) -> Any:
+        """Compiled for the inputs' sizes: at once, from the cache, again."""
+        import tauto
+
+        with Environment(TAUTO_CACHE=folder):
+            cold = tauto.load(self.model)
+            known = lib_programs.Interpreted(os.path.join(FOLDER, "interpreted"), self.model)
+            self.expected = [known.get(x, lambda: attempt(lambda: cold.run(x, interpret=True))) for x in self.sets]
+            fine = [not isinstance(expected, str) for expected in self.expected]
+            self.runs(cold, "compiled")
+            code = [cold.program(x) if ok else None for x, ok in zip(self.sets, fine)]
+            stored = tauto.load(self.model)
+            self.runs(stored, "from the cache")
+            self.same_code(code, stored, "from the cache")
+            self.total["cached"] = sum(stored.program(x)["cached"] for x, ok in zip(self.sets, fine) if ok)
+            for inputs, ok in zip(self.sets, fine):
+                for group in stored.groups(inputs) if ok else []:   # compiles it again, for its stages
+                    self.total["nodes"] += len(group["nodes"])
+                    if group["kind"] != "reference":
+                        self.total["lowered"] += len(group["nodes"])
+                    else:
+                        self.total["why"].append(f"{group['nodes'][-1]}: {group['reason']}")
+            self.same_code(code, stored, "compiled again")
+            if fine[0]:
+                self.total["keys"] = [proof["key"] for proof in stored.prove(self.sets[0], keys=[])]
+            return stored
+
+    def of_all_sizes(self, folder: str) -> None:
+        """The program with sizes as arguments: compiled, and out of an artifact."""
+        import tauto
+
+        with Environment(TAUTO_CACHE="off", TAUTO_OFF="specialise"):
+            loaded = tauto.load(self.model)
+            self.total["generic"] = 1
+            self.runs(loaded, "for all sizes")
+            path = os.path.join(folder, "saved.tauto")
+            try:
+                loaded.save(path)
+            except tauto.Error:
+                return      # there is no one graph
+            self.runs(tauto.load(path), "for all sizes, saved", (path, self.model if isinstance(self.model, str) else "model"))
+
+
 def compare(item: tuple[lib_programs.Program, bool]) -> dict[str, Any]:
     """In a worker: one program under this process's instruction set; with the reference evaluator if asked."""
     import tauto
 
     program, oracle = item
-    model, sets = lib_programs.open_program(program)
+    started = time.monotonic()
+    comparison = Comparison(program)
+    total = comparison.total
+    os.makedirs(FOLDER, exist_ok=True)
+    folder = tempfile.mkdtemp(prefix="cache-", dir=FOLDER)
     try:
-        loaded = tauto.load(model)
+        loaded = comparison.of_sizes(folder)
+        if any(isinstance(size, str) for slot in loaded.inputs for size in slot.shape or []):
+            comparison.of_all_sizes(folder)
     except tauto.Error as error:
-        return {"refused": str(error)}
-    known = lib_programs.Interpreted(os.path.join(FOLDER, "interpreted"), model)
-    total: dict[str, Any] = {"differ": 0, "lowered": 0, "nodes": 0, "why": [], "wrong": [], "keys": []}
-    for inputs in sets:
-        expected = known.get(inputs, lambda: attempt(lambda: loaded.run(inputs, interpret=True)))
-        for group in [] if isinstance(expected, str) else loaded.groups(inputs):
-            total["nodes"] += len(group["nodes"])
-            if group["kind"] != "reference":
-                total["lowered"] += len(group["nodes"])
-            else:
-                total["why"].append(f"{group['nodes'][-1]}: {group['reason']}")
-        differ, why = differences(loaded, inputs, expected)
-        total["differ"] += differ
-        total["wrong"] += [f"{differ} differing bits {why}"] if differ else []
-        if inputs is sets[0] and not isinstance(expected, str):
-            total["keys"] = [proof["key"] for proof in loaded.prove(inputs, keys=[])]
-    kind, what = program
-    if kind == "random" and total["differ"]:
-        total["wrong"].append(f"scripts/law.py --seed {what}\n{smaller(what)}")
-    if kind == "random" and oracle:
-        total["wrong"] += lib_programs.against_reference(lib_random_graphs.make(what))
+        if not comparison.expected:
+            return {"refused": str(error)}
+        total["wrong"].append(str(error))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    if comparison.kind == "random" and total["differ"]:
+        total["wrong"].append(f"scripts/law.py --seed {comparison.what}\n{smaller(comparison.what)}")
+    if comparison.kind == "random" and oracle:
+        total["wrong"] += lib_programs.against_reference(lib_random_graphs.make(comparison.what))
+    total["seconds"] = time.monotonic() - started
     return total
 
 
@@ -168,20 +256,53 @@ class State:
             os.remove(self.path)
 
 
+class Durations:
+    """How long each item took when it last ran: the long ones begin first, and the time left is known."""
+
+    def __init__(self) -> None:
+        self.path = os.path.join(FOLDER, "durations.json")
+        self.known: dict[str, float] = {}
+        if os.path.exists(self.path):
+            with open(self.path, encoding="utf-8") as handle:
+                self.known = json.load(handle)
+
+    def of(self, key: str, item: Any) -> float:
+        first = item[0] if isinstance(item, tuple) else item
+        guess = 15.0 if isinstance(first, tuple) and first[0] in ("network", "drawn") else 0.1
+        return self.known.get(key, guess)
+
+    def end(self) -> None:
+        os.makedirs(FOLDER, exist_ok=True)
+        with open(self.path, "w", encoding="utf-8") as handle:
+            json.dump(self.known, handle)
+
+
 def campaign(state: State, title: str, target: str, names: list[str], items: list[Any], jobs: int,
              failed: list[str]) -> dict[str, Any]:
     """Runs what has no result yet; results by name."""
     key_of = [f"{title} {name}" for name in names]
-    todo = [i for i, key in enumerate(key_of) if key not in state.known]
-    progress = lib_workers.Progress(len(todo), title)
+    durations = Durations()
+    weight = [durations.of(key, item) for key, item in zip(key_of, items)]
+    todo = sorted((i for i, key in enumerate(key_of) if key not in state.known), key=lambda i: -weight[i])
+    total = sum(weight[i] for i in todo)
+    if todo:
+        print(f"{title}: {len(todo)} of {len(items)} to do, about {total / jobs / 60:.1f} minutes", flush=True)
+    progress = lib_workers.Progress(total, title)
+    started = time.monotonic()
     for index, outcome in lib_workers.run_all(target, [items[i] for i in todo], jobs, TIMEOUT):
         key = key_of[todo[index]]
-        progress.step(key)
+        progress.step(names[todo[index]], weight[todo[index]])
         if outcome.kind == "ok":
-            state.put(key, outcome.value)
+            value = outcome.value
+            state.put(key, value)
+            durations.known[key] = (sum(v["seconds"] for v in value) if isinstance(value, list)
+                                    else value.get("seconds", 0.05))
         else:
             failed.append(f"{key}: {outcome.kind} {outcome.value}")
     progress.close()
+    if todo:
+        print(f"{title}: {(time.monotonic() - started) / 60:.1f} minutes", flush=True)
+        durations.end()
     return {name: state.known[key] for name, key in zip(names, key_of) if key in state.known}
 
 
@@ -212,6 +333,15 @@ def print_proofs(proofs: list[dict[str, Any]], verbose: bool) -> None:
                 print(f"  {proof['verdict']} {proof['name']}: {proof['reason']}")
     for reason, count in reasons.most_common(None if verbose else 8):
         print(f"{count:6} {reason}")
+    shapes = collections.Counter(proof["reason"].split(":")[0] for proof in proofs if proof["verdict"] == "proved on shapes")
+    for reason, count in shapes.most_common():
+        print(f"{count:6} on shapes: {reason}")
+    ran = [proof for proof in proofs if proof["sampled"]]
+    print(f"on numbers: {len(ran)} kernels at full size, {sum(p['sampled'] for p in ran)} elements; "
+          f"{sum(p['shrunk'] > 0 for p in proofs)} on smaller extents, {sum(p['shrunk'] for p in proofs)} elements")
+    left = collections.Counter(p["left"].split(":")[-1] if "lanes" in p["left"] else p["left"][:60] for p in ran if p["left"])
+    for reason, count in left.most_common(None if verbose else 8):
+        print(f"{count:6} left out: {reason}")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -231,6 +361,11 @@ def main(argv: list[str] | None = None) -> int:
     import tauto
 
     native = tauto.isas()
+    begun = time.monotonic()
+    if not (args.no_networks or args.quick or args.seed is not None):
+        missing = [m.name for m in lib_models.public_models() if not os.path.exists(m.path)]
+        if missing:
+            lib_models.fetch(missing)
     isas = args.isas.split(",") if args.isas else native
     seeds = range(args.graphs) if args.seed is None else range(args.seed, args.seed + 1)
     items = lib_programs.all_programs(not (args.no_networks or args.quick), seeds)
@@ -244,11 +379,11 @@ def main(argv: list[str] | None = None) -> int:
     short = args.quick or args.seed is not None
     state = State(f"{short} {args.seed}" if short else "", args.fresh or short)
     names = [lib_programs.name_of(item) for item in items]
-    count = differ = lowered = nodes = 0
+    count = generic = cached = differ = lowered = nodes = 0
     failed: list[str] = []
     proofs: list[dict[str, Any]] = []
     reasons: collections.Counter[str] = collections.Counter()
-    os.environ["TAUTO_CACHE"] = "off"   # what an older run compiled is not compared
+    os.environ["TAUTO_CACHE"] = "off"   # what an older run compiled is not compared; see Comparison
     for isa in isas:
         os.environ["TAUTO_ISA"] = isa
         work = [(item, isa == isas[0]) for item in items]
@@ -258,6 +393,8 @@ def main(argv: list[str] | None = None) -> int:
                 continue
             if isa == isas[0]:
                 count += 1
+                generic += result["generic"]
+                cached += result["cached"] > 0
                 lowered += result["lowered"]
                 nodes += result["nodes"]
             differ += result["differ"]
@@ -266,6 +403,7 @@ def main(argv: list[str] | None = None) -> int:
         if not (args.no_proofs or args.quick):
             proofs += prove_all(state, isa, items, results, args.jobs, failed)
     failed += [f"refuted: {proof['name']}: {proof['reason']}" for proof in proofs if proof["verdict"] == "refuted"]
+    failed += [f"on numbers: {proof['name']}: {proof['differs']}" for proof in proofs if proof["differs"]]
     for line in failed:
         print(line)
     if args.verbose:
@@ -273,9 +411,12 @@ def main(argv: list[str] | None = None) -> int:
             print(f"{times:6} {why}")
     if proofs:
         print_proofs(proofs, args.verbose)
-    state.end()
+    if not failed:
+        state.end()
+    print(f"{count} programs for the sizes of their inputs, {cached} of them from the cache too, {generic} for all sizes; "
+          f"{(time.monotonic() - begun) / 60:.1f} minutes")
     proved = sum(proof["verdict"] == "proved" for proof in proofs)
-    print(f"law: {count} programs x {len(isas) * len(THREADS)} configurations, {differ} differing bits, "
+    print(f"law: {count + generic} programs x {len(isas) * len(THREADS) * 2} configurations, {differ} differing bits, "
           f"lowered {lowered} of {nodes}, proved {proved} of {len(proofs)} kernels, native isas: {', '.join(native)}")
     return 1 if failed else 0
 

@@ -1,7 +1,8 @@
 """What the law is held for: programs with their inputs, and what is known about them from elsewhere.
 
-A program is (kind, what): a test case of the onnx package, a network with a stored case, a network with inputs drawn
-from its domain (input_domains.json), or a random graph (lib_random_graphs.py).
+A program is (kind, what): a test case of the onnx package, an operator in one of its types or with bad inputs
+(lib_single_ops.py), a network with a stored case, a network with inputs drawn from its domain (input_domains.json), or
+a random graph (lib_random_graphs.py).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from onnx import helper, numpy_helper
 import lib_cases
 import lib_models
 import lib_random_graphs
+import lib_single_ops
 
 Program = tuple[str, Any]
 DRAWN = 3                  # inputs drawn per public network
@@ -40,6 +42,8 @@ IN_F32 = ("Erf",)                                # whatever the type
 
 def all_programs(networks: bool, seeds: range) -> list[Program]:
     items: list[Program] = [("case", case) for case in lib_cases.all_cases()]
+    items += [("typed", variant) for variant in lib_single_ops.all_variants()]
+    items += [("bad", name) for name in lib_single_ops.bad_programs()]
     items += [("random", seed) for seed in seeds]
     if networks:
         there = [m for m in lib_models.public_models() if os.path.exists(m.path)]
@@ -54,7 +58,9 @@ def name_of(program: Program) -> str:
         return f"{what[0].name}/{lib_models.case_name(what[1])}"
     if kind == "drawn":
         return f"{what[0].name}/drawn {what[1]}"
-    return f"random/{what}" if kind == "random" else f"{what.suite}/{what.name}"
+    if kind == "typed":
+        return f"typed/{what[0]} {what[1]} {onnx.TensorProto.DataType.Name(what[2]).lower()}"
+    return f"{kind}/{what}" if kind in ("random", "bad") else f"{what.suite}/{what.name}"
 
 
 def open_program(program: Program) -> tuple[Any, list[Any]]:
@@ -63,6 +69,10 @@ def open_program(program: Program) -> tuple[Any, list[Any]]:
     if kind == "random":
         graph = lib_random_graphs.make(what)
         return graph.model.SerializeToString(), graph.inputs
+    if kind == "typed":
+        return lib_single_ops.variant(what)
+    if kind == "bad":
+        return lib_single_ops.bad_programs()[what]
     if kind == "case":
         return what.model, [inputs for inputs, _ in lib_cases.data_sets(what, onnx.load(what.model))]
     model, case = what

@@ -147,23 +147,28 @@ def run_all(target: str, items: Sequence[Any], jobs: int, timeout: float,
 
 
 class Progress:
-    """One line on stderr, redrawn in place; silent when stderr is not a terminal."""
+    """One line on stderr, redrawn in place; silent when stderr is not a terminal. `total` is a number of items, or of
+    anything that `step` says an item weighs; the time left is estimated from it."""
 
-    def __init__(self, total: int, title: str) -> None:
-        self.total, self.title, self.done = total, title, 0
+    def __init__(self, total: float, title: str) -> None:
+        self.total, self.title, self.done = total, title, 0.0
         self.live = sys.stderr.isatty()
+        self.started = time.monotonic()
         self.drawn = 0.0
 
-    def step(self, note: str = "") -> None:
-        self.done += 1
+    def step(self, note: str = "", weight: float = 1) -> None:
+        self.done += weight
         self.show(note)
 
     def show(self, note: str = "") -> None:
         now = time.monotonic()
-        if self.live and (self.done == self.total or now - self.drawn > 0.1):
-            filled = 30 * self.done // max(1, self.total)
+        if self.live and (self.done >= self.total or now - self.drawn > 0.1):
+            share = min(1.0, self.done / max(1e-9, self.total))
+            filled = int(30 * share)
             bar = "#" * filled + "." * (30 - filled)
-            sys.stderr.write(f"\r\033[K{self.title} [{bar}] {self.done}/{self.total} {note[:60]}")
+            left = (now - self.started) * (1 - share) / max(share, 1e-9)
+            when = f"{left / 60:.0f} min left" if share > 0.02 and now - self.started > 5 else ""
+            sys.stderr.write(f"\r\033[K{self.title} [{bar}] {100 * share:.0f} % {when} {note[:60]}")
             sys.stderr.flush()
             self.drawn = now
 

@@ -162,13 +162,7 @@ class Under {
     Term b[TermArguments::kMost];
     for (size_t i = 0; i < a.size(); ++i) b[i] = (*this)(a[i]);
     if (std::equal(a.begin(), a.end(), b)) return x;
-    const TermName name = term_name_of(x);
-    if (name == convert_name()) return converted(b[0], term_type(x));
-    if (name == truncate_name()) return truncated(b[0], term_type(x));
-    if (name == bits_name()) return same_bits(b[0], term_type(x));
-    const std::optional<Function> f = function_called(name);
-    CHECK(f.has_value(), term_function(x));
-    return apply(*f, b[0], b[1], b[2]);
+    return with_arguments(x, b);
   }
 
   const Term c_;
@@ -375,6 +369,7 @@ Term apply(Function f, Term a, Term b, Term c) {
       }
       [[fallthrough]];
     case Function::Mul:
+      if (f == Function::Mul && !floats && (x == uint64_t{0} || y == uint64_t{0})) return literal(t, 0);
       if (f == Function::Mul && is_one(a)) return b;
       if (f == Function::Mul && is_one(b)) return a;
       [[fallthrough]];
@@ -474,6 +469,17 @@ Term converted(Term x, ElementType to) {
     }
   }
   return term_apply(convert_name(), to, {x});
+}
+
+Term with_arguments(Term x, const Term* a) {
+  const TermName name = term_name_of(x);
+  if (name == convert_name()) return converted(a[0], term_type(x));
+  if (name == truncate_name()) return truncated(a[0], term_type(x));
+  if (name == bits_name()) return same_bits(a[0], term_type(x));
+  const std::optional<Function> f = function_called(name);
+  CHECK(f.has_value(), term_function(x));
+  const int n = loops::arity_of(*f);
+  return apply(*f, a[0], n > 1 ? a[1] : Term{}, n > 2 ? a[2] : Term{});
 }
 
 Term truncated(Term x, ElementType to) {

@@ -24,6 +24,9 @@ Term same_bits(Term x, ElementType to);         // as loops::Bits
 Term literal(ElementType type, uint64_t bits);  // bits of the type, zero-extended
 inline Term truth(bool b) { return literal(boolean, b); }
 
+// x with other arguments, as many as it has.
+Term with_arguments(Term x, const Term* arguments);
+
 // An integer or truth value that is known.
 std::optional<int64_t> known(Term x);
 

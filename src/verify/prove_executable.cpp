@@ -10,16 +10,20 @@
 #include "codegen/x64/encode.h"
 #include "compile/legality.h"
 #include "loops/structure.h"
+#include "support/cpu.h"
 #include "support/error.h"
 #include "support/sha256.h"
+#include "verify/shrink.h"
 
 namespace tauto::proof {
 namespace {
 
 constexpr int64_t kWholeWork = 300'000;    // operations of the tensor expression that are run one and all
 constexpr int64_t kSampledWork = 600'000;  // or of as many trips as this allows
-constexpr int64_t kMostWork = 2'000'000;   // at all sizes of the symbols but the first
-constexpr size_t kMostTerms = 4'000'000;   // at about 60 bytes
+constexpr char kTooMany[] = "too many terms";
+constexpr double kMostValues = 1e5;       // of one element of the result
+constexpr int64_t kMostWork = 2'000'000;  // at all sizes of the symbols but the first
+constexpr size_t kMostTerms = 4'000'000;  // at about 60 bytes
 
 std::vector<std::string> symbols_of(const CompiledGroup& g) {
   std::vector<std::string> all;
@@ -141,13 +145,43 @@ class Prover {
       o.pieces = true;
       return prove(sizes, o);
     }
+    // Of a sum that is too long, the ends of shorter ones.
+    if (values_in(g_.built->nest.store.value, sizes) > kMostValues) return on_smaller_extents();
     o.trips.all = false;
     o.trips.few_lanes = has_like_lanes(generated_.program);
     Proof p = with_few_trips(sizes, o, work);
+    if (p.reason == kTooMany) return on_smaller_extents();
     if (p.verdict > Proof::Verdict::ProvedOnShapes && !p.whole) {
       o.trips.careful = true;
       o.trips.few_lanes = false;
       p = with_few_trips(sizes, o, work);
+    }
+    return p;
+  }
+
+  Proof on_smaller_extents() {
+    Proof p;
+    p.reason = kTooMany;
+    if (!generated_.sizes.empty()) return p;
+    const BuiltKernel& built = *g_.built;
+    const Nest small = shrunk(built.nest, built.plan, static_cast<int>(lanes_));
+    const bool wide = isa_ == Isa::Avx512;
+    try {
+      const Target target{static_cast<int>(lanes_), wide ? 32 : 16, this_cpu().l1, this_cpu().l2};
+      const Scheduled s = schedule(small, built.plan, target);
+      ProofOptions o;
+      o.pieces = true;
+      o.trips.most_terms = kMostTerms;
+      p = prove_kernel(expression_of(small), s, generate(s.kernel, target.lanes, target.registers), {}, o);
+      if (p.verdict == Proof::Verdict::Refuted) p.verdict = Proof::Verdict::Undecided;
+      if (p.verdict == Proof::Verdict::Proved) {
+        p.verdict = Proof::Verdict::ProvedOnShapes;
+        p.reason = "sums too long to write down: shorter ones of the same plan";
+      }
+    } catch (const NotScheduled& e) {
+      p.reason += cat("; on smaller extents: ", e.reason);
+    } catch (const NotGenerated& e) {
+      p.reason += cat("; on smaller extents: ", e.reason);
     }
     return p;
   }
@@ -232,6 +266,7 @@ std::vector<KernelProof> prove_kernels(const Executable& e, const Profile& run,
       k.asked = wanted(k.key);
       const auto start = std::chrono::steady_clock::now();
       if (k.asked) k.asked = Prover(*f.function, g, e.isa()).run(sizes, k.proof);
+      if (k.asked && at != first.end()) k.compared = compare_kernel(e, g, sizes);
       k.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
       all.push_back(std::move(k));
     }

@@ -8,6 +8,7 @@
 
 #include "compile/executable.h"
 #include "compile/profile.h"
+#include "verify/compare_kernel.h"
 #include "verify/prove_kernel.h"
 
 namespace tauto::proof {
@@ -18,6 +19,7 @@ struct KernelProof {
   std::string key;
   bool asked = false;  // `wanted` was true for the key, and the sizes let it run; else there is no proof
   Proof proof;
+  Comparison compared;  // on numbers, beside the proof
   double seconds = 0;
 };
 

@@ -8,6 +8,7 @@
 #include "verify/addresses.h"
 #include "verify/algebra.h"
 #include "verify/loop_terms.h"
+#include "verify/ring.h"
 
 namespace tauto::proof {
 namespace {
@@ -117,6 +118,24 @@ Walk run(const Generated& g, const vec::Program& program, Buffers& buffers, cons
 // Down to where two terms differ, along arguments that are made by one function.
 void descend(Term& x, Term& y) {
   while (term_name_of(x) == term_name_of(y)) {
+    if (std::vector<Term> p = summands(x), q = summands(y); p.size() > 1 && q.size() > 1) {
+      const auto sort = [](std::vector<Term>& v) {
+        std::sort(v.begin(), v.end(), [](Term s, Term t) { return s.id < t.id; });
+      };
+      const auto less = [](Term s, Term t) { return s.id < t.id; };
+      std::vector<Term> only_x, only_y;
+      sort(p), sort(q);
+      std::set_difference(p.begin(), p.end(), q.begin(), q.end(), std::back_inserter(only_x), less);
+      std::set_difference(q.begin(), q.end(), p.begin(), p.end(), std::back_inserter(only_y), less);
+      if (only_x.empty() || only_y.empty()) {
+        x = only_x.empty() ? literal(term_type(x), 0) : only_x[0];
+        y = only_y.empty() ? literal(term_type(y), 0) : only_y[0];
+        return;
+      }
+      x = only_x[0];
+      y = only_y[0];
+      continue;
+    }
     const TermArguments a = term_arguments(x), b = term_arguments(y);
     if (a.size() != b.size()) return;
     size_t at = a.size(), last = a.size(), count = 0;
@@ -178,12 +197,16 @@ Proof prove_kernel(const loops::Kernel& expression, const Scheduled& scheduled, 
     std::vector<int64_t> written;
     for (const auto& [i, term] : result.written) written.push_back(i);
     std::sort(written.begin(), written.end());
+    InRingOrder in_ring_order;
     for (const int64_t i : written) {
       std::optional<Term> x = expected.at(i);
       if (!x) continue;
       Term y = result.written.at(i);
       if (term_count() > options.trips.most_terms) throw Undecided{"too many terms"};
       ++proof.elements;
+      if (*x == y) continue;
+      x = in_ring_order(*x);
+      y = in_ring_order(y);
       if (*x == y) continue;
       descend(*x, y);
       proof.reason = cat(result.name, "[", i, "]: required ", shortened(x), ", got ", shortened(y));

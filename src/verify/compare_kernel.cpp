@@ -1,0 +1,342 @@
+// Buffers hold drawn elements: those that a range is checked of lie in it, constants known to be finite are.
+#include "verify/compare_kernel.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <random>
+
+#include "codegen/x64/encode.h"
+#include "loops/evaluate.h"
+#include "support/cpu.h"
+#include "support/error.h"
+#include "support/float_environment.h"
+#include "verify/pattern.h"
+#include "verify/shrink.h"
+
+namespace tauto::proof {
+namespace {
+
+using loops::Expr;
+
+constexpr int64_t kSamples = 1024;
+constexpr double kSampledTerms = 2e7;     // operations of the definition, at full size
+constexpr double kShrunkTerms = 3e6;      // the same on smaller extents, at each width
+constexpr double kMostShrunkTerms = 2e7;  // on those that cannot be smaller, at the width of the machine
+constexpr int64_t kMostBytes = int64_t{1} << 32;
+
+int64_t number(const Dim& d, const Env& sizes) {
+  const auto v = evaluate(d, sizes);
+  CHECK(v.has_value(), "size ", text_of(d));
+  return *v;
+}
+
+bool same_element(const char* x, const char* y, ElementType t) {
+  if (std::memcmp(x, y, static_cast<size_t>(t.bytes())) == 0) return true;
+  const auto both_nan = [&](auto zero) {
+    auto a = zero, b = zero;
+    std::memcpy(&a, x, sizeof a);
+    std::memcpy(&b, y, sizeof b);
+    return std::isnan(a) && std::isnan(b);
+  };
+  if (t == f32) return both_nan(0.0f);
+  if (t == f64) return both_nan(0.0);
+  if (t != f16 && t != bf16) return false;
+  uint16_t a, b;
+  std::memcpy(&a, x, 2);
+  std::memcpy(&b, y, 2);
+  const uint16_t infinity = t == f16 ? 0x7c00 : 0x7f80;
+  return (a & 0x7fff) > infinity && (b & 0x7fff) > infinity;
+}
+
+// The buffers of a kernel; those of Kind::Result are writable.
+class Memory {
+ public:
+  Memory(const Group& g, const loops::Kernel& k, const Env& sizes) {
+    for (size_t i = 0; i < k.buffers.size(); ++i) {
+      const loops::Buffer& b = *k.buffers[i];
+      Drawing d{b.type, b.finite, {}, i + 1};
+      for (const RangeCheck& c : g.checks)
+        if (g.arguments[i].kind == KernelArgument::Kind::Value && g.arguments[i].value == c.value)
+          d.range = {std::max(number(c.least, sizes), d.range ? d.range->first : 0),
+                     std::min(number(c.end, sizes), d.range ? d.range->second : INT64_MAX)};
+      const int64_t elements = number(b.layout.elements, sizes), bytes = elements * b.type.bytes();
+      if (bytes > kMostBytes) fail("buffer ", b.name, " is too large");
+      drawings_.push_back(d);
+      elements_.push_back(elements);
+      if (g.arguments[i].kind == KernelArgument::Kind::Result) {
+        result_ = i;
+        addresses_.push_back(nullptr);
+      } else {
+        inputs_.emplace_back(d, static_cast<size_t>(bytes));
+        addresses_.push_back(inputs_.back().data());
+      }
+    }
+  }
+  std::vector<void*> with_result(const ZeroMemory& m) const {
+    std::vector<void*> all = addresses_;
+    all[result_] = m.data();
+    return all;
+  }
+  ZeroMemory result() const {
+    return ZeroMemory(static_cast<size_t>(elements_[result_] * drawings_[result_].type.bytes()));
+  }
+  // The same elements in the order of tiles.
+  void pack(std::vector<void*>& addresses, const std::vector<Packing>& packings,
+            std::vector<Tensor>& kept) const {
+    for (const Packing& p : packings) {
+      Tensor t(drawings_[p.buffer].type, {elements_[p.buffer]});
+      std::memcpy(t.raw(), addresses[p.buffer], static_cast<size_t>(t.bytes()));
+      kept.push_back(packed(t, p));
+      addresses[p.buffer] = kept.back().raw();
+    }
+  }
+  int64_t result_elements() const { return elements_[result_]; }
+  ElementType result_type() const { return drawings_[result_].type; }
+
+ private:
+  std::vector<Drawing> drawings_;
+  std::vector<int64_t> elements_;
+  std::vector<PatternMemory> inputs_;
+  std::vector<void*> addresses_;
+  size_t result_ = 0;
+};
+
+std::vector<uint64_t> arguments_of(const Generated& g, const std::vector<void*>& buffers, const Env& sizes,
+                                   std::vector<uint8_t>& workspace) {
+  std::vector<uint64_t> all;
+  for (void* p : buffers) all.push_back(reinterpret_cast<uint64_t>(p));
+  for (const Dim& d : g.sizes) all.push_back(static_cast<uint64_t>(number(d, sizes)));
+  all.push_back(static_cast<uint64_t>(number(g.parallel_from, sizes)));
+  all.push_back(static_cast<uint64_t>(number(g.parallel_to, sizes)));
+  workspace.resize(static_cast<size_t>(number(g.workspace, sizes)) + 64);
+  all.push_back((reinterpret_cast<uint64_t>(workspace.data()) + 63) / 64 * 64);
+  return all;
+}
+
+std::string first_difference(const char* what, const char* x, const char* y, int64_t elements,
+                             ElementType t) {
+  const int64_t size = t.bytes(), step = 4096 / size;
+  for (int64_t i = 0; i < elements; i += step) {
+    const int64_t n = std::min(step, elements - i);
+    if (std::memcmp(x + i * size, y + i * size, static_cast<size_t>(n * size)) == 0) continue;
+    for (int64_t k = i; k < i + n; ++k)
+      if (!same_element(x + k * size, y + k * size, t)) return cat(what, " differ at element ", k);
+  }
+  return "";
+}
+
+// ---- smaller extents --------------------------------------------------------------------------------------
+
+class Shrunk {
+ public:
+  Shrunk(const Executable& e, const CompiledGroup& g, Comparison& found) : g_(g), found_(found) {
+    wide_ = e.isa() == Isa::Avx512;
+  }
+
+  void run() {
+    const BuiltKernel& built = *g_.built;
+    const int own = built.generated.program.lanes;
+    Nest small = shrunk(built.nest, built.plan, own);
+    double work = work_of(small);
+    if (work > kShrunkTerms) {
+      small = shrunk(built.nest, built.plan, own, 1);
+      work = work_of(small);
+    }
+    for (const loops::Axis& a : small.axes) outputs_ *= a.extent.literal();
+    const loops::Kernel expression = expression_of(small);
+    if (work > kMostShrunkTerms) {
+      found_.left = cat("smaller extents: still ", static_cast<int64_t>(work), " operations");
+      return;
+    }
+    const Memory memory(g_.group, expression, {});
+    ZeroMemory expected = memory.result();
+    loops::evaluate(expression, memory.with_result(expected), {});
+    at(own, small, built.plan, memory, expected);
+    for (const int lanes : {4, 64})
+      if (found_.differs.empty() && lanes != own && work <= kShrunkTerms)
+        at(lanes, small, default_plan(small, {lanes, 32}), memory, expected);
+  }
+
+ private:
+  static double work_of(const Nest& n) {
+    double work = values_in(n.store.value, {});
+    for (const loops::Axis& a : n.axes) work *= static_cast<double>(a.extent.literal());
+    return work;
+  }
+
+  void at(int lanes, const Nest& small, const Plan& plan, const Memory& memory, const ZeroMemory& expected) {
+    const Target target{lanes, wide_ ? 32 : 16, this_cpu().l1, this_cpu().l2};
+    Scheduled s;
+    Generated g;
+    try {
+      s = schedule(small, plan, target);
+      g = generate(s.kernel, lanes, target.registers);
+    } catch (const NotScheduled& e) {
+      found_.left = cat("smaller extents, ", lanes, " lanes: ", e.reason);
+      return;
+    } catch (const NotGenerated& e) {
+      found_.left = cat("smaller extents, ", lanes, " lanes: ", e.reason);
+      return;
+    }
+    const auto check = [&](const char* what, const ZeroMemory& got) {
+      if (!found_.differs.empty()) return;
+      found_.differs = first_difference(what, static_cast<const char*>(expected.data()),
+                                        static_cast<const char*>(got.data()), memory.result_elements(),
+                                        memory.result_type());
+      if (!found_.differs.empty()) found_.differs += cat(" on smaller extents, ", lanes, " lanes");
+      found_.shrunk += outputs_;
+    };
+    std::vector<Tensor> kept;
+    {
+      const ZeroMemory got = memory.result();
+      std::vector<void*> buffers = memory.with_result(got);
+      memory.pack(buffers, s.packings, kept);
+      loops::evaluate(s.kernel, buffers, {});
+      check("expression and loops", got);
+    }
+    const ZeroMemory got = memory.result();
+    std::vector<void*> buffers = memory.with_result(got);
+    memory.pack(buffers, s.packings, kept);
+    std::vector<uint8_t> workspace;
+    vec::evaluate(g.program, arguments_of(g, buffers, {}, workspace).data());
+    check("expression and vector program", got);
+  }
+
+  const CompiledGroup& g_;
+  Comparison& found_;
+  bool wide_ = false;
+  int64_t outputs_ = 1;
+};
+
+// ---- full size --------------------------------------------------------------------------------------------
+
+// The expression for a window of its result: each loop from a symbol to another.
+struct Window {
+  loops::Kernel kernel;
+  std::vector<std::string> variables;
+  std::vector<int64_t> extents;
+  const loops::Store* store = nullptr;
+};
+Window window_of(const loops::Kernel& k, const Env& sizes) {
+  Window w;
+  loops::Stmt s = k.body;
+  while (const auto* f = s->as<loops::For>()) {
+    w.variables.push_back(f->variable);
+    const auto* to = f->to.as<loops::Size>();
+    const auto literal = loops::literal_index(f->to);
+    CHECK(to || literal, "an extent that is no size");
+    w.extents.push_back(literal ? *literal : number(to->dim, sizes));
+    s = f->body;
+  }
+  w.store = s->as<loops::Store>();
+  CHECK(w.store, "one store inside of loops");
+  w.kernel = k;
+  w.kernel.body = s;
+  for (size_t d = w.variables.size(); d-- > 0;) {
+    const std::string from = cat("from", d), to = cat("to", d);
+    w.kernel.symbols.push_back(from);
+    w.kernel.symbols.push_back(to);
+    w.kernel.body = loops::loop(loops::LoopKind::Serial, w.variables[d], loops::size(Dim::symbol(from)),
+                                loops::size(Dim::symbol(to)), w.kernel.body);
+  }
+  return w;
+}
+
+int64_t element_of(const loops::Buffer& b, const std::vector<int64_t>& index, const Env& sizes) {
+  int64_t e = number(b.layout.offset, sizes);
+  for (const loops::Layout::Part& p : b.layout.parts) {
+    const int64_t part = index[static_cast<size_t>(p.dim)] / p.divisor;
+    e += (p.modulus != 0 ? part % p.modulus : part) * number(p.stride, sizes);
+  }
+  return e;
+}
+
+void at_full_size(const Executable& e, const CompiledGroup& g, const Env& sizes, Comparison& found) {
+  const loops::Kernel& k = g.group.kernel;
+  const Generated& generated = g.built->generated;
+  const Memory memory(g.group, k, sizes);
+  const ZeroMemory got = memory.result(), expected = memory.result();
+  std::vector<void*> buffers = memory.with_result(got);
+  std::vector<Tensor> kept;
+  memory.pack(buffers, g.built->packings, kept);
+  std::vector<uint8_t> workspace;
+  const std::vector<uint64_t> arguments = arguments_of(generated, buffers, sizes, workspace);
+  std::vector<uint8_t> scratch(static_cast<size_t>(vec::caller_scratch(generated.program)) + 64);
+  {
+    const FloatEnvironment environment;
+    void* const aligned =
+        reinterpret_cast<void*>((reinterpret_cast<uint64_t>(scratch.data()) + 63) / 64 * 64);
+    e.code().function<void(const uint64_t*, void*)>(g.kernel)(arguments.data(), aligned);
+  }
+
+  const Window w = window_of(k, sizes);
+  const double work = std::max(1.0, values_in(w.store->value, sizes));
+  int64_t outputs = 1;
+  for (const int64_t n : w.extents) outputs *= n;
+  const auto wanted = static_cast<int64_t>(std::min(
+      {static_cast<double>(kSamples), static_cast<double>(outputs), std::max(1.0, kSampledTerms / work)}));
+  std::mt19937_64 random(7);
+  std::vector<int64_t> symbols;
+  for (const std::string& s : k.symbols) symbols.push_back(number(Dim::symbol(s), sizes));
+  const int64_t border = int64_t{generated.program.lanes} * std::max(1, g.built->plan.vectors);
+  const std::vector<void*> pointers = memory.with_result(expected);
+  while (found.sampled < wanted && found.differs.empty()) {
+    // A point, and of the innermost axis a few elements from there.
+    std::vector<int64_t> at, to;
+    for (const int64_t n : w.extents) {
+      const int64_t corners[] = {0,          n - 1,  n - 2, n / border * border - 1, n / border * border,
+                                 border - 1, border, 1};
+      int64_t p = static_cast<int64_t>(random() % static_cast<uint64_t>(n));
+      if (random() % 2 == 0) p = std::clamp<int64_t>(corners[random() % std::size(corners)], 0, n - 1);
+      at.push_back(p);
+      to.push_back(p + 1);
+    }
+    if (!to.empty())
+      to.back() = std::min({w.extents.back(), at.back() + 4, at.back() + wanted - found.sampled});
+    std::vector<int64_t> all = symbols;
+    for (size_t d = at.size(); d-- > 0;) {
+      all.push_back(at[d]);
+      all.push_back(to[d]);
+    }
+    loops::evaluate(w.kernel, pointers, all);
+    for (const int64_t last = at.empty() ? 1 : to.back(); at.empty() || at.back() < last;) {
+      std::vector<int64_t> index;
+      for (const Expr& i : w.store->index) {
+        const auto* v = i.as<loops::Variable>();
+        const auto literal = loops::literal_index(i);
+        CHECK(v || literal, "a store whose index is no variable");
+        const auto d = std::find(w.variables.begin(), w.variables.end(), v ? v->name : "");
+        index.push_back(literal ? *literal : at[static_cast<size_t>(d - w.variables.begin())]);
+      }
+      const int64_t element = element_of(*w.store->buffer, index, sizes), size = memory.result_type().bytes();
+      if (!same_element(static_cast<const char*>(got.data()) + element * size,
+                        static_cast<const char*>(expected.data()) + element * size, memory.result_type())) {
+        found.differs = cat("machine code and expression differ at element ", element);
+        break;
+      }
+      ++found.sampled;
+      if (at.empty()) break;
+      ++at.back();
+    }
+  }
+}
+
+}  // namespace
+
+Comparison compare_kernel(const Executable& e, const CompiledGroup& g, const Env& sizes) {
+  Comparison found;
+  try {
+    at_full_size(e, g, sizes, found);
+    if (!found.differs.empty()) return found;
+    if (g.built->generated.sizes.empty())
+      Shrunk(e, g, found).run();
+    else
+      found.left = "smaller extents: sizes are arguments";
+  } catch (const Error& error) {
+    found.left = error.what();
+  }
+  return found;
+}
+
+}  // namespace tauto::proof
