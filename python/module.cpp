@@ -17,9 +17,8 @@
 #include "python/array_view.h"
 #include "python/bounds.h"
 #include "python/probes.h"
+#include "python/proofs.h"
 #include "python/values.h"
-#include "support/sha256.h"
-#include "verify/prove_executable.h"
 #include "verify/replay.h"
 
 namespace nb = nanobind;
@@ -248,59 +247,6 @@ nb::list groups_of(const LoadedModel& m, const RunInputs& inputs) {
   return list;
 }
 
-// What runs for these inputs, as it is: compiled here or read from the cache.
-nb::dict program_of(const LoadedModel& m, const RunInputs& inputs) {
-  std::shared_ptr<const Executable> e;
-  {
-    const nb::gil_scoped_release release;
-    e = m.program(inputs);
-  }
-  std::vector<uint8_t> all;
-  for (size_t k = 0; k < e->code().size(); ++k) {
-    const std::span<const uint8_t> code = e->code().code(k);
-    all.insert(all.end(), code.begin(), code.end());
-  }
-  nb::dict d;
-  d["cached"] = !e->has_stages();
-  d["kernels"] = e->code().size();
-  d["code"] = sha256_hex(all.data(), all.size());
-  return d;
-}
-
-nb::list proofs_of(const LoadedModel& m, const RunInputs& inputs,
-                   const std::optional<std::vector<std::string>>& keys) {
-  std::vector<proof::KernelProof> proofs;
-  {
-    const nb::gil_scoped_release release;
-    const std::shared_ptr<const Executable> e = m.executable(inputs);
-    Profile run;
-    ExecuteOptions options;
-    options.profile = &run;
-    e->run(inputs.values, options);
-    proofs = proof::prove_kernels(*e, run, [&](const std::string& key) {
-      return !keys || std::find(keys->begin(), keys->end(), key) != keys->end();
-    });
-  }
-  nb::list list;
-  for (const proof::KernelProof& p : proofs) {
-    nb::dict d;
-    d["function"] = p.function;
-    d["name"] = p.name;
-    d["key"] = p.key;
-    d["verdict"] = p.asked ? proof::text_of(p.proof.verdict) : "";
-    d["reason"] = p.proof.reason;
-    d["elements"] = p.proof.elements;
-    d["terms"] = p.proof.terms;
-    d["shrunk"] = p.compared.shrunk;
-    d["sampled"] = p.compared.sampled;
-    d["differs"] = p.compared.differs;
-    d["left"] = p.compared.left;
-    d["seconds"] = p.seconds;
-    list.append(d);
-  }
-  return list;
-}
-
 nb::list profile_of(const LoadedModel& m, RunInputs inputs, int threads, int repeat) {
   std::vector<ProfileLine> lines;
   {
@@ -480,6 +426,10 @@ NB_MODULE(_tauto, m) {
           "What `run` runs for these inputs: whether it was read from the cache, how many kernels it has, "
           "and "
           "the SHA-256 of their machine code.")
+      .def("batches", &batches,
+           "The symbols of the inputs' sizes along which rows do not depend on each other, as far as the "
+           "expressions of the operators tell: for each its name, and by input and output that has such rows "
+           "(axis, how many elements long a row is). Row i of a run is, bit for bit, the run of row i alone.")
       .def(
           "prove",
           [](const LoadedModel& m, nb::handle inputs, std::optional<std::vector<std::string>> keys) {

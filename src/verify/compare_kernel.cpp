@@ -153,9 +153,13 @@ class Shrunk {
     ZeroMemory expected = memory.result();
     loops::evaluate(expression, memory.with_result(expected), {});
     at(own, small, built.plan, memory, expected);
-    for (const int lanes : {4, 64})
-      if (found_.differs.empty() && lanes != own && work <= kShrunkTerms)
-        at(lanes, small, default_plan(small, {lanes, 32}), memory, expected);
+    // What this machine cannot run is evaluated: the lanes of an instruction set that it does not have.
+    const int widest = lanes_for(g_.group.kernel, 64);
+    for (const int lanes : {4, widest, 64})
+      if (found_.differs.empty() && lanes != own && work <= kShrunkTerms &&
+          (lanes != widest || !this_cpu().features.avx512))
+        at(lanes, small, default_plan(small, {lanes, lanes < widest ? 16 : 32, this_cpu().l1, this_cpu().l2}),
+           memory, expected);
   }
 
  private:
@@ -166,7 +170,8 @@ class Shrunk {
   }
 
   void at(int lanes, const Nest& small, const Plan& plan, const Memory& memory, const ZeroMemory& expected) {
-    const Target target{lanes, wide_ ? 32 : 16, this_cpu().l1, this_cpu().l2};
+    const Target target{lanes, wide_ || lanes > lanes_for(g_.group.kernel, 32) ? 32 : 16, this_cpu().l1,
+                        this_cpu().l2};
     Scheduled s;
     Generated g;
     try {

@@ -153,7 +153,7 @@ void descend(Term& x, Term& y) {
 }
 
 // Which elements of the result the program writes, in all trips.
-constexpr int64_t kMostElements = int64_t{1} << 24;
+constexpr int64_t kMostElements = int64_t{1} << 28;
 std::string missing(const Generated& g, const ElementTerms& expected, Buffers buffers, const Env& sizes) {
   SymbolicBuffer& result = buffers[expected.result()];
   if (result.count > kMostElements) return "too many elements to see that all are written";

@@ -216,6 +216,15 @@ class Evaluation {
   }
   Term set(const Instr& i, size_t lane) { return i.mask ? mask(i.mask)[lane] : truth(true); }
 
+  // A whole vector side by side where only marks are wanted: of results with many millions of elements.
+  bool mark_all(const Instr& i, int64_t base) {
+    const Place at = place(base, i.memory);
+    if (!at.buffer || at.buffer->marks.empty()) return false;
+    place(base + (p_.lanes - 1) * i.memory.bytes(), i.memory);
+    std::fill_n(at.buffer->marks.begin() + at.offset, p_.lanes, true);
+    return true;
+  }
+
   void memory(const Instr& i) {
     const int64_t base = address(i), bytes = i.memory.bytes();
     switch (i.op) {
@@ -240,6 +249,7 @@ class Evaluation {
         }
         return;
       default:
+        if (i.op == VecOp::Store && !i.mask && mark_all(i, base)) return;
         for (const size_t l : on_) {
           if (i.op == VecOp::StoreOne && l > 0) continue;
           const Term on = set(i, l);
