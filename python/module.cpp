@@ -427,9 +427,11 @@ NB_MODULE(_tauto, m) {
           "and "
           "the SHA-256 of their machine code.")
       .def("batches", &batches,
-           "The symbols of the inputs' sizes along which rows do not depend on each other, as far as the "
-           "expressions of the operators tell: for each its name, and by input and output that has such rows "
-           "(axis, how many elements long a row is). Row i of a run is, bit for bit, the run of row i alone.")
+           "For each symbol that is a size of an input: whether rows along it do not depend on each other, "
+           "as far as "
+           "the expressions of the operators tell, else why not; and by input and output that has such rows "
+           "(axis, "
+           "how many elements long a row is). Row i of a run is then, bit for bit, the run of row i alone.")
       .def(
           "prove",
           [](const LoadedModel& m, nb::handle inputs, std::optional<std::vector<std::string>> keys) {

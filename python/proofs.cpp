@@ -1,6 +1,8 @@
 // Answers become dictionaries here; the work is done without Python's lock.
 #include "python/proofs.h"
 
+#include <nanobind/stl/string.h>
+
 #include <algorithm>
 
 #include "support/sha256.h"
@@ -79,6 +81,7 @@ nb::list batches(const LoadedModel& m) {
   for (const proof::Batch& b : found) {
     nb::dict d;
     d["symbol"] = b.symbol;
+    d["why_not"] = b.why_not;
     d["inputs"] = named(m.inputs(), b.inputs);
     d["outputs"] = named(m.outputs(), b.outputs);
     list.append(d);

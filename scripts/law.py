@@ -200,7 +200,7 @@ class Comparison:
         names = [slot.name for slot in loaded.inputs]
         given = self.sets[0] if isinstance(self.sets[0], dict) else dict(zip(names, self.sets[0]))
         try:
-            batches = loaded.batches()
+            batches = [batch for batch in loaded.batches() if not batch["why_not"]]
         except tauto.Error:
             return      # there is no one graph
         for batch in batches:

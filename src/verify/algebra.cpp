@@ -374,6 +374,12 @@ Term apply(Function f, Term a, Term b, Term c) {
       if (f == Function::Mul && is_one(b)) return a;
       [[fallthrough]];
     case Function::Equal:
+      if (f == Function::Equal && is(a, Function::BitXor) && is(b, Function::BitXor)) {
+        const TermArguments p = term_arguments(a), q = term_arguments(b);
+        for (const size_t i : {size_t{0}, size_t{1}})  // both with the same bits flipped
+          for (const size_t j : {size_t{0}, size_t{1}})
+            if (p[i] == q[j] && term_literal_of(p[i])) return apply(f, p[1 - i], q[1 - j]);
+      }
       if (b.id < a.id) std::swap(a, b);
       // A truth value as a number is 0 or 1.
       for (const auto& [p, q] : {std::pair(a, b), std::pair(b, a)})

@@ -197,11 +197,14 @@ class Walk {
     const State s =
         g.arguments[k].kind == KernelArgument::Kind::Value ? state(g.arguments[k].value) : State{};
     if (s.sort == State::Sort::Neither) throw Dependent{s.why};
+    bool any = false;
     for (size_t d = 0; d < load.index.size(); ++d) {
       const bool row_axis = s.rows && s.rows->axis == d;
-      if (!row_axis && !loops::mentions(load.index[d], kRow) && !any_size(load.index[d])) {
-        bool inner = false;  // elements in the index: of any values without other rows
-        check(load.index[d], g, ranges, inner);
+      // An index that is an element of the own row, as of a table that is looked up.
+      const bool looked_up =
+          loops::any_node(load.index[d], [](const Expr& x) { return x.as<loops::Load>(); });
+      if (!row_axis && (looked_up || (!loops::mentions(load.index[d], kRow) && !any_size(load.index[d])))) {
+        check(load.index[d], g, ranges, any);
         continue;
       }
       const auto a = loops::affine_of(load.index[d], ranges);
@@ -217,7 +220,7 @@ class Walk {
           names_rows(parts->rest))
         throw Dependent{"another row is read"};
     }
-    return s.rows.has_value();
+    return any || s.rows.has_value();
   }
   bool any_size(const Expr& e) const {
     return loops::any_node(e, [&](const Expr& x) {
@@ -243,18 +246,10 @@ std::vector<Batch> batches_of(const Module& m) {
   std::vector<Batch> found;
   for (const std::string& s : symbols) try {
       found.push_back(Walk(m, s).run());
-    } catch (const Dependent&) {
+    } catch (const Dependent& d) {
+      found.push_back({s, {}, {}, d.why});
     }
   return found;
-}
-
-std::string why_no_batch(const Module& m, const std::string& symbol) {
-  try {
-    Walk(m, symbol).run();
-    return "";
-  } catch (const Dependent& d) {
-    return d.why;
-  }
 }
 
 }  // namespace tauto::proof

@@ -23,11 +23,10 @@ struct RowAxis {
 struct Batch {
   std::string symbol;
   std::vector<std::optional<RowAxis>> inputs, outputs;  // of main; an input without rows is the same for all
+  std::string why_not;                                  // it is no batch; "": it is
 };
 
-// The batches of main, by symbol.
+// For each symbol that is a size of an input of main.
 std::vector<Batch> batches_of(const Module& m);
-// Why this symbol is none, or "".
-std::string why_no_batch(const Module& m, const std::string& symbol);
 
 }  // namespace tauto::proof

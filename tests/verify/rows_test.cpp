@@ -10,7 +10,10 @@ namespace tauto::proof {
 namespace {
 
 std::string why(const std::string& function, const std::string& symbol = "N") {
-  return why_no_batch(parse_module(cat("module t semantics ", kSemanticsVersion, "\n", function)), symbol);
+  for (const Batch& b :
+       batches_of(parse_module(cat("module t semantics ", kSemanticsVersion, "\n", function))))
+    if (b.symbol == symbol) return b.why_not;
+  return "no symbol";
 }
 
 TEST(Rows, OfAPerceptronAreIndependent) {
@@ -40,6 +43,20 @@ TEST(Rows, AreFollowedThroughViewsAndTranspositions) {
   %5 = dims() {shape: [2], type: i64, values: dims[N, 20]} : i64[2]
   %6 = reshape(%4, %5) : f32[N, 20]
   return %6
+})"),
+            "");
+}
+
+// A table that rows look into is no row.
+TEST(Rows, LookUpTables) {
+  EXPECT_EQ(why(R"(func main(%0 "i": i64[N, 3], %1 "table": f32[20, 4]) -> ("y") {
+  %2 = gather(%1, %0) {axis: 0} : f32[N, 3, 4]
+  return %2
+})"),
+            "");
+  EXPECT_NE(why(R"(func main(%0 "i": i64[3], %1 "x": f32[N, 4]) -> ("y") {
+  %2 = gather(%1, %0) {axis: 0} : f32[3, 4]
+  return %2
 })"),
             "");
 }
