@@ -7,7 +7,7 @@ NINJA = ninja -C $(BUILD) $(if $(JOBS),-j$(JOBS))
 CMAKE_FLAGS = -G Ninja -DPython_EXECUTABLE=$(abspath $(PYTHON)) -DTAUTO_PYTHON=ON
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check build setup models law conformance bench fuzz long bench-interpreter bench-first-run bench-kernels bench-schedules bench-runtime bench-winograd ledger golden expect format lint clean
+.PHONY: help demo test check build setup models law conformance bench fuzz long bench-interpreter bench-first-run bench-kernels bench-schedules bench-runtime bench-winograd ledger certificates golden expect format lint clean
 
 help:  ## print this list
 	@sed -n 's/^\([a-z-]*\):.*##/\1/p' $(MAKEFILE_LIST) | awk '{n=$$1; $$1=""; printf "  make %-18s%s\n", n, $$0}'
@@ -39,6 +39,10 @@ law: build  ## machine code == interpreter, bit for bit, on every instruction se
 ledger: build  ## every rewrite of the public networks run again: does it keep its contract?
 	@scripts/setup.sh models
 	$(PYTHON) scripts/ledger.py $(ARGS)
+
+certificates: build  ## decision certificates: what is missing, a seeded 2 % again, and the checker
+	@scripts/setup.sh models
+	$(PYTHON) scripts/certificates.py $(ARGS)
 
 conformance: build  ## the 1,914 test cases of the onnx package
 	$(PYTHON) scripts/conformance.py $(ARGS)

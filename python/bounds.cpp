@@ -4,6 +4,7 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
+#include "ops/ops.h"
 #include "python/values.h"
 #include "verify/certify.h"
 #include "verify/node_check.h"
@@ -66,6 +67,7 @@ class Propagation {
   }
   const LoadedModel& model() const { return model_; }
   const Module& module() const { return *module_; }
+  const ErrorPropagation& propagation() const { return *propagation_; }
 
  private:
   LoadedModel model_;
@@ -118,7 +120,7 @@ class Certifier : Propagation {
   Certifier(const LoadedModel& m, const std::string& decision, const std::string& order, size_t refine)
       : Propagation(m, order), decision_(parse_decision(decision)), refine_(refine) {}
 
-  nb::dict certify(nb::handle inputs) {
+  nb::dict certify(nb::handle inputs, bool activations) {
     RunInputs given = inputs_of_model(model(), inputs);
     Certificate c;
     {
@@ -140,16 +142,52 @@ class Certifier : Propagation {
       nb::dict e;
       e["node"] = r.node;
       e["sources"] = nb::cast(sources(r.node));
+      nb::list readers;  // who chooses among its elements
+      for (Id id : choosers_of(r.node)) readers.append(nb::cast(sources(id)).attr("__getitem__")(0));
+      e["readers"] = readers;
       e["elements"] = nb::cast(r.elements);
       refined.append(e);
     }
     d["separations"] = separations;
     if (!c.separations.empty()) d["closest"] = dict_of(c.closest);
     d["refined"] = refined;
+    if (activations) d["activations"] = this->activations();
     return d;
   }
 
  private:
+  // Of each relu in the graph's order: 1 certainly on, 0 certainly off, u neither, by element.
+  nb::list activations() const {
+    nb::list list;
+    const Function& f = module().main();
+    for (size_t i = 0; i < f.nodes.size(); ++i) {
+      if (f.nodes[i].op != &ops::relu) continue;
+      const Id from = f.nodes[i].inputs[0];
+      const Tensor& c = propagation().node_centre(from);
+      const std::span<const double> radius = propagation().node_radius(from);
+      std::string pattern;
+      for (int64_t k = 0; k < c.count(); ++k) {
+        const double v = c.data<double>()[k], r = radius.empty() ? 0 : radius[static_cast<size_t>(k)];
+        pattern += v > r ? '1' : v <= -r ? '0' : 'u';
+      }
+      nb::dict d;
+      d["sources"] = nb::cast(sources(static_cast<Id>(i)));
+      d["pattern"] = pattern;
+      list.append(d);
+    }
+    return list;
+  }
+  std::vector<Id> choosers_of(Id node) const {
+    std::vector<Id> all;
+    const Function& f = module().main();
+    for (size_t i = 0; i < f.nodes.size(); ++i) {
+      const Node& n = f.nodes[i];
+      if ((n.op == &ops::relu || n.op == &ops::window_reduce) && n.inputs[0] == node &&
+          !f.provenance[i].empty())
+        all.push_back(static_cast<Id>(i));
+    }
+    return all;
+  }
   std::vector<std::string> sources(Id id) const {
     std::vector<std::string> names;
     for (int s : module().main().provenance[static_cast<size_t>(id)])
@@ -187,9 +225,11 @@ void bind_bounds(nb::module_& m, RunInputs (*inputs_of)(const LoadedModel&, nb::
       "elements of a node get bounds of their own.")
       .def(nb::init<const LoadedModel&, const std::string&, const std::string&, size_t>(), "model"_a,
            "decision"_a = "top1", nb::kw_only(), "order"_a = "any", "refine"_a = 64)
-      .def("__call__", &Certifier::certify, "inputs"_a,
-           "Whether every legal execution decides alike on these inputs: certified, the reason if not, the "
-           "winners, and each pair that was separated with its margin and error bound.");
+      .def(
+          "__call__", &Certifier::certify, "inputs"_a, nb::kw_only(), "activations"_a = false,
+          "Whether every legal execution decides alike on these inputs: certified, the reason if not, the "
+          "winners, and each pair that was separated with its margin and error bound. `activations` adds the "
+          "pattern of each relu.");
 }
 
 }  // namespace tauto::python

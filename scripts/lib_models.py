@@ -73,6 +73,12 @@ def mnist_images(first: int, count: int) -> np.ndarray:
         return np.frombuffer(handle.read(count * 784), np.uint8).reshape(count, 28, 28)
 
 
+def mnist_labels() -> np.ndarray:
+    """(10000,) of 0 to 9, of the test set."""
+    with gzip.open(os.path.join(SHARED, "data", "mnist", "t10k-labels-idx1-ubyte.gz")) as handle:
+        return np.frombuffer(handle.read()[8:], np.uint8)
+
+
 def _made_input(model: Model, index: int, value: onnx.ValueInfoProto) -> np.ndarray:
     shape = [dim.dim_value or BATCH for dim in value.type.tensor_type.shape.dim]
     count = int(np.prod(shape))

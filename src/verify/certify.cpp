@@ -60,7 +60,7 @@ void separate(const Tensor& t, const Decision& d, Certificate& c) {
   }
   const int64_t classes = t.rank() == 0 ? 1 : t.dim(t.rank() - 1);
   const double sign = d.kind == Decision::Kind::ArgMin ? -1 : 1;
-  if (d.k >= classes && !(d.k == 1 && classes == 1))
+  if (d.k >= classes)
     fail("decision ", text_of(d), ": required more than ", d.k, " elements along the last axis, got ",
          type_of(t));
   for (int64_t row = 0; classes > 0 && row < t.count() / classes; ++row) {

@@ -5,6 +5,8 @@
 #include <cmath>
 
 #include "ops/number.h"
+#include "ops/ops.h"
+#include "ops/storage.h"
 #include "support/float_environment.h"
 #include "verify/pull_contraction.h"
 
@@ -27,6 +29,7 @@ struct NodeState {
   std::vector<Part> parts;
   std::vector<LinearPart> linear;
   bool contracts = false, item = false;
+  double roundings = 0;  // of a contraction, and of what is added to one: that its terms may go through
   std::shared_ptr<const std::vector<int32_t>> sources;  // of a movement, for the shapes of the run before
 };
 
@@ -108,6 +111,7 @@ struct ErrorPropagation::State {
     NodeState& s = at(id);
     s.parts.clear(), s.linear.clear();
     s.contracts = s.item = false;
+    s.roundings = 0;
     bool exact = true;
     // A size that is known at run time only must be bound in each run.
     s.constant = n.op != &ops::dims && !n.op->is(kControl) && !n.op->is(kEffect) && n.type.is_static();
@@ -183,12 +187,39 @@ struct ErrorPropagation::State {
       r.linear = true;
       if (steered_by_constants(n)) r.sources = s.sources;
       n.op->error(r);
+      if (options.order == Order::Any) count_roundings(n, s, r);
       if (retry && limit > 0 && !r.doubtful.empty() && refine(n, r.doubtful)) return false;
       s.sources = r.sources;
       take(s, r);
       return true;
     };
     if (!apply(true)) apply(false);
+  }
+
+  // A bias or residual may also be where the accumulators of its contraction start: then it goes through the
+  // roundings of all the terms that come after it.
+  void count_roundings(const Node& n, NodeState& s, ErrorRule& r) {
+    if (n.op == &ops::contract) {
+      const Access& a = r.attributes.get<Access>("access");
+      s.roundings = 2;
+      double terms = 1;
+      for (size_t i = static_cast<size_t>(a.outputs); i < a.extents.size(); ++i)
+        terms *= static_cast<double>(a.extents[i].literal());
+      s.roundings += terms;
+    }
+    if (n.op != &ops::add && n.op != &ops::sub) return;
+    for (size_t k = 0; k < 2; ++k) {
+      const double roundings = at(n.inputs[k]).roundings;
+      if (roundings == 0) continue;
+      s.roundings = std::max(s.roundings, roundings + 1);
+      const double g = gamma(roundings, rounding_of(r.type.element).unit);
+      const ErrorRule::Operand& addend = r.in[1 - k];
+      for_each_broadcast<1>(
+          r.centre.shape(), {addend.value}, [&](int64_t i, const std::array<int64_t, 1>& from) {
+            r.own[static_cast<size_t>(i)] +=
+                above(g * (addend.magnitude[static_cast<size_t>(from[0])] + addend.radius_at(from[0])));
+          });
+    }
   }
 
   void take(NodeState& s, ErrorRule& r) {
