@@ -1,4 +1,5 @@
 // Buffers hold drawn elements: those that a range is checked of lie in it, constants known to be finite are.
+// Constants that are not packed are themselves.
 #include "verify/compare_kernel.h"
 
 #include <algorithm>
@@ -52,7 +53,10 @@ bool same_element(const char* x, const char* y, ElementType t) {
 // The buffers of a kernel; those of Kind::Result are writable.
 class Memory {
  public:
-  Memory(const Group& g, const loops::Kernel& k, const Env& sizes) {
+  Memory(const Group& g, const std::vector<Packing>& packings, const loops::Kernel& k, const Env& sizes) {
+    const auto is_packed = [&](size_t i) {
+      return std::any_of(packings.begin(), packings.end(), [&](const Packing& p) { return p.buffer == i; });
+    };
     for (size_t i = 0; i < k.buffers.size(); ++i) {
       const loops::Buffer& b = *k.buffers[i];
       Drawing d{b.type, b.finite, {}, i + 1};
@@ -67,6 +71,10 @@ class Memory {
       if (g.arguments[i].kind == KernelArgument::Kind::Result) {
         result_ = i;
         addresses_.push_back(nullptr);
+      } else if (const Tensor& t = g.arguments[i].constant;
+                 g.arguments[i].kind == KernelArgument::Kind::Constant && !is_packed(i) &&
+                 t.bytes() >= bytes) {
+        addresses_.push_back(const_cast<void*>(t.raw()));  // its own: indices lie where they may
       } else {
         inputs_.emplace_back(d, static_cast<size_t>(bytes));
         addresses_.push_back(inputs_.back().data());
@@ -149,7 +157,7 @@ class Shrunk {
       found_.left = cat("smaller extents: still ", static_cast<int64_t>(work), " operations");
       return;
     }
-    const Memory memory(g_.group, expression, {});
+    const Memory memory(g_.group, built.packings, expression, {});
     ZeroMemory expected = memory.result();
     loops::evaluate(expression, memory.with_result(expected), {});
     at(own, small, built.plan, memory, expected);
@@ -260,7 +268,7 @@ int64_t element_of(const loops::Buffer& b, const std::vector<int64_t>& index, co
 void at_full_size(const Executable& e, const CompiledGroup& g, const Env& sizes, Comparison& found) {
   const loops::Kernel& k = g.group.kernel;
   const Generated& generated = g.built->generated;
-  const Memory memory(g.group, k, sizes);
+  const Memory memory(g.group, g.built->packings, k, sizes);
   const ZeroMemory got = memory.result(), expected = memory.result();
   std::vector<void*> buffers = memory.with_result(got);
   std::vector<Tensor> kept;
