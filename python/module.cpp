@@ -16,6 +16,7 @@
 #include "graph/text.h"
 #include "python/array_view.h"
 #include "python/bounds.h"
+#include "python/faulty.h"
 #include "python/probes.h"
 #include "python/proofs.h"
 #include "python/values.h"
@@ -449,7 +450,16 @@ NB_MODULE(_tauto, m) {
       .def(
           "probe",
           [](const LoadedModel& m, nb::handle inputs, nb::handle nodes, nb::handle apart, int threads,
-             bool interpret) { return probe(m, inputs_of(m, inputs), nodes, apart, threads, interpret); },
+             bool interpret) {
+            const RunInputs given = inputs_of(m, inputs);
+            const ProbeOptions options = probes_of(m.program(given)->module(), nodes, apart);
+            std::shared_ptr<const Executable> e;
+            {
+              const nb::gil_scoped_release release;
+              e = m.probed(given, options);
+            }
+            return probe(*e, options, given.values, threads, interpret);
+          },
           "inputs"_a, "nodes"_a = nb::none(), nb::kw_only(), "apart"_a = nb::none(), "threads"_a = 1,
           "interpret"_a = false,
           "The results of a run and the values inside it: a pair of lists. The program is the one that `run` "
@@ -523,6 +533,7 @@ NB_MODULE(_tauto, m) {
       .def("__repr__", &repr);
 
   bind_bounds(m, &inputs_of);
+  define_faults(m, &inputs_of);
   m.def(
       "load_file",
       [](const std::string& path, bool trust, const std::vector<std::string>& allow) {

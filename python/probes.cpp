@@ -91,42 +91,41 @@ std::string reason_of(const Executable& e, const std::string& function, Id id) {
 
 }  // namespace
 
-nb::tuple probe(const LoadedModel& model, const RunInputs& inputs, nb::handle nodes, nb::handle apart,
-                int threads, bool interpret) {
-  std::shared_ptr<const Executable> e;
+ProbeOptions probes_of(const Module& m, nb::handle nodes, nb::handle apart) {
   ProbeOptions options;
-  {
-    const std::shared_ptr<const Executable> plain = model.program(inputs);
-    options.all = nodes.is_none();
-    if (!options.all) options.nodes = nodes_of(plain->module(), nodes);
-    if (!apart.is_none()) options.apart = nodes_of(plain->module(), apart);
-  }
+  options.all = nodes.is_none();
+  if (!options.all) options.nodes = nodes_of(m, nodes);
+  if (!apart.is_none()) options.apart = nodes_of(m, apart);
+  return options;
+}
+
+nb::tuple probe(const Executable& e, const ProbeOptions& options, const std::vector<Value>& inputs,
+                int threads, bool interpret) {
   ProbedRun run;
   {
     const nb::gil_scoped_release release;
-    e = model.probed(inputs, options);
     if (interpret) {
       InterpretOptions how;
       how.watch = [&](const Function& f, Id id, const Value& v) {
-        const CompiledFunction& c = e->functions().at(f.name);
+        const CompiledFunction& c = e.functions().at(f.name);
         if (!v.is_tensor() || (!c.probed.count(id) && !c.not_probed.count(id))) return;
         Value value = v;
         canonicalise(value);
         run.values.push_back({f.name, id, value.tensor, {}});
       };
-      run.results = tauto::interpret(e->module(), inputs.values, how);
+      run.results = tauto::interpret(e.module(), inputs, how);
     } else {
       ExecuteOptions how;
       how.threads = threads;
-      run = model.probe(inputs, options, how);
+      run = run_probed(e, inputs, how);
     }
   }
-  const auto kernels = kernels_of(*e);
+  const auto kernels = kernels_of(e);
   std::set<std::pair<std::string, Id>> seen;
   nb::list results, values;
   for (Value& v : run.results) results.append(object_of(std::move(v), Rep::Exact));
   const auto add = [&](const std::string& function, Id id) {
-    nb::dict d = described(e->module(), function, id);
+    nb::dict d = described(e.module(), function, id);
     if (const auto at = kernels.find({function, id}); at != kernels.end()) d["kernel"] = nb::cast(at->second);
     values.append(d);
     return d;
@@ -139,10 +138,10 @@ nb::tuple probe(const LoadedModel& model, const RunInputs& inputs, nb::handle no
   }
   const auto missing = [&](const std::string& function, Id id) {
     if (seen.count({function, id})) return;
-    add(function, id)["reason"] = nb::cast(reason_of(*e, function, id));
+    add(function, id)["reason"] = nb::cast(reason_of(e, function, id));
   };
   if (!interpret) {
-    for (const auto& [function, c] : e->functions())
+    for (const auto& [function, c] : e.functions())
       for (const auto& [id, why] : c.not_probed) missing(function, id);
     for (const auto& [function, ids] : options.nodes)
       for (Id id : ids) missing(function, id);

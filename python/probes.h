@@ -8,7 +8,9 @@
 namespace tauto::python {
 
 // `nodes`: None for all, or a list of node numbers of main, (function, number), or names of source nodes.
-nanobind::tuple probe(const LoadedModel& m, const RunInputs& inputs, nanobind::handle nodes,
-                      nanobind::handle apart, int threads, bool interpret);
+ProbeOptions probes_of(const Module& m, nanobind::handle nodes, nanobind::handle apart);
+// (results, a dict for each value), run or interpreted by `e`, which has these probes.
+nanobind::tuple probe(const Executable& e, const ProbeOptions& options, const std::vector<Value>& inputs,
+                      int threads, bool interpret);
 
 }  // namespace tauto::python

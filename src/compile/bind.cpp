@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "compile/bound_step.h"
+#include "compile/faults.h"
 #include "graph/unaligned.h"
 #include "ops/ops.h"
 #include "runtime/memory_plan.h"
@@ -35,7 +36,7 @@ class Binder {
     b_.groups_.clear();
     b_.env_ = std::move(env);
     b_.shared_work_ = 0;
-    for (const CompiledGroup& g : c_.groups) b_.groups_.push_back(bind(f_, g, b_.env_));
+    for (size_t k = 0; k < c_.groups.size(); ++k) b_.groups_.push_back(bound_group(k));
     plan_groups();
     find_shared_work();
   }
@@ -139,10 +140,16 @@ class Binder {
     }
   }
 
+  BoundGroup bound_group(size_t k) const {
+    BoundGroup b = bind(f_, c_.groups[k], b_.env_);
+    if (const InjectedFault* fault = e_.fault()) fault->distort(c_, k, b);
+    return b;
+  }
+
   bool bind_group(size_t k) {
     const CompiledGroup& g = c_.groups[k];
     const Group& group = g.group;
-    b_.groups_.push_back(bind(f_, g, b_.env_));
+    b_.groups_.push_back(bound_group(k));
     const BoundGroup& bound = b_.groups_.back();
     if (f_.node(group.result).op == &ops::dims) return true;  // made when it is read
     if (group.kind == Group::Kind::Reference) {
@@ -423,6 +430,7 @@ class Binder {
     const MemoryPlan plan = plan_memory(needs);
     for (size_t i = 0; i < of.size(); ++i) b_.in_block_.emplace_back(of[i], plan.offsets[i]);
     b_.own_ = (plan.total + 63) / 64 * 64;
+    if (const InjectedFault* fault = e_.fault(); fault && fault->function == f_.name) distort_plan(*fault);
     for (Step& s : b_.steps_) {
       if (s.kind != Step::Kind::Kernel) continue;
       s.bound = &b_.groups_[s.group];
@@ -432,6 +440,36 @@ class Binder {
       const auto rest = std::stable_partition(s.varying.begin(), s.varying.end(), stays);
       s.fixed.assign(s.varying.begin(), rest);
       s.varying.erase(s.varying.begin(), rest);
+    }
+  }
+
+  int64_t* place_of(uint32_t slot) {
+    for (auto& [s, offset] : b_.in_block_)
+      if (s == slot) return &offset;
+    return nullptr;
+  }
+
+  // Gets wrong where values lie, as a fault of the plan would.
+  void distort_plan(const InjectedFault& fault) {
+    const auto slot = [&](size_t k) { return slot_of_[static_cast<size_t>(c_.groups[k].group.result)]; };
+    if (fault.fault.kind == FaultKind::ReusedEarly) {
+      const uint32_t later = slot(fault.other);
+      int64_t *from = place_of(slot(fault.group)), *to = place_of(later);
+      if (!from || !to) return;
+      *to = *from;
+      b_.own_ = std::max(b_.own_, (*to + slots_[later].bytes + 63) / 64 * 64);
+    }
+    if (fault.fault.kind != FaultKind::WrongPlace) return;
+    for (Step& s : b_.steps_) {
+      if (s.kind != Step::Kind::Kernel || s.group != fault.group) continue;
+      const KernelArgument& a = c_.groups[s.group].group.arguments[fault.other];
+      for (auto& [argument, at] : s.varying) {
+        if (argument != fault.other || !place_of(at)) continue;
+        const int64_t place = *place_of(at) + f_.node(a.value).type.element.bytes();
+        at = add_slot(Slot::Block);
+        b_.in_block_.emplace_back(at, place);
+        b_.own_ += 64;
+      }
     }
   }
 
@@ -454,6 +492,12 @@ class Binder {
     const MemoryPlan plan = plan_memory(needs);
     for (size_t i = 0; i < of.size(); ++i) b_.groups_[of[i]].offset = plan.offsets[i];
     b_.own_ = plan.total;
+    const InjectedFault* fault = e_.fault();
+    if (!fault || fault->function != f_.name || fault->fault.kind != FaultKind::ReusedEarly) return;
+    BoundGroup &earlier = b_.groups_[fault->group], &later = b_.groups_[fault->other];
+    if (earlier.offset < 0 || later.offset < 0) return;
+    later.offset = earlier.offset;
+    b_.own_ += element_count(later.shape) * 8 + 64;
   }
 
   BoundFunction& b_;

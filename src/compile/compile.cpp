@@ -4,6 +4,7 @@
 
 #include "compile/build_kernel.h"
 #include "compile/executable.h"
+#include "compile/faults.h"
 #include "compile/layouts.h"
 #include "compile/packed_constants.h"
 #include "compile/pipeline.h"
@@ -128,6 +129,8 @@ void probe_kernel(const Module& m, CompiledFunction& c, CompiledGroup& k, Kernel
 void find_lifetimes(CompiledFunction& c) {
   const Function& f = *c.function;
   const size_t count = c.groups.size();
+  c.last_use.clear();
+  c.planned.clear();
   std::vector<int> last(f.nodes.size(), -1);
   std::vector<bool> escapes(f.nodes.size(), false);
   for (size_t k = 0; k < count; ++k)
@@ -166,6 +169,7 @@ std::shared_ptr<const Executable> assemble(ExecutableParts parts) {
   e->isa_ = parts.isa;
   e->has_stages_ = parts.has_stages;
   e->before_constants_ = std::move(parts.before_constants);
+  e->fault_ = std::move(parts.fault);
   e->debug_ = compile_flags().debug;
   return e;
 }
@@ -183,6 +187,18 @@ std::shared_ptr<const Executable> compile(std::shared_ptr<const Module> m, const
   PackedConstants own, &packed = options.packed ? *options.packed : own;
   CodeWriter code;
   std::map<const BuiltKernel*, size_t> numbers;  // in the code memory
+  // Adds its code, packs its constants.
+  const auto finish = [&](CompiledGroup& k) {
+    const auto [number, fresh] = numbers.emplace(k.built.get(), 0);
+    if (fresh) number->second = code.add(k.built->scheduled.name, k.built->bytes);
+    k.kernel = number->second;
+    for (const Packing& p : k.built->packings) {
+      Tensor& constant = k.group.arguments[p.buffer].constant;
+      constant = packed.get(constant, p);
+    }
+    align_constants(k.group);
+  };
+  KernelGroups unfinished;  // for a fault
   for (const auto& [name, function] : m->functions) {
     CompiledFunction c;
     c.function = function.get();
@@ -212,6 +228,8 @@ std::shared_ptr<const Executable> compile(std::shared_ptr<const Module> m, const
       done = refused.size() == before;
     }
     if (options.schedules) carry_out(*options.schedules, groups, c, built, builder, used);
+    Kernels untouched;  // where a fault is put: the same place with probes and without
+    if (options.fault) untouched = built;
     if (options.probes) {
       for (const Group& g : groups)
         for (Id id : g.nodes)
@@ -223,14 +241,9 @@ std::shared_ptr<const Executable> compile(std::shared_ptr<const Module> m, const
       CompiledGroup k;
       if (g.kind == Group::Kind::Kernel) {
         k = std::move(built.at(g.result));
-        const auto [number, fresh] = numbers.emplace(k.built.get(), 0);
-        if (fresh) number->second = code.add(k.built->scheduled.name, k.built->bytes);
-        k.kernel = number->second;
-        for (const Packing& p : k.built->packings) {
-          Tensor& constant = k.group.arguments[p.buffer].constant;
-          constant = packed.get(constant, p);
-        }
-        align_constants(k.group);
+        if (options.fault)
+          unfinished[name].resize(c.groups.size()), unfinished[name].push_back(untouched.at(g.result));
+        finish(k);
       } else {
         k.group = std::move(g);
       }
@@ -239,6 +252,11 @@ std::shared_ptr<const Executable> compile(std::shared_ptr<const Module> m, const
     parts.functions[name] = std::move(c);
   }
   if (options.schedules) require_used(*options.schedules, used);
+  if (options.fault) {
+    for (auto& [name, c] : parts.functions) find_lifetimes(c);
+    parts.fault = std::make_shared<const InjectedFault>(
+        inject(*options.fault, *m, parts.functions, unfinished, options.isa, finish));
+  }
   parts.code = std::move(code).seal();
   std::shared_ptr<const Executable> e = assemble(std::move(parts));
   show_stages(*e, flags);

@@ -20,6 +20,8 @@
 
 namespace tauto {
 
+struct Fault;           // compile/faults.h
+struct InjectedFault;   // compile/faults.h
 struct Profile;         // compile/profile.h
 class PackedConstants;  // compile/packed_constants.h
 struct ExecutableParts;
@@ -32,6 +34,7 @@ struct CompileOptions {
   const Env* sizes = nullptr;            // of main's symbols: a program for these only
   PackedConstants* packed = nullptr;     // shared with other programs
   const ProbeOptions* probes = nullptr;  // values to be stored as they are computed
+  const Fault* fault = nullptr;          // a mistake to be made
 };
 
 struct ExecuteOptions {
@@ -98,6 +101,7 @@ class Executable {
   const Env& sizes() const { return sizes_; }  // that it is for; none: for all
   Isa isa() const { return isa_; }
   int debug() const { return debug_; }
+  const InjectedFault* fault() const { return fault_.get(); }  // null: none was asked for
   // Can its stages be shown, its work be counted? Not if it was read from an artifact.
   bool has_stages() const { return has_stages_; }
   // The value of a constant node that may be looked at; null: it is another node. Throws Damaged.
@@ -116,6 +120,7 @@ class Executable {
   Env sizes_;
   bool has_stages_ = true;
   std::function<void()> before_constants_;
+  std::shared_ptr<const InjectedFault> fault_;
   int debug_ = 0;
 };
 
@@ -136,6 +141,7 @@ struct ExecutableParts {
   bool has_stages = true;
   // Called before constants that no kernel reads are looked at; may be empty. Throws Damaged.
   std::function<void()> before_constants;
+  std::shared_ptr<const InjectedFault> fault;
 };
 std::shared_ptr<const Executable> assemble(ExecutableParts parts);
 

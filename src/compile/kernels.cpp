@@ -64,6 +64,8 @@ class GroupLowering {
                 const std::set<Id>& probes = {})
       : f_(f), inlined_(inlined), finite_(finite), result_(result), probes_(probes) {}
 
+  void repeat(Id node, int times) { repeated_ = node, times_ = times; }
+
   Group run(const Module& m) {
     const Node& n = f_.node(result_);
     if (!n.type.is_tensor() || !n.type.ranked) throw NotLowered{"its rank is known only at run time"};
@@ -101,7 +103,9 @@ class GroupLowering {
   class NodeLowering final : public Lowering {
    public:
     NodeLowering(GroupLowering& g, Id id) : Lowering(g.f_.node(id)), g_(g) {}
+    Expr first;  // if defined: what the first input is taken to be
     Expr at(int input, const std::vector<Expr>& index) override {
+      if (input == 0 && first.defined()) return first;
       return g_.element(node.inputs.at(static_cast<size_t>(input)), index);
     }
     const Type& type(int input) const override {
@@ -152,7 +156,11 @@ class GroupLowering {
     if (std::find(group_.nodes.begin(), group_.nodes.end(), id) == group_.nodes.end())
       group_.nodes.push_back(id);
     NodeLowering l(*this, id);
-    const Expr value = lower(l, index);
+    Expr value = repeated_ == id && times_ == 0 ? element(f_.node(id).inputs[0], index) : lower(l, index);
+    for (int i = 1; repeated_ == id && i < times_; ++i) {
+      l.first = value;
+      value = lower(l, index);
+    }
     if (id == result_ || !probes_.count(id)) return value;
     loops::BufferPtr& b = probe_buffers_[id];
     if (!b) {
@@ -236,7 +244,8 @@ class GroupLowering {
   std::map<std::pair<Id, std::vector<const loops::ExprNode*>>, std::pair<std::vector<Expr>, Expr>> memo_;
   std::map<int64_t, Expr> literals_;
   std::map<Id, loops::BufferPtr> buffers_, probe_buffers_;
-  int names_ = 0;
+  Id repeated_ = -1;
+  int names_ = 0, times_ = 1;
 };
 
 // What one node does, read off its own tensor expression.
@@ -500,14 +509,29 @@ class Fusion {
 
 }  // namespace
 
-Group with_probes(const Module& m, const Function& f, const Group& g, const std::set<Id>& probes) {
+namespace {
+
+Group lowered_again(const Module& m, const Function& f, const Group& g, const std::set<Id>& probes, Id node,
+                    int times) {
   std::vector<bool> inlined(f.nodes.size(), false);
   for (Id id : g.nodes) inlined[static_cast<size_t>(id)] = id != g.result;
   Finite finite;
-  Group r = GroupLowering(f, inlined, finite, g.result, probes).run(m);
+  GroupLowering lowering(f, inlined, finite, g.result, probes);
+  lowering.repeat(node, times);
+  Group r = lowering.run(m);
   r.reason = g.reason;
   r.unsure = g.unsure;
   return r;
+}
+
+}  // namespace
+
+Group with_probes(const Module& m, const Function& f, const Group& g, const std::set<Id>& probes) {
+  return lowered_again(m, f, g, probes, -1, 1);
+}
+
+Group with_node(const Module& m, const Function& f, const Group& g, Id node, int times) {
+  return lowered_again(m, f, g, {}, node, times);
 }
 
 std::vector<Group> group_nodes(const Module& m, const Function& f, const GroupOptions& options) {

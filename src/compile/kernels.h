@@ -56,6 +56,10 @@ struct GroupOptions {
 // computed: an argument of kind Probe for each.
 Group with_probes(const Module& m, const Function& f, const Group& g, const std::set<Id>& probes);
 
+// The kernel g with this node, which has the type of its first input, applied so many times:
+// compile/faults.h.
+Group with_node(const Module& m, const Function& f, const Group& g, Id node, int times);
+
 // In an order of evaluation; parameters and constants have no group.
 std::vector<Group> group_nodes(const Module& m, const Function& f, const GroupOptions& options);
 

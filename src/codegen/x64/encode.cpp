@@ -434,10 +434,11 @@ std::string check_registers(const Program& generated, const X64Features& feature
   return check_allocation(s.demands, s.counts, s.allocation, x64::jumps_of(s));
 }
 
-std::vector<uint8_t> encode(const Program& generated, const X64Features& features,
-                            X64Statistics* statistics) {
+std::vector<uint8_t> encode(const Program& generated, const X64Features& features, X64Statistics* statistics,
+                            const TamperRegisters& tamper) {
   using namespace x64;
-  const Seated seated = seat(generated, features);
+  Seated seated = seat(generated, features);
+  if (tamper) tamper(seated.demands, seated.allocation);
   const Program& program = seated.program;
 
   X64Statistics local;

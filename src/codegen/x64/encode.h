@@ -12,6 +12,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -35,9 +36,12 @@ struct X64Statistics {
 };
 
 // Error: a lane type for which W lanes do not fit the target's registers, or the program breaks a rule of
-// vector.h that encoding meets.
+// vector.h that encoding meets. `tamper` may change where values live, for tests (compile/faults.h).
+struct Demands;
+struct Allocation;
+using TamperRegisters = std::function<void(const Demands&, Allocation&)>;
 std::vector<uint8_t> encode(const Program& program, const X64Features& features,
-                            X64Statistics* statistics = nullptr);
+                            X64Statistics* statistics = nullptr, const TamperRegisters& tamper = {});
 
 // Allocates the registers as `encode` does and decides whether every value is found where it is read
 // (check_allocation.h): the first broken rule, or "".
