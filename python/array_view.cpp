@@ -36,9 +36,15 @@ const Numpy& numpy() {
 
 }  // namespace
 
-bool ArrayView::open(PyObject* object) {
+bool ArrayView::overlaps(const ArrayView& o) const {
+  const auto *a = static_cast<const char*>(buffer_.buf), *b = static_cast<const char*>(o.buffer_.buf);
+  return a < b + o.buffer_.len && b < a + buffer_.len;
+}
+
+bool ArrayView::open(PyObject* object, bool writable) {
   if (reinterpret_cast<PyObject*>(Py_TYPE(object)) != numpy().ndarray) return false;
-  if (PyObject_GetBuffer(object, &buffer_, PyBUF_C_CONTIGUOUS | PyBUF_FORMAT) != 0) {
+  if (PyObject_GetBuffer(object, &buffer_,
+                         PyBUF_C_CONTIGUOUS | PyBUF_FORMAT | (writable ? PyBUF_WRITABLE : 0)) != 0) {
     PyErr_Clear();
     buffer_ = {};
     return false;
@@ -49,7 +55,7 @@ bool ArrayView::open(PyObject* object) {
     if (f.code != code[0]) continue;
     type_ = f.type;
     if (reinterpret_cast<uintptr_t>(buffer_.buf) % static_cast<uintptr_t>(type_.bytes()) != 0) return false;
-    if (type_ == boolean)
+    if (type_ == boolean && !writable)
       for (Py_ssize_t i = 0; i < buffer_.len; ++i)
         if (static_cast<const uint8_t*>(buffer_.buf)[i] > 1) return false;
     return true;

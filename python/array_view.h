@@ -15,9 +15,10 @@ class ArrayView {
   ArrayView(const ArrayView&) = delete;
 
   // False unless it is a numpy array of one of numpy's own types of numbers, contiguous and aligned, its
-  // bools 0 or 1.
-  bool open(PyObject* object);
+  // bools 0 or 1; `writable`: that may be written, its values being of no interest.
+  bool open(PyObject* object, bool writable = false);
   TensorView view() const;
+  bool overlaps(const ArrayView& o) const;
 
  private:
   Py_buffer buffer_{};

@@ -92,7 +92,8 @@ void define_faults(nb::module_& m, RunInputs (*inputs_of)(const LoadedModel&, nb
             options.profile = &run;
             f.executable->run(given.values, options);
             std::string key;
-            for (const proof::KernelProof& p : proof::prove_kernels(*f.executable, run, [](const auto&) { return false; }))
+            for (const proof::KernelProof& p :
+                 proof::prove_kernels(*f.executable, run, [](const auto&) { return false; }))
               if (p.function == at.function && p.name == at.kernel) key = p.key;
             for (const proof::KernelProof& p :
                  proof::prove_kernels(*f.executable, run, [&](const std::string& k) { return k == key; }))
@@ -100,7 +101,8 @@ void define_faults(nb::module_& m, RunInputs (*inputs_of)(const LoadedModel&, nb
             return std::string();
           },
           "inputs"_a,
-          "Whether its code still computes what the kernel with the fault should, for all values, as Model.prove "
+          "Whether its code still computes what the kernel with the fault should, for all values, as "
+          "Model.prove "
           "says; \"\" where that is not asked.")
       .def(
           "probe",

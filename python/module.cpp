@@ -113,8 +113,9 @@ bool find_inputs(const LoadedModel& m, PyObject* given, PyObject** values) {
   return std::find(values, values + inputs.size(), nullptr) == values + inputs.size();
 }
 
-// A run of sizes that were run before, on arrays that need no conversion. An invalid object: not such a run.
-nb::object evaluate_ready(const LoadedModel& m, nb::handle given, int threads) {
+// A run of sizes that were run before, on arrays that need no conversion; into `out` if that is a list of
+// arrays that can be written as they are and overlap nothing. An invalid object: not such a run.
+nb::object evaluate_ready(const LoadedModel& m, nb::handle given, int threads, nb::handle out = nb::none()) {
   PyObject* arrays[kMostArrays];
   if (!find_inputs(m, given.ptr(), arrays)) return {};
   ArrayView open[kMostArrays];
@@ -130,9 +131,23 @@ nb::object evaluate_ready(const LoadedModel& m, nb::handle given, int threads) {
   if (!ready || ready->function().results().size() > kMostArrays) return {};
   nb::list list;
   void* results[kMostArrays];
+  ArrayView own[kMostArrays];
+  if (!out.is_none() && nb::len(out) != ready->function().results().size()) return {};
   for (const TensorType& t : ready->function().results()) {
-    nb::object array = new_array(t, &results[list.size()]);
+    const size_t k = list.size();
+    nb::object array = out.is_none() ? new_array(t, &results[k]) : nb::object(out[k]);
     if (!array.is_valid()) return {};
+    if (!out.is_none()) {
+      if (!own[k].open(array.ptr(), true)) return {};
+      const TensorView v = own[k].view();
+      if (v.type != t.type || !std::equal(v.shape.begin(), v.shape.end(), t.shape.begin(), t.shape.end()))
+        return {};
+      for (size_t i = 0; i < count; ++i)
+        if (own[k].overlaps(open[i])) return {};
+      for (size_t i = 0; i < k; ++i)
+        if (own[k].overlaps(own[i])) return {};
+      results[k] = const_cast<void*>(v.data);
+    }
     list.append(std::move(array));
   }
   ExecuteOptions options;
@@ -401,6 +416,10 @@ NB_MODULE(_tauto, m) {
           [](const LoadedModel& m, nb::handle inputs, bool interpret, int threads,
              const nb::object& out) -> nb::object {
             nb::object results;
+            if (!interpret && !out.is_none()) {
+              results = evaluate_ready(m, inputs, threads, nb::list(out));
+              if (results.is_valid()) return results;
+            }
             if (!interpret) results = evaluate_ready(m, inputs, threads);
             if (!results.is_valid())
               results = evaluate(m, inputs_of(m, inputs), Rep::Exact, interpret, threads);
@@ -412,7 +431,7 @@ NB_MODULE(_tauto, m) {
           "converted: another dtype or shape than declared is an Error. Machine code and the interpreter "
           "(`interpret=True`) return the same bits, on any number of threads. `out`: a list of arrays, one "
           "per output, that get the results and are returned; of the results' dtypes and shapes, strided as "
-          "they like. They may overlap the inputs, and are not touched if the run fails.")
+          "they like. They may overlap the inputs. What they hold after a run that failed is not defined.")
       .def(
           "groups",
           [](const LoadedModel& m, nb::handle inputs) { return groups_of(m, inputs_of(m, inputs)); },

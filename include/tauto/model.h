@@ -71,6 +71,21 @@ struct Slot {
   std::string name, type;
 };
 
+// Arrays in memory that the caller keeps, at any address: elements row-major, side by side, or as many bytes
+// apart along each dimension as `strides` says.
+struct Input {
+  std::string_view element;
+  std::span<const int64_t> shape;
+  const void* data = nullptr;
+  std::span<const int64_t> strides = {};
+};
+struct Output {
+  std::string_view element;
+  std::span<const int64_t> shape;
+  void* data = nullptr;
+  std::span<const int64_t> strides = {};
+};
+
 class LoadedModel;
 
 class Model {
@@ -89,6 +104,13 @@ class Model {
   // when it says true, run throws "cancelled". The number of threads decides no bit.
   std::vector<Array> run(const std::vector<Array>& inputs, const std::function<bool()>& cancelled = {},
                          int threads = 1) const;
+
+  // The same on arrays of the caller's. Outputs have the types and shapes of the results; they may overlap
+  // the inputs, so that a state is updated where it lies. What they hold after an error is not defined. With
+  // sizes that were run before nothing is allocated, and nothing copied but what is strided, not aligned to
+  // its size, or overlaps. `cancelled` may be null.
+  void run_into(std::span<const Input> inputs, std::span<const Output> outputs,
+                const std::function<bool()>* cancelled = nullptr, int threads = 1) const;
 
   // Writes the graph with its machine code for this CPU, signed with this user's key.
   void save(const std::string& path) const;

@@ -1,5 +1,6 @@
 // Running bound functions.
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 
 #include "compile/bound_step.h"
@@ -12,6 +13,8 @@ namespace {
 
 constexpr int64_t kPieceWork = 1 << 15;  // element operations that are worth waking a thread for
 constexpr int64_t kPiecesPerThread = 4;
+constexpr int64_t kLongKernel =
+    1 << 26;  // element operations after which somebody may want to cancel: milliseconds
 
 int64_t element_of(ElementType t, const uint8_t* at, size_t i) {
   const auto as = [&](auto zero) {
@@ -46,16 +49,26 @@ void RunState::ask() {
 
 void RunState::kernel(const BoundGroup& b, KernelEntry* entry, uint64_t* arguments, size_t count,
                       uint8_t* memory) {
+  const bool is_long = o_.cancelled && b.work > kLongKernel;
+  const int64_t questions = is_long ? std::min(b.steps, b.work / kLongKernel + 1) : 1;
   if (!pool_ || !worth_threads(b)) {
-    arguments[count] = static_cast<uint64_t>(b.from);
-    arguments[count + 1] = static_cast<uint64_t>(b.to);
     arguments[count + 2] = reinterpret_cast<uint64_t>(memory);
-    entry(arguments, memory + b.workspace);
+    for (int64_t i = 0; i < questions; ++i) {
+      if (i > 0) ask();
+      const int64_t first = b.steps * i / questions, last = b.steps * (i + 1) / questions;
+      arguments[count] = static_cast<uint64_t>(b.from + first * b.step);
+      arguments[count + 1] = static_cast<uint64_t>(i + 1 == questions ? b.to : b.from + last * b.step);
+      entry(arguments, memory + b.workspace);
+    }
     return;
   }
   const int64_t tasks =
-      std::min({b.steps, o_.threads * kPiecesPerThread, std::max<int64_t>(2, b.work / kPieceWork)});
-  pool_->parallel(tasks, [&](int64_t task, int) {
+      std::max(questions,
+               std::min({b.steps, o_.threads * kPiecesPerThread, std::max<int64_t>(2, b.work / kPieceWork)}));
+  std::atomic<bool> stop = false;
+  const auto piece = [&](int64_t task, int worker) {
+    if (is_long && worker == 0 && (*o_.cancelled)()) stop = true;
+    if (stop.load(std::memory_order_relaxed)) return;
     thread_local Arena arena;
     const size_t bytes = (count + 3) * sizeof(uint64_t);
     uint8_t* work = arena.require(static_cast<size_t>(b.workspace + b.scratch) + bytes);
@@ -66,7 +79,9 @@ void RunState::kernel(const BoundGroup& b, KernelEntry* entry, uint64_t* argumen
     own[count + 1] = static_cast<uint64_t>(std::min(b.to, b.from + last * b.step));
     own[count + 2] = reinterpret_cast<uint64_t>(work);
     entry(own, work + b.workspace);
-  });
+  };
+  pool_->parallel(tasks, piece, &stop);
+  if (stop) throw Cancelled();
 }
 
 int64_t RunState::begin() {
