@@ -85,28 +85,42 @@ double radius_of(std::span<const double> r, int64_t i) {
 
 bool is_decided(const Separation& s) { return s.margin > s.error; }
 
-void bound(const ErrorPropagation& p, const Decision& d, Certificate& c) {
+// How far the margin exceeds the error, the less the closer; NaN is closest.
+double distance(const Separation& s) {
+  const double d = s.error > 0 ? s.margin / s.error : s.margin > 0 ? num::kInf : 0;
+  return d == d ? d : -num::kInf;
+}
+bool is_closer(const Separation& a, const Separation& b) { return distance(a) < distance(b); }
+
+// Radii first, then functionals, the closest pairs first, until one is not decided. Which one, if any.
+const Separation* bound(const ErrorPropagation& p, const Decision& d, Certificate& c) {
   const std::span<const double> radius = p.radius(d.output);
-  std::vector<Functional> functionals;
   std::vector<Separation*> asked;
   for (Separation& s : c.separations) {
     s.error = above(radius_of(radius, s.above) + radius_of(radius, s.below) + 0x1p-50 * s.margin);
     s.by_radius = is_decided(s);
-    if (s.by_radius) continue;
-    Functional g{d.output, {}};
-    if (s.above >= 0) g.terms.emplace_back(s.above, 1.0);
-    if (s.below >= 0) g.terms.emplace_back(s.below, -1.0);
-    functionals.push_back(std::move(g));
-    asked.push_back(&s);
+    if (!s.by_radius) asked.push_back(&s);
   }
-  const std::vector<FunctionalBound> bounds = p.bound(functionals);
-  for (size_t i = 0; i < asked.size(); ++i)
-    asked[i]->error = std::min(asked[i]->error, above(bounds[i].error + 0x1p-50 * asked[i]->margin));
-}
-
-// margin / error, the greater the better; NaN decides nothing.
-bool is_closer(const Separation& a, const Separation& b) {
-  return !(a.margin * b.error >= b.margin * a.error);
+  std::stable_sort(asked.begin(), asked.end(),
+                   [](const Separation* a, const Separation* b) { return is_closer(*a, *b); });
+  constexpr size_t kAtOnce = 16;
+  for (size_t first = 0; first < asked.size(); first += kAtOnce) {
+    const std::span<Separation*> part(asked.data() + first, std::min(kAtOnce, asked.size() - first));
+    std::vector<Functional> functionals;
+    for (const Separation* s : part) {
+      if (!(s->margin > 0)) return s;  // a tie, or NaN
+      Functional g{d.output, {}};
+      if (s->above >= 0) g.terms.emplace_back(s->above, 1.0);
+      if (s->below >= 0) g.terms.emplace_back(s->below, -1.0);
+      functionals.push_back(std::move(g));
+    }
+    const std::vector<FunctionalBound> bounds = p.bound(functionals);
+    for (size_t i = 0; i < part.size(); ++i)
+      part[i]->error = std::min(part[i]->error, above(bounds[i].error + 0x1p-50 * part[i]->margin));
+    for (const Separation* s : part)
+      if (!is_decided(*s)) return s;
+  }
+  return nullptr;
 }
 
 }  // namespace
@@ -120,8 +134,11 @@ Certificate certify(ErrorPropagation& p, std::vector<Value> inputs, const Decisi
     if (!t.type().is_float())
       fail("decision ", text_of(decision), ": required an output of floats, got ", type_of(t));
     separate(t, decision, c);
-    bound(p, decision, c);
-    c.certified = std::all_of(c.separations.begin(), c.separations.end(), is_decided);
+    const Separation* open = bound(p, decision, c);
+    c.certified = !open;
+    if (open)
+      c.reason = cat("elements ", open->above, " and ", open->below, ": margin ", open->margin, ", bound ",
+                     open->error);
     if (!c.separations.empty()) c.closest = c.separations[0];
     for (const Separation& s : c.separations)
       if (is_closer(s, c.closest)) c.closest = s;
@@ -138,11 +155,7 @@ Certificate certify(ErrorPropagation& p, std::vector<Value> inputs, const Decisi
     c.reason = e.what();
     return c;
   }
-  if (!c.certified) {
-    const auto& s = *std::find_if(c.separations.begin(), c.separations.end(),
-                                  [](const Separation& s) { return !is_decided(s); });
-    c.reason = cat("elements ", s.above, " and ", s.below, ": margin ", s.margin, ", bound ", s.error);
-  }
+  if (c.certified) c.reason.clear();
   return c;
 }
 

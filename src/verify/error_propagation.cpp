@@ -1,4 +1,4 @@
-// Forward: centres, rules, radii. Backward: adjoints of functionals, 4 to 16 at once.
+// Forward: centres, rules, radii; backward: verify/adjoints.
 #include "verify/error_propagation.h"
 
 #include <algorithm>
@@ -8,30 +8,18 @@
 #include "ops/ops.h"
 #include "ops/storage.h"
 #include "support/float_environment.h"
-#include "verify/pull_contraction.h"
+#include "verify/adjoints.h"
 
 namespace tauto {
+
+using propagation::Adjoints;
+using propagation::kLanes;
+using propagation::NodeState;
+using propagation::Part;
+
 namespace {
 
 constexpr double kAdjointSlack = 0x1p-30;  // of the f64 roundings in adjoints, see the header
-constexpr int kLanes = 16;
-
-// One tensor of a node's result (a tuple has several).
-struct Part {
-  std::vector<double> magnitude;  // |centre|, of float types
-  std::vector<double> radius;     // empty: exact
-  std::vector<double> noise;      // own + bend + slack of adjoints: what a unit of |λ| costs; empty: nothing
-};
-
-struct NodeState {
-  bool constant = false;  // does not follow from the inputs
-  Value value;            // Rep::Ideal
-  std::vector<Part> parts;
-  std::vector<LinearPart> linear;
-  bool contracts = false, item = false;
-  double roundings = 0;  // of a contraction, and of what is added to one: that its terms may go through
-  std::shared_ptr<const std::vector<int32_t>> sources;  // of a movement, for the shapes of the run before
-};
 
 const Tensor& part_of(const Value& v, size_t k) { return v.is_tensor() ? v.tensor : v.parts[k].tensor; }
 size_t parts_of(const Value& v) { return v.is_tensor() ? 1 : v.parts.size(); }
@@ -323,12 +311,9 @@ struct ErrorPropagation::State {
       }
       for (size_t first = 0; first < elements.size(); first += kLanes) {
         const size_t count = std::min<size_t>(kLanes, elements.size() - first);
-        Adjoints adjoints(f.nodes.size());
-        const int lanes = lanes_for(count);
-        std::vector<double>& seed = adjoints.open(from, 0, p.magnitude.size(), lanes);
-        for (size_t l = 0; l < count; ++l)
-          seed[static_cast<size_t>(elements[first + l]) * static_cast<size_t>(lanes) + l] = 1;
-        const std::vector<double> error = backward(adjoints, from, lanes);
+        Adjoints adjoints(f, nodes, env, count);
+        for (size_t l = 0; l < count; ++l) adjoints.seed(from, elements[first + l], l, 1);
+        const std::vector<double> error = adjoints.backward(from, options.cancelled);
         for (size_t l = 0; l < count; ++l) {
           double& r = p.radius[static_cast<size_t>(elements[first + l])];
           if (error[l] < r) r = error[l], shrank = true;
@@ -337,92 +322,6 @@ struct ErrorPropagation::State {
       done.insert(done.end(), elements.begin(), elements.end());
     }
     return shrank;
-  }
-
-  // λ of each node and part, by element and lane; empty where nothing depends on it.
-  struct Adjoints {
-    std::vector<std::vector<std::vector<double>>> of;
-    explicit Adjoints(size_t nodes) : of(nodes) {}
-    std::vector<double>& open(Id id, size_t part, size_t count, int lanes) {
-      auto& parts = of[static_cast<size_t>(id)];
-      if (parts.size() <= part) parts.resize(part + 1);
-      if (parts[part].empty()) parts[part].assign(count * static_cast<size_t>(lanes), 0);
-      return parts[part];
-    }
-  };
-  static int lanes_for(size_t count) { return static_cast<int>((count + 3) / 4 * 4); }
-
-  // From node `last` down: Σ |λ| noise by lane.
-  std::vector<double> backward(Adjoints& adjoints, Id last, int lanes) const {
-    std::vector<double> error(static_cast<size_t>(lanes), 0);
-    for (Id id = last; id >= 0; --id) {
-      auto& parts = adjoints.of[static_cast<size_t>(id)];
-      if (parts.empty()) continue;
-      const NodeState& s = at(id);
-      for (size_t k = 0; k < parts.size(); ++k)
-        if (!parts[k].empty()) charge(parts[k], s.parts[k], lanes, error);
-      if (!parts[0].empty() || s.item) pull(adjoints, id, lanes);
-      parts.clear();
-      parts.shrink_to_fit();
-    }
-    for (double& e : error) e = above(e) + 0x1p-900;  // what underflows in adjoints
-    return error;
-  }
-
-  static void charge(const std::vector<double>& lambda, const Part& p, int lanes,
-                     std::vector<double>& error) {
-    const auto width = static_cast<size_t>(lanes);
-    for (size_t i = 0; i < p.noise.size(); ++i) {
-      const double* row = lambda.data() + i * width;
-      if (std::isfinite(p.noise[i])) {
-        for (size_t l = 0; l < width; ++l) error[l] += std::fabs(row[l]) * p.noise[i];
-      } else {
-        for (size_t l = 0; l < width; ++l)
-          if (row[l] != 0) error[l] = num::kInf;
-      }
-    }
-  }
-
-  void pull(Adjoints& adjoints, Id id, int lanes) const {
-    const NodeState& s = at(id);
-    const Node& n = f.node(id);
-    const auto width = static_cast<size_t>(lanes);
-    if (s.item) {
-      const auto part = static_cast<size_t>(n.attributes.get<int64_t>("index"));
-      if (at(n.inputs[0]).parts[part].radius.empty()) return;
-      const std::vector<double>& from = adjoints.of[static_cast<size_t>(id)][0];
-      std::vector<double>& to = adjoints.open(n.inputs[0], part, from.size() / width, lanes);
-      for (size_t i = 0; i < from.size(); ++i) to[i] += from[i];
-      return;
-    }
-    for (const LinearPart& p : s.linear) {
-      const Id input = n.inputs[static_cast<size_t>(p.operand)];
-      if (at(input).parts[0].radius.empty()) continue;
-      std::vector<double>& in = adjoints.open(input, 0, at(input).parts[0].magnitude.size(), lanes);
-      const std::vector<double>& out = adjoints.of[static_cast<size_t>(id)][0];
-      for (size_t e = 0; e < static_cast<size_t>(p.entries); ++e) {
-        const double w = p.scale * (p.weight.empty() ? 1 : p.weight[e]);
-        if (w == 0) continue;
-        double* to = in.data() + (p.from.empty() ? e : static_cast<size_t>(p.from[e])) * width;
-        const double* from = out.data() + (p.to.empty() ? e : static_cast<size_t>(p.to[e])) * width;
-        for (size_t l = 0; l < width; ++l) to[l] += w * from[l];
-      }
-    }
-    if (!s.contracts) return;
-    const Id x = n.inputs[0], y = n.inputs[1];
-    const Tensor* tensors[] = {&at(x).value.tensor, &at(y).value.tensor};
-    const Attributes bound = n.attributes.has_symbols() ? substitute(n.attributes, env) : Attributes();
-    const BoundAccess access((n.attributes.has_symbols() ? bound : n.attributes).get<Access>("access"),
-                             tensors);
-    double* in[2] = {};
-    for (size_t k = 0; k < 2; ++k) {
-      const Id input = n.inputs[k];
-      const Part& p = at(input).parts[0];
-      // One after the other if both are the same value: its adjoints must not move while they are written.
-      if (!p.radius.empty()) in[k] = adjoints.open(input, 0, p.magnitude.size(), lanes).data();
-    }
-    pull_contraction(access, tensors[0]->data<double>(), tensors[1]->data<double>(),
-                     adjoints.of[static_cast<size_t>(id)][0].data(), lanes, in[0], in[1]);
   }
 };
 
@@ -477,8 +376,7 @@ std::vector<FunctionalBound> ErrorPropagation::bound(std::span<const Functional>
   std::vector<FunctionalBound> all(functionals.size());
   for (size_t first = 0; first < functionals.size(); first += kLanes) {
     const size_t count = std::min<size_t>(kLanes, functionals.size() - first);
-    const int lanes = State::lanes_for(count);
-    State::Adjoints adjoints(s.nodes.size());
+    Adjoints adjoints(s.f, s.nodes, s.env, count);
     Id last = 0;
     std::vector<double> own(count, 0);
     for (size_t l = 0; l < count; ++l) {
@@ -493,10 +391,10 @@ std::vector<FunctionalBound> ErrorPropagation::bound(std::span<const Functional>
         own[l] += std::fabs(w * c.data<double>()[i]) * 0x1p-50;  // of this sum
         if (s.at(id).parts[0].radius.empty()) continue;
         last = std::max(last, id);
-        adjoints.open(id, 0, static_cast<size_t>(c.count()), lanes)[static_cast<size_t>(i * lanes) + l] += w;
+        adjoints.seed(id, i, l, w);
       }
     }
-    const std::vector<double> error = s.backward(adjoints, last, lanes);
+    const std::vector<double> error = adjoints.backward(last, s.options.cancelled);
     for (size_t l = 0; l < count; ++l) all[first + l].error = above(error[l] + own[l]);
   }
   return all;

@@ -232,6 +232,23 @@ def test_bounds_hold_for_what_runs(tmp_path):
         assert all(n["ratio"] <= 1 and not n["reason"] for n in model.node_bounds({"x": x}))
 
 
+def test_onnx_runtime_stays_within_output_bounds(tmp_path):
+    """Another implementation, with and without its optimisations, is a legal execution of these."""
+    ort = pytest.importorskip("onnxruntime")
+    for make, shape in ((dense, (1, 8)), (convolutions, (1, 2, 6, 6))):
+        path = make(tmp_path)
+        model, worst = tauto.load(path), 0
+        for level in (ort.GraphOptimizationLevel.ORT_DISABLE_ALL, ort.GraphOptimizationLevel.ORT_ENABLE_ALL):
+            options = ort.SessionOptions()
+            options.graph_optimization_level = level
+            session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+            for seed in range(20):
+                x = inputs(seed, shape)
+                (centre, error), = model.output_bounds({"x": x})
+                worst = max(worst, np.max(np.abs(session.run(None, {"x": x})[0] - centre) / error))
+        assert 0 < worst <= 1
+
+
 @pytest.mark.skipif(not HAVE_DATA, reason="the data beside the tree are missing (TAUTO_SHARED)")
 def test_a_sample_of_the_campaign():
     nets = {net.name: net for net in campaign.all_nets()}
