@@ -209,14 +209,11 @@ loops::Expr contract_lower(Lowering& l, const Index& index) {
                    l.type().element);
 }
 
-// Roundings that the product of a term goes through: our blocks are chains, their sums are added in order.
+// Roundings that the product of a term goes through.
 double roundings_of_contraction(const BoundAccess& access, Order order) {
-  const auto n = static_cast<double>(access.reduction_terms());
-  if (order == Order::Any) return n + 2;
-  const Ints reduced(access.extents.begin() + access.outputs, access.extents.end());
-  const BlockCut cut = block_cut(reduced);
-  const auto block = static_cast<double>(cut.steps * cut.inner);
-  return block >= n ? n : block + std::ceil(n / block);
+  if (order == Order::Any) return static_cast<double>(access.reduction_terms()) + 2;
+  return static_cast<double>(
+      contraction_roundings(std::span(access.extents).subspan(static_cast<size_t>(access.outputs))));
 }
 
 // a b + (δa) b + a (δb) is linear; (δa)(δb) is the bend.

@@ -82,12 +82,10 @@ Taps taps_of_reduction(const ErrorRule& r) {
 std::pair<double, double> roundings_of_sum(const ErrorRule& r) {
   double terms = 1, ours = 0;
   for (const Run& run : runs_of(r.in[0].value->shape(), r.attributes.get<Ints>("axes"))) {
-    const auto n = static_cast<double>(run.n);
-    terms *= n;
-    ours += std::min(std::ceil(n / kPartialSums), double{kPieceTerms / kPartialSums}) +
-            std::ceil(n / kPieceTerms) + 4;
+    terms *= static_cast<double>(run.n);
+    ours += static_cast<double>(run_roundings(run.n));
   }
-  return {r.order == Order::Ours ? std::min(ours, terms) : terms, terms};
+  return {r.order == Order::Ours ? ours : terms, terms};
 }
 
 // |error| ≤ γₙ Σ|x|, whatever the order (Higham, "Accuracy and Stability of Numerical Algorithms", 2nd ed.,

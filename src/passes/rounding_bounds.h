@@ -10,18 +10,19 @@
 #include <span>
 
 #include "graph/builder.h"
+#include "loops/reduction_order.h"
+#include "ops/error_rule.h"
 
 namespace tauto {
 
 inline constexpr double kUnit = 0x1p-24;     // of f32
 inline constexpr double kTiny = 0x1p-126;    // the least normal f32
 inline constexpr double kLargest = 0x1p127;  // sums of magnitudes below it do not overflow
-inline constexpr double kOwn = 1 + 0x1p-30;  // a bound in f64, of fewer than 2^20 operations, rounded up
 
-double gamma_of(int64_t roundings);
+// γ of f32.
+inline double gamma_of(int64_t roundings) { return gamma(static_cast<double>(roundings), kUnit); }
 
-// Of a contraction over these extents, of a sum over these axes of an f32 tensor.
-int64_t contraction_roundings(std::span<const int64_t> reduction_extents);
+// Of a sum over these axes of an f32 tensor; of a contraction: loops/reduction_order.h.
 int64_t sum_roundings(std::span<const int64_t> shape, std::span<const int64_t> axes);
 
 // Bound programs compute in f64.
