@@ -349,6 +349,9 @@ nb::list replays_of(const LoadedModel& m, RunInputs inputs, const std::vector<st
     d["beyond"] = e.replay.beyond;
     d["unbound"] = e.replay.unbound;
     d["worst"] = e.replay.worst;
+    d["reached"] = e.replay.reached;
+    d["bound"] = e.replay.bound;
+    d["range_bound"] = e.replay.range_bound;
     d["consumed_error"] = e.replay.consumed_error;
     d["produced_error"] = e.replay.produced_error;
     list.append(d);

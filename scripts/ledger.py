@@ -8,7 +8,8 @@ bound; where a bound promises nothing (a sum may overflow) is counted too. Ends 
 
     ledger: N entries of M networks, E exact (D differ), R replays of rounding entries (B beyond, worst W of its bound)
 
-and exit code 1 if a contract is broken or an entry could not be replayed.
+and exit code 1 if a contract is broken. Entries in branches that the run does not take, and those whose sizes follow
+from something outside of the sub-graph, are counted.
 """
 
 from __future__ import annotations
@@ -70,20 +71,25 @@ def main(argv: list[str] | None = None) -> int:
             total["elements"] += e["elements"]
             total["unbound"] += e["unbound"]
             worst = max(worst, 0.0 if e["exact"] else e["worst"])
-            if e["why_not"]:
-                failed.append(f"{where}: {e['inputs']}: {e['entry']}: not replayed: {e['why_not']}")
+            total["not reached"] += not e["reached"]
+            if e["why_not"] and e["reached"]:
+                total["not replayed"] += 1
+                if arguments.verbose:
+                    print(f"{where}: {e['inputs']}: {e['entry']}: not replayed: {e['why_not']}")
             if e["beyond"]:
                 failed.append(f"{where}: {e['inputs']}: {e['entry']}: {e['beyond']} of {e['elements']} beyond, "
                               f"{e['worst']:.3g} of the bound")
             if arguments.verbose and not e["exact"]:
-                print(f"{where}: {e['inputs']}: {e['entry']}\n    {e['worst']:.2g} of the bound; of the largest value "
-                      f"{e['consumed_error']:.1e} before, {e['produced_error']:.1e} after")
+                print(f"{where}: {e['inputs']}: {e['entry']}\n    {e['worst']:.2g} of the bound; errors, of the largest "
+                      f"value: {e['consumed_error']:.1e} before, {e['produced_error']:.1e} after; bound {e['bound']:.1e}, "
+                      f"from ranges {e['range_bound']:.1e}")
     for line in failed:
         print(line)
     print(f"ledger: {total['entries']} entries of {len(names)} networks, {total['exact']} exact "
           f"({total['exact beyond']} differ), {total['rounding']} replays of rounding entries "
           f"({total['rounding beyond']} beyond, worst {worst:.2f} of its bound), {total['elements']} elements, "
-          f"{total['unbound']} without a promise, {len(failed)} failed")
+          f"{total['unbound']} without a promise; {total['not reached']} in branches not taken, "
+          f"{total['not replayed']} with sizes from elsewhere; {len(failed)} failed")
     return 1 if failed or not names else 0
 
 

@@ -66,13 +66,32 @@ void compare_bound(const Tensor& before, const Tensor& after, const Tensor& boun
   }
 }
 
+double largest_of(const Tensor& t) {
+  double largest = 0;
+  for (int64_t i = 0; i < t.count(); ++i) largest = std::max(largest, std::fabs(number_at(t, i)));
+  return largest;
+}
+
 double error_of(const Tensor& t, const Tensor& ideal) {
-  double largest = 0, worst = 0;
-  for (int64_t i = 0; i < t.count(); ++i) {
-    largest = std::max(largest, std::fabs(number_at(ideal, i)));
+  double worst = 0;
+  for (int64_t i = 0; i < t.count(); ++i)
     worst = std::max(worst, std::fabs(number_at(t, i) - number_at(ideal, i)));
-  }
+  const double largest = largest_of(ideal);
   return largest > 0 ? worst / largest : 0;
+}
+
+// Why the program has no meaning by itself for these inputs: a size in it was bound outside of the sub-graph.
+std::string unbound(const Module& m, const std::vector<Value>& inputs) {
+  const std::vector<Type> types = m.main().parameter_types();
+  Env env;
+  for (size_t i = 0; i < types.size(); ++i)
+    if (std::string why = unify(types[i], type_of(inputs[i]), env); !why.empty()) return why;
+  for (const Node& n : m.main().nodes) {
+    const Type t = substitute(n.type, env);
+    if (substitute(n.attributes, env).has_symbols() || (t.is_tensor() && t.ranked && !t.is_static()))
+      return "a size that its inputs do not decide";
+  }
+  return "";
 }
 
 }  // namespace
@@ -84,6 +103,9 @@ Replay replay(const LedgerEntry& e, const std::vector<Value>& inputs) {
     return r;
   }
   try {
+    for (const auto& program : {e.consumed, e.produced, e.contract.bound})
+      if (program && r.ran()) r.why_not = unbound(*program, inputs);
+    if (!r.ran()) return r;
     const std::vector<Value> before = interpret(*e.consumed, inputs), after = interpret(*e.produced, inputs);
     if (before.size() != after.size()) {
       r.beyond = r.elements = 1;
@@ -98,10 +120,17 @@ Replay replay(const LedgerEntry& e, const std::vector<Value>& inputs) {
     InterpretOptions ideal;
     ideal.rep = Rep::Ideal;
     const std::vector<Value> exact = interpret(*e.consumed, inputs, ideal);
+    std::vector<Value> ranges;
+    for (const Value& v : inputs) ranges.push_back(range_of(v));
+    const std::vector<Value> of_ranges = interpret(*e.contract.bound, ranges);
     for (size_t i = 0; i < before.size(); ++i) {
       compare_bound(before[i].tensor, after[i].tensor, bound[i].tensor, r);
       r.consumed_error = std::max(r.consumed_error, error_of(before[i].tensor, exact[i].tensor));
       r.produced_error = std::max(r.produced_error, error_of(after[i].tensor, exact[i].tensor));
+      const double largest = largest_of(exact[i].tensor);
+      if (!(largest > 0)) continue;
+      r.bound = std::max(r.bound, largest_of(bound[i].tensor) / largest);
+      r.range_bound = std::max(r.range_bound, largest_of(of_ranges[i].tensor) / largest);
     }
   } catch (const InternalError&) {
     throw;
@@ -143,6 +172,23 @@ std::vector<std::optional<std::vector<Value>>> capture(std::span<const LedgerEnt
     r.push_back(std::move(values));
   }
   return r;
+}
+
+Value range_of(const Value& v) {
+  if (!v.is_tensor() || !(v.tensor.type() == f32)) return v;
+  const Tensor& t = v.tensor;
+  Tensor r(f32, t.shape());
+  const int64_t channels = t.rank() > 2 ? t.dim(1) : 1;
+  int64_t inner = 1;
+  for (int64_t d = 2; d < t.rank(); ++d) inner *= t.dim(d);
+  const auto channel = [&](int64_t i) {
+    return static_cast<size_t>(channels > 1 ? i / inner % channels : 0);
+  };
+  std::vector<float> largest(static_cast<size_t>(channels));
+  for (int64_t i = 0; i < t.count(); ++i)
+    largest[channel(i)] = std::max(largest[channel(i)], std::fabs(t.data<float>()[i]));
+  for (int64_t i = 0; i < t.count(); ++i) r.data<float>()[i] = largest[channel(i)];
+  return Value(std::move(r));
 }
 
 const char* name_of(Adversary a) {
@@ -199,6 +245,7 @@ std::vector<ReplayedEntry> replay_all(Module m, const Allowed& allowed, const st
     if (!captured[k]) {
       r.push_back({e, "captured", {}});
       r.back().replay.why_not = "the run does not reach it";
+      r.back().replay.reached = false;
       continue;
     }
     r.push_back({e, "captured", replay(e, *captured[k])});

@@ -17,17 +17,24 @@ namespace tauto {
 
 struct Replay {
   std::string why_not;    // not run: there are no sub-graphs, or they have no meaning for these inputs
+  bool reached = true;    // false: the run did not get there (a branch that it did not take)
   int64_t elements = 0;   // of the results
   int64_t differing = 0;  // whose bits differ
   int64_t beyond = 0;     // that break the contract
   int64_t unbound = 0;    // for which the bound promises nothing (+∞)
   double worst = 0;       // the largest |difference| / bound
-  // Against f64, of the largest magnitude that f64 gives: what each of the two errs by (a-posteriori check).
-  double consumed_error = 0, produced_error = 0;
+  // Of the largest magnitude that f64 gives: by how much each of the two errs (a-posteriori check), the
+  // largest bound for these inputs, and for all inputs whose channels reach no further (a-priori, from
+  // ranges).
+  double consumed_error = 0, produced_error = 0, bound = 0, range_bound = 0;
   bool ran() const { return why_not.empty(); }
 };
 
 Replay replay(const LedgerEntry& e, const std::vector<Value>& inputs);
+
+// `v` with every element as large as the largest of its channel (dim 1, where there are more than two): the
+// measured range from which a bound follows for all inputs that stay in it.
+Value range_of(const Value& v);
 
 // For each entry the inputs of its sub-graphs in a run of the models that passes found
 // (Module::keeps_replays); nothing where the run does not reach them.
