@@ -6,7 +6,8 @@ applied; then each entry's two sub-graphs run on captured inputs, those of round
 (cancelling, of all magnitudes, denormal, nearly infinite). `exact` has to leave all bits, `rounding` to stay within its
 bound; where a bound promises nothing (a sum may overflow) is counted too. Ends with
 
-    ledger: N entries of M networks, E exact (D differ), R replays of rounding entries (B beyond, worst W of its bound)
+    ledger: N entries of M networks, E exact (D differ), R replays of rounding entries (B beyond; most of their
+    bounds: ...), ...
 
 and exit code 1 if a contract is broken. Entries in branches that the run does not take, and those whose sizes follow
 from something outside of the sub-graph, are counted.
@@ -56,7 +57,8 @@ def main(argv: list[str] | None = None) -> int:
         names = [name for name in names if name in arguments.only.split(",")]
     items = [(name, allow) for name in names for allow in SETS]
     total = collections.Counter()
-    worst, failed = 0.0, []
+    worst: dict[str, float] = {}
+    failed = []
     for index, outcome in lib_workers.run_all("ledger:replay", items, arguments.jobs, TIMEOUT):
         name, allow = items[index]
         where = f"{name} --allow {','.join(allow)}"
@@ -70,7 +72,8 @@ def main(argv: list[str] | None = None) -> int:
             total[f"{kind} beyond"] += e["beyond"] > 0
             total["elements"] += e["elements"]
             total["unbound"] += e["unbound"]
-            worst = max(worst, 0.0 if e["exact"] else e["worst"])
+            if not e["exact"]:
+                worst[e["pass"]] = max(worst.get(e["pass"], 0.0), e["worst"])
             total["not reached"] += not e["reached"]
             if e["why_not"] and e["reached"]:
                 total["not replayed"] += 1
@@ -85,9 +88,10 @@ def main(argv: list[str] | None = None) -> int:
                       f"from ranges {e['range_bound']:.1e}")
     for line in failed:
         print(line)
+    most = ", ".join(f"{name} {value:.2g}" for name, value in sorted(worst.items()))
     print(f"ledger: {total['entries']} entries of {len(names)} networks, {total['exact']} exact "
           f"({total['exact beyond']} differ), {total['rounding']} replays of rounding entries "
-          f"({total['rounding beyond']} beyond, worst {worst:.2f} of its bound), {total['elements']} elements, "
+          f"({total['rounding beyond']} beyond; most of their bounds: {most or 'none'}), {total['elements']} elements, "
           f"{total['unbound']} without a promise; {total['not reached']} in branches not taken, "
           f"{total['not replayed']} with sizes from elsewhere; {len(failed)} failed")
     return 1 if failed or not names else 0

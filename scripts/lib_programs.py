@@ -1,8 +1,8 @@
 """What the law is held for: programs with their inputs, and what is known about them from elsewhere.
 
 A program is (kind, what): a test case of the onnx package, an operator in one of its types or with bad inputs
-(lib_single_ops.py), a network with a stored case, a network with inputs drawn from its domain (input_domains.json), or
-a random graph (lib_random_graphs.py).
+(lib_single_ops.py), a network with a stored case, a network with inputs drawn from its domain (input_domains.json), the
+program that a network becomes with rewrites that are not exact, or a random graph (lib_random_graphs.py).
 """
 
 from __future__ import annotations
@@ -21,10 +21,14 @@ from onnx import helper, numpy_helper
 import lib_cases
 import lib_models
 import lib_random_graphs
+import lib_runtimes
 import lib_single_ops
 
 Program = tuple[str, Any]
 DRAWN = 3                  # inputs drawn per public network
+FLUSHED = ("flush-to-zero",)                     # doubles the nodes: of small networks
+FLUSHED_NETWORKS = ("silero-v5", "blazeface-front", "oww-hey-jarvis")
+ALLOWED = (("online-softmax", "reassociate", "winograd"), FLUSHED)     # rewrites of docs/contracts.md
 KEPT_FROM = 0.05           # seconds of interpretation from which a result is worth a file
 
 # How far the ONNX reference evaluator's own answers may lie outside the interval of our definition, in epsilons of
@@ -48,6 +52,8 @@ def all_programs(networks: bool, seeds: range) -> list[Program]:
     if networks:
         there = [m for m in lib_models.public_models() if os.path.exists(m.path)]
         items += [("network", (m, case)) for m in there + lib_models.data_models() for case in m.cases]
+        items += [("allowed", (m, names)) for m in there if m.cases for names in ALLOWED
+                  if names != FLUSHED or m.name in FLUSHED_NETWORKS]
         items += [("drawn", (m, index)) for m in there for index in range(DRAWN) if m.cases and m.name in _domains()]
     return items
 
@@ -60,6 +66,8 @@ def name_of(program: Program) -> str:
         return f"{what[0].name}/drawn {what[1]}"
     if kind == "typed":
         return f"typed/{what[0]} {what[1]} {onnx.TensorProto.DataType.Name(what[2]).lower()}"
+    if kind == "allowed":
+        return f"{what[0].name} --allow {','.join(what[1])}"
     return f"{kind}/{what}" if kind in ("random", "bad") else f"{what.suite}/{what.name}"
 
 
@@ -75,10 +83,26 @@ def open_program(program: Program) -> tuple[Any, list[Any]]:
         return lib_single_ops.bad_programs()[what]
     if kind == "case":
         return what.model, [inputs for inputs, _ in lib_cases.data_sets(what, onnx.load(what.model))]
+    if kind == "allowed":
+        model, names = what
+        return _rewritten(model, names), [lib_models.load_case(model, model.cases[0], onnx.load(model.path))[0]]
     model, case = what
     proto = onnx.load(model.path)
     stored = lib_models.load_case(model, case if kind == "network" else model.cases[0], proto)[0]
     return model.path, [stored if kind == "network" else _drawn(model.name, case, stored)]
+
+
+def _rewritten(model: lib_models.Model, names: tuple[str, ...]) -> str:
+    """The file of the graph that a network becomes with these rewrites: a program like any other."""
+    import tauto
+
+    path = os.path.join(lib_runtimes._BUILD, "law", "allowed", f"{model.name}+{'+'.join(names)}.{os.getpid()}.graph")
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    loaded = tauto.load(model.path, allow=list(names))
+    with open(path, "w", encoding="utf-8") as text, open(path + ".side", "wb") as side:
+        text.write(loaded.text())
+        side.write(loaded.side())
+    return path
 
 
 def _domains() -> dict[str, Any]:
