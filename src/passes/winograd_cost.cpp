@@ -9,20 +9,29 @@
 #include "passes/winograd_cost.h"
 
 #include <cmath>
+#include <map>
+#include <string>
+#include <vector>
 
 namespace tauto {
 namespace {
 
 constexpr double kTransform = 3;
 constexpr double kPerWeight = 4 * 130 / 40.0;
-constexpr double kCached = 1 << 18;  // elements that stay in a second-level cache
+constexpr double kCached = 1 << 17;  // elements that stay in a second-level cache, beside others
+constexpr double kCalls = 5e5;       // of six kernels instead of one
 constexpr double kLeastGain = 1.3;   // results change: not for less
 constexpr double kLargerTile = 1.1;  // errors grow with the tile
 constexpr int64_t kLanes = 16;       // channels that do not fill vectors are read one by one
-constexpr int64_t kUnknown = 28;     // pixels along an axis of a size that is not known
+constexpr int64_t kSymbol = 256;     // pixels of an image whose size is not known: rather small
 
-double size_of(const Dim& d, int64_t unknown) {
-  return static_cast<double>(d.as_literal().value_or(unknown));
+// Where height is a symbol, a layer of floor((height + 31) / 32) pixels has 8.
+double pixels_of(const Dim& d) {
+  std::vector<std::string> symbols;
+  symbols_of(d, symbols);
+  std::map<std::string, Dim> known;
+  for (const std::string& s : symbols) known.emplace(s, kSymbol);
+  return static_cast<double>(substitute(d, known).as_literal().value_or(kSymbol));
 }
 
 double reads(double weights) { return weights > kCached ? weights * kPerWeight : 0; }
@@ -30,13 +39,14 @@ double reads(double weights) { return weights > kCached ? weights * kPerWeight :
 }  // namespace
 
 double winograd_gain(const PlainConvolution& c, int64_t tile) {
-  const double in = size_of(c.in, 1), out = size_of(c.out, 1), n = size_of(c.batch, 1);
-  const double height = size_of(c.height, kUnknown), width = size_of(c.width, kUnknown);
+  const auto in = static_cast<double>(c.in.literal()), out = static_cast<double>(c.out.literal());
+  const auto n = static_cast<double>(c.batch.as_literal().value_or(1));
+  const double height = pixels_of(c.height), width = pixels_of(c.width);
   const double m = static_cast<double>(tile), t = m + 2;
   const double rows = std::ceil(height / m), columns = std::ceil(width / m), tiles = n * rows * columns;
   const double direct = 9 * n * height * width * in * out + reads(9 * in * out) / 2;
   const double transforms = in * t * t * (n * height * columns + t * tiles) + out * t * m * tiles * (t + m);
-  return direct / (t * t * tiles * in * out + kTransform * transforms + reads(t * t * in * out));
+  return direct / (t * t * tiles * in * out + kTransform * transforms + reads(t * t * in * out) + kCalls);
 }
 
 int64_t winograd_tile(const PlainConvolution& c) {
