@@ -92,7 +92,8 @@ class Model {
  public:
   // A file: ONNX, the text of a graph, or an artifact that `save` or `tauto compile -o` wrote. An artifact's
   // machine code runs if this user wrote it or with `trust`; otherwise its graph is compiled again.
-  static Model load(const std::string& path, bool trust = false);
+  // `allow`: rewrites that may change results within a stated bound (docs/contracts.md), "winograd" for one.
+  static Model load(const std::string& path, bool trust = false, const std::vector<std::string>& allow = {});
   // The bytes of an ONNX file without external data; they are copied.
   static Model from_bytes(std::span<const uint8_t> bytes);
 

@@ -226,9 +226,10 @@ void Array::require(const char* wanted) const {
   if (element != wanted) fail("array: required elements of ", wanted, ", got ", element);
 }
 
-Model Model::load(const std::string& path, bool trust) {
+Model Model::load(const std::string& path, bool trust, const std::vector<std::string>& allow) {
   LoadOptions options;
   options.trust = trust;
+  options.allowed = Allowed::of(allow, "load: allow");
   return Model(std::make_shared<const LoadedModel>(LoadedModel::load(path, options)));
 }
 

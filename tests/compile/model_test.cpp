@@ -17,10 +17,10 @@ namespace tauto {
 namespace {
 
 // The name is this process's own: shards of the tests run side by side and may share a folder.
-Model model_of(const std::string& body) {
+Model model_of(const std::string& body, const std::vector<std::string>& allow = {}) {
   const std::string path = ::testing::TempDir() + cat("model_test_", ::getpid(), ".graph");
   std::ofstream(path) << "module g semantics " << semantics_version() << "\n\n" << body;
-  Model model = Model::load(path);
+  Model model = Model::load(path, false, allow);
   std::remove(path.c_str());
   return model;
 }
@@ -70,6 +70,16 @@ TEST(Model, SaysWhatIsRequired) {
             }),
             "run: input \"x\": required an element type like f32, got \"float\"");
   EXPECT_NE(message([&] { Model::from_bytes({}); }), "no error");
+}
+
+TEST(Model, AllowedRewritesAreApplied) {
+  const Model m = model_of(kAdd, {"flush-to-zero"});
+  const float x[] = {0x1p-130f, 2, -0x1p-127f}, y[] = {0, 1, 0};
+  const std::vector<Array> z = m.run({Array::of<float>({1, 3}, x), Array::of<float>({3}, y)});
+  EXPECT_EQ(z[0].values<float>()[0], 0.0f);
+  EXPECT_EQ(z[0].values<float>()[1], 3.0f);
+  EXPECT_NE(m.text().find("where"), std::string::npos);
+  EXPECT_NE(message([] { model_of(kAdd, {"fast"}); }).find("got \"fast\""), std::string::npos);
 }
 
 TEST(Model, ManyThreadsMayRunOneModel) {
