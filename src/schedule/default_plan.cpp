@@ -1,7 +1,7 @@
 // The closed-form choice of a plan.
 //
 // A contraction's tile is the one that needs the fewest cycles for all tiles of the output, counting per step
-// of the reduction R·V fused multiply-adds (two a cycle), R + V loads (two a cycle) and the latency of the
+// of the reduction R·V fused multiply-adds (two a cycle), R + V loads (1.6 a cycle) and the latency of the
 // chains (four cycles); the last, smaller tiles count as what they are.
 #include <algorithm>
 #include <set>
@@ -55,15 +55,18 @@ struct Survey {
 
 int64_t size_or(const Dim& d, int64_t unknown) { return d.as_literal().value_or(unknown); }
 
+constexpr double kLoads =
+    1.6;  // that a core carries out in a cycle, most of them of one element for all lanes
+constexpr double kStep = 0.5;  // cycles of a step besides
+constexpr double kLine = 0.7;  // cycles for a line from the second-level cache, beside others
+
 double cycles(int64_t rows, int64_t vectors) {
   const auto r = static_cast<double>(rows), v = static_cast<double>(vectors);
-  return std::max({r * v / 2, (r + v) / 2, 4.0}) + 1;
+  return std::max({r * v / 2, (r + v) / kLoads, 4.0}) + kStep;
 }
 
-constexpr double kLine = 0.7;         // cycles for a line from the second-level cache, beside others
-constexpr double kPanelShare = 0.75;  // of the first-level cache, for what the lanes read
-constexpr int64_t kPieces = 8;        // of the parallel axis are enough
-constexpr int64_t kPage = 4096;       // addresses so far apart share a set of the first-level cache
+constexpr int64_t kPieces = 8;   // of the parallel axis are enough
+constexpr int64_t kPage = 4096;  // addresses so far apart share a set of the first-level cache
 
 // Bytes between the first and the last element that is read.
 double footprint(const Access& a, const loops::Ranges& ranges) {
@@ -157,24 +160,19 @@ Tiling tiling(const Nest& n, const Survey& s, const Axis& lanes, const Dim& stri
         most_lines = std::max<int64_t>(t.l1 / kPage - 4, 2);
   double terms = 1, results = static_cast<double>(size_or(lanes.extent, 1024) * most_rows * most_columns);
   for (const Axis& k : s.contraction->axes) terms *= static_cast<double>(size_or(k.extent, 64));
-  // A line from the second level for every 16 terms of a row, and for each of the lanes' vectors if those of
-  // all terms do not stay in the first.
-  const auto lines = [&](int64_t rows, int64_t vectors) {
-    const double panel = terms * static_cast<double>(vectors * t.lanes * 4);
-    return static_cast<double>(rows) / 16 +
-           (panel > static_cast<double>(t.l1) * kPanelShare ? static_cast<double>(vectors) : 0);
-  };
+  // A line from the second level for every 16 terms of a row. What the lanes read comes in one stream, from
+  // wherever it is, without delay.
+  const auto lines = [](int64_t rows) { return static_cast<double>(rows) / 16; };
   double best = 0;
   for (int64_t v = 1; v <= 4; ++v)
     for (int64_t r = 1; r <= most_lines; ++r) {
       if (r > 1 && !p.rows) break;
-      if (r * v + v + 1 > t.registers - (t.registers < 32 ? 0 : 1)) break;
+      if (r * v + v + 1 > t.registers - 1) break;
       double total = 0;
       for (const auto& [rr, rn] : pieces(p.rows ? most_rows : 1, r))
         for (const auto& [vv, vn] : pieces(across, v))
-          total +=
-              (cycles(rr, vv) + kLine * lines(rr, vv) + gathers * static_cast<double>(vv * t.lanes) / 2) *
-              static_cast<double>(rn) * static_cast<double>(vn);
+          total += (cycles(rr, vv) + kLine * lines(rr) + gathers * static_cast<double>(vv * t.lanes) / 2) *
+                   static_cast<double>(rn) * static_cast<double>(vn);
       if (best != 0 && total >= best) continue;
       best = total;
       p.row_count = static_cast<int>(r);
