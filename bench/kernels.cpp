@@ -5,12 +5,13 @@
 //   gemv         one row by matrices beyond the caches; % of the bandwidth of a loop that only loads
 //   convolution  3×3 layers of ResNet-50, batch 1; % of the fma peak
 //   sequences    dilated convolutions of SpliceAI; % of the fma peak
+//   integers     the same layers and square products of bytes; % of what dot products of bytes alone can do
 //   rows         softmax, layer normalisation, reductions, elementwise functions; % of the smaller of two
 //   roofs:
 //                the bandwidth of a loop that reads (and writes) as many bytes, and the rate of as many
 //                vector instructions as the kernel's expression counts (rows.h)
 //
-//   bench_kernels [--isa avx2|avx512] [--only TEXT] [--seconds S] [--case TEXT] [--verbose yes]
+//   bench_kernels [--isa avx2|avx512|avx2-novnni|avx512-novnni] [--only TEXT] [--seconds S] [--case TEXT] [--verbose yes]
 //
 // Times are of this thread's processor time; what is measured and its roof take turns, and the median of
 // their ratios is printed. A run is one of the whole program, its entry included. Answers are compared
@@ -170,11 +171,55 @@ class Bench {
     std::printf(" mean %.0f least %.0f %% of min(bandwidth, counted instructions)\n", all.mean(), all.least);
   }
 
+  // A product of bytes alone; a quantized layer, whose values lie as the compiler likes, without what
+  // quantizes them.
+  double percent_of_dots(const Case& c) {
+    auto m = std::make_shared<Module>();
+    Builder b(*m, "main");
+    Program p;
+    p.inputs = {draw(c.a)};
+    Tensor w(i8, c.b);
+    std::mt19937 random(2);
+    for (int64_t i = 0; i < w.count(); ++i) w.data<int8_t>()[i] = static_cast<int8_t>(random());
+    const Id x = b.parameter("a", type_of(p.inputs[0]));
+    const auto wide = [&](Id i) { return b.add(ops::cast, {i}, {{"to", i32}}); };
+    const Id q = b.add(ops::cast, {b.add(ops::round, {x})}, {{"to", u8}});
+    const Id sum = b.add(ops::contract, {wide(q), wide(b.constant(w))}, {{"access", access_of(c)}});
+    const Id y = b.add(ops::mul, {b.add(ops::cast, {sum}, {{"to", f32}}), b.number(0.0625, f32)});
+    b.finish({b.add(ops::relu, {y})}, {"y"});
+    p.code = compile(m, {.isa = isa_});
+    const auto run = [&] {
+      Profile profile;
+      p.code->run(p.inputs, {.profile = &profile}, p.context);
+      double took = 0;
+      for (const Profile::Event& e : profile.events) {
+        const Group& g = e.function->groups[e.group].group;
+        for (Id id : g.nodes)
+          if (e.function->function->node(id).op == &ops::contract) took = static_cast<double>(e.took) * 1e-9;
+      }
+      return took;
+    };
+    const double share = percent(
+        run, [&] { return 2 * macs(c) / roofs_.dots(); }, g_budget);
+    if (verbose_) std::printf("  %-34s %6.1f %%\n", c.name.c_str(), share), std::fflush(stdout);
+    return share;
+  }
+
+  void integers() {
+    Summary products, layers;
+    for (int64_t n = 128; n <= 1024; n *= 2) products.add(percent_of_dots(square(n)));
+    for (const Conv& v : kLayers)
+      layers.add(percent_of_dots(
+          conv(cat("3x3 ", v.c, " -> ", v.o, ", ", v.size, " stride ", v.stride, " of bytes").c_str(), v)));
+    std::printf(
+        "integers %s: products of bytes mean %.0f %% least %.0f %%, 3x3 of ResNet-50 mean %.0f %% "
+        "least %.0f %% of the peak of dot products, %.0f GMAC/s\n",
+        isa_name(isa_), products.mean(), products.least, layers.mean(), layers.least, roofs_.dots() / 2e9);
+  }
+
   void convolution() {
     Summary all;
-    for (const Conv& v :
-         {Conv{64, 64, 56, 3}, Conv{128, 128, 56, 3, 2}, Conv{128, 128, 28, 3}, Conv{256, 256, 28, 3, 2},
-          Conv{256, 256, 14, 3}, Conv{512, 512, 14, 3, 2}, Conv{512, 512, 7, 3}})
+    for (const Conv& v : kLayers)
       all.add(percent_of_middle(
           conv("", {v.c, v.c, v.size, 1}),
           conv(cat("3x3 ", v.c, " -> ", v.o, ", ", v.size, " stride ", v.stride).c_str(), v),
@@ -184,6 +229,9 @@ class Bench {
   }
 
  private:
+  static constexpr Conv kLayers[] = {
+      Conv{64, 64, 56, 3},   Conv{128, 128, 56, 3, 2}, Conv{128, 128, 28, 3}, Conv{256, 256, 28, 3, 2},
+      Conv{256, 256, 14, 3}, Conv{512, 512, 14, 3, 2}, Conv{512, 512, 7, 3}};
   static Case square(int64_t n) { return matmul(cat(n, " x ", n, " x ", n).c_str(), n, n, n); }
 
   Isa isa_;
@@ -203,15 +251,17 @@ int run(int count, char** arguments) {
     if (name == "--case") g_case = arguments[i + 1];
   }
   const auto wanted = [&](const char* name) { return std::string(name).find(only) != std::string::npos; };
-  for (const Isa i : {Isa::Avx512, Isa::Avx2}) {
-    if (i == Isa::Avx512 && !vec::x64_features_of_cpu().avx512) continue;
-    if (!isa.empty() && isa != isa_name(i)) continue;
+  for (const Isa i : {Isa::Avx512, Isa::Avx2, Isa::Avx512NoVnni, Isa::Avx2NoVnni}) {
+    if (is_avx512(i) && !vec::x64_features_of_cpu().avx512) continue;
+    const bool asked = isa == isa_name(i);
+    if (isa.empty() ? i != Isa::Avx512 && i != Isa::Avx2 : !asked) continue;
     Bench b(i, verbose);
     if (wanted("gemm")) b.gemm();
     if (wanted("gemv")) b.gemv();
     if (wanted("convolution")) b.convolution();
     if (wanted("sequences")) b.sequences();
     if (wanted("rows")) b.rows();
+    if (wanted("integers")) b.integers();
   }
   return 0;
 }

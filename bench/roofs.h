@@ -42,12 +42,13 @@ using Counted = std::map<vec::VecOp, double>;
 
 class Roofs {
  public:
-  explicit Roofs(Isa isa) : lanes_(isa == Isa::Avx512 ? 16 : 8), data_(f32, {int64_t{24} << 20}) {
-    const vec::X64Features options{isa == Isa::Avx512};
+  explicit Roofs(Isa isa) : lanes_(is_avx512(isa) ? 16 : 8), data_(f32, {int64_t{24} << 20}) {
+    const vec::X64Features options = vec::x64_features_of(isa);
     CodeWriter w;
     w.add("peak", vec::encode(peak_program(lanes_), options));
     w.add("stream", vec::encode(stream_program(lanes_), options));
     w.add("copy", vec::encode(copy_program(), options));
+    w.add("dot_peak", vec::encode(dot_peak_program(lanes_), options));
     code_ = std::move(w).seal();
     std::fill_n(data_.data<float>(), data_.count(), 1.0f);
   }
@@ -59,6 +60,12 @@ class Roofs {
     const uint64_t arguments[] = {kCount, reinterpret_cast<uint64_t>(sums_)};
     return kCount * 2.0 * kPeakChains * kPeakSteps * lanes_ /
            time_of([&] { code_.function<Kernel>(0)(arguments, nullptr); });
+  }
+  double dots() {  // multiplications and additions of bytes a second
+    constexpr uint64_t kCount = 4000;
+    const uint64_t arguments[] = {kCount, reinterpret_cast<uint64_t>(sums_)};
+    return kCount * 2.0 * kPeakChains * kPeakSteps * 4 * lanes_ /
+           time_of([&] { code_.function<Kernel>(3)(arguments, nullptr); });
   }
   double bandwidth(int64_t bytes) {  // bytes a second of reading so many again and again
     bytes = std::min(bytes, data_.count() * 4) / 4096 * 4096;

@@ -1,6 +1,7 @@
 // What each instruction on lanes and masks computes: one lambda of scalars each, spread over the lanes.
 #include <bit>
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <type_traits>
 
@@ -201,6 +202,25 @@ Run on_masks(F) {
   return &masks<F>;
 }
 
+// The parts of a lane are lanes of a smaller type.
+template <class A, class B>
+void dot(const Step& s) {
+  constexpr int kParts = sizeof(int32_t) / sizeof(A);
+  for (int l = 0; l < s.lanes; ++l) {
+    int64_t sum = in<int32_t>(s, 2)[l];
+    for (int k = 0; k < kParts; ++k) {
+      A a;
+      B b;
+      std::memcpy(&a, in<char>(s, 0) + (l * kParts + k) * static_cast<int>(sizeof a), sizeof a);
+      std::memcpy(&b, in<char>(s, 1) + (l * kParts + k) * static_cast<int>(sizeof b), sizeof b);
+      sum += int64_t{a} * b;
+    }
+    out<int32_t>(s)[l] = static_cast<int32_t>(sum);
+  }
+}
+void dot_bytes(const Step& s) { dot<uint8_t, int8_t>(s); }
+void dot_words(const Step& s) { dot<int16_t, int16_t>(s); }
+
 void first(const Step& s) {
   const int64_t n = *in<int64_t>(s, 0);
   mask_out(s) = n <= 0 ? 0 : n >= s.lanes ? all(s) : ~(~uint64_t{0} << n);
@@ -250,6 +270,10 @@ Run lanes_function(const Program& p, const Instr& i) {
       return on_unary_floats(l, [](auto a) { return canonical(std::sqrt(a)); });
     case VecOp::Fma:
       return on_ternary_floats(l, [](auto a, auto b, auto c) { return canonical(std::fma(a, b, c)); });
+    case VecOp::DotBytes:
+      return &dot_bytes;
+    case VecOp::DotWords:
+      return &dot_words;
     case VecOp::Greater:
       return on_binary(l, [](auto a, auto b) { return a > b ? a : b; });
     case VecOp::Lesser:

@@ -352,6 +352,10 @@ Generator::Reg Generator::apply(const loops::Apply& a, ElementType t) {
     case Function::Fma:
       if (floats) return pure(VecOp::Fma, lane, {arg(0), arg(1), arg(2)});
       return wrap(pure(VecOp::Add, lane, {two(VecOp::Mul), arg(2)}), t);
+    case Function::DotBytes:
+      return pure(VecOp::DotBytes, lane, {arg(0), arg(1), arg(2)});
+    case Function::DotWords:
+      return pure(VecOp::DotWords, lane, {arg(0), arg(1), arg(2)});
     case Function::Div:
       if (!floats) throw NotGenerated{"integer division of elements"};
       return two(VecOp::Div);
@@ -411,9 +415,13 @@ Generator::Reg Generator::apply(const loops::Apply& a, ElementType t) {
     case Function::ShiftRightLogical: {
       const bool left = a.function == Function::ShiftLeft;
       const bool arithmetic = a.function == Function::ShiftRight && t.is_signed();
-      if (const auto* l = x[1].as<loops::Literal>(); l && l->bits < t.bits) {
+      std::optional<int64_t> by;
+      if (const auto* l = x[1].as<loops::Literal>()) by = static_cast<int64_t>(l->bits);
+      if (const auto* c = x[1].as<loops::Convert>(); c && is_index(c->from) && !varies(c->from))
+        by = literal(c->from);
+      if (by && *by >= 0 && *by < t.bits) {
         Reg v = arg(0);
-        const auto n = static_cast<int64_t>(l->bits);
+        const int64_t n = *by;
         if (n == 0) return v;
         if (!left && !arithmetic && t.is_signed() && t.bits < 32)
           v = pure(VecOp::And, lane, {v, constant(lane, (1u << t.bits) - 1)});

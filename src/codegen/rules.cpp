@@ -115,6 +115,9 @@ std::string broken_domain(const Program& p, const Instr& i) {
       return !is_float(i.lane) && i.immediate == static_cast<int64_t>(Compare::Unordered)
                  ? "integers are never unordered"
                  : "";
+    case VecOp::DotBytes:
+    case VecOp::DotWords:
+      return i.lane == Lane::I32 ? "" : "is defined on i32 only";
     case VecOp::Narrow16:
       return i.lane == Lane::F32 ? "" : "is defined on f32 only";
     case VecOp::Gather:

@@ -112,6 +112,8 @@ struct Address {
   X(Div, "divv", v, "vv")        /* floats */                                                             \
   X(Sqrt, "sqrt", v, "v")        /* floats */                                                             \
   X(Fma, "fma", v, "vvv")        /* a·b + c, floats */                                                   \
+  X(DotBytes, "dotb", v, "vvv")  /* I32: c + Σ of four: unsigned byte of a · signed byte of b; wraps */ \
+  X(DotWords, "dotw", v, "vvv")  /* I32: c + Σ of two: signed 16 bits of a · those of b; wraps */       \
   X(Greater, "greater", v, "vv") /* a > b ? a : b; floats and signed integers */                          \
   X(Lesser, "lesser", v, "vv")   /* a < b ? a : b */                                                      \
   X(And, "and", v, "vv")                                                                                  \

@@ -46,7 +46,7 @@ double rate(const Run& run) {
 }
 
 Peak measure(Isa isa) {
-  const bool wide = isa == Isa::Avx512;
+  const bool wide = is_avx512(isa);
   const int lanes = wide ? 16 : 8;
   CodeWriter writer;
   const size_t fma = writer.add("tauto_peak", vec::encode(peak_program(lanes), {wide}));
@@ -100,6 +100,26 @@ vec::Program peak_program(int lanes) {
   return a.program;
 }
 
+vec::Program dot_peak_program(int lanes) {
+  vec::Assembler a;
+  a.program.name = "dot_peak";
+  a.program.lanes = lanes;
+  const Reg count = a.scalar_op(VecOp::Arg, {}, 0), out = a.scalar_op(VecOp::Arg, {}, 1);
+  const Reg zero = a.scalar_op(VecOp::Imm, {}, 0);
+  const Reg x = a.emit(VecOp::Const, Lane::I32, {}, 0x01020304),
+            y = a.emit(VecOp::Const, Lane::I32, {}, 0x7f80ff01);
+  std::vector<Reg> chains;
+  for (int i = 0; i < kPeakChains; ++i) chains.push_back(a.emit(VecOp::Const, Lane::I32, {}, i));
+  a.begin_loop(zero, count, 1);
+  for (int step = 0; step < kPeakSteps; ++step)
+    for (Reg c : chains) a.emit(VecOp::DotBytes, Lane::I32, {x, y, c}, 0, c);
+  a.end();
+  Reg sum = chains[0];
+  for (size_t i = 1; i < chains.size(); ++i) sum = a.emit(VecOp::Add, Lane::I32, {sum, chains[i]});
+  a.store(VecOp::Store, i32, sum, {out, {}, 0, 0});
+  return a.program;
+}
+
 vec::Program stream_program(int lanes) {
   vec::Assembler a;
   a.program.name = "stream";
@@ -126,7 +146,7 @@ const Peak& measured_peak(Isa isa) {
   static std::mutex mutex;
   static Peak known[2];
   const std::lock_guard lock(mutex);
-  Peak& p = known[isa == Isa::Avx512];
+  Peak& p = known[is_avx512(isa)];
   if (p.flops == 0) p = measure(isa);
   return p;
 }

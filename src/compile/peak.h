@@ -23,6 +23,7 @@ const Peak& measured_peak(Isa isa);
 inline constexpr int kPeakChains = 12, kPeakSteps = 4;
 vec::Program peak_program(int lanes);
 // void(from, to, address of W floats): loads all bytes from..to, which are a multiple of 8 vectors.
+vec::Program dot_peak_program(int lanes);  // the same of dotb: four multiplications a lane
 vec::Program stream_program(int lanes);
 
 // Where a computation of so much work is bound, and how long it takes at least.

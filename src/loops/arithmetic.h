@@ -15,6 +15,20 @@ constexpr bool is_nan(T x) {
   return x != x;  // false for integers
 }
 
+// c + Σ of the products of the parts of a and b, lowest first; sums wrap.
+inline int32_t dot_of_bytes(int32_t a, int32_t b, int32_t c) {
+  auto sum = static_cast<uint32_t>(c);
+  for (int s = 0; s < 32; s += 8)
+    sum += static_cast<uint32_t>(static_cast<uint8_t>(a >> s) * static_cast<int8_t>(b >> s));
+  return static_cast<int32_t>(sum);
+}
+inline int32_t dot_of_words(int32_t a, int32_t b, int32_t c) {
+  auto sum = static_cast<uint32_t>(c);
+  for (int s = 0; s < 32; s += 16)
+    sum += static_cast<uint32_t>(static_cast<int16_t>(a >> s) * static_cast<int16_t>(b >> s));
+  return static_cast<int32_t>(sum);
+}
+
 // value<F>(a, b, c): arguments beyond the arity are not looked at. Choose is not among them (it is lazy).
 template <Function F, class T>
 auto value(T a, [[maybe_unused]] T b, [[maybe_unused]] T c) {
@@ -73,6 +87,10 @@ auto value(T a, [[maybe_unused]] T b, [[maybe_unused]] T c) {
     return std::trunc(a);
   } else if constexpr (F == RoundEven && kFloat) {
     return std::nearbyint(a);
+  } else if constexpr (F == DotBytes && std::is_same_v<T, int32_t>) {
+    return dot_of_bytes(a, b, c);
+  } else if constexpr (F == DotWords && std::is_same_v<T, int32_t>) {
+    return dot_of_words(a, b, c);
   } else if constexpr (kInteger) {
     using U = std::make_unsigned_t<T>;
     using Wide = uint64_t;  // no promotion to int that could overflow
@@ -97,7 +115,7 @@ auto value(T a, [[maybe_unused]] T b, [[maybe_unused]] T c) {
 }
 
 // Whether value<F, T> is defined, by what each function is defined on.
-enum class Domain : uint8_t { Numbers, Floats, Integers, Ordered, Bools, Any };
+enum class Domain : uint8_t { Numbers, Floats, Integers, Lanes, Ordered, Bools, Any };
 constexpr Domain domain_of(Function f) {
   using enum Function;
   switch (f) {
@@ -127,6 +145,9 @@ constexpr Domain domain_of(Function f) {
     case RoundEven:
     case IsNan:
       return Domain::Floats;
+    case DotBytes:
+    case DotWords:
+      return Domain::Lanes;
     case FloorDiv:
     case BitAnd:
     case BitOr:
@@ -165,6 +186,8 @@ constexpr bool is_defined(Function f, ElementType t) {
       return t == f32 || t == f64;
     case Domain::Integers:
       return number && t.kind != Kind::Float;
+    case Domain::Lanes:
+      return t == i32;
     case Domain::Ordered:
       return number || t.kind == Kind::Bool;
     case Domain::Bools:

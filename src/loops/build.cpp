@@ -322,7 +322,7 @@ Expr bits(Expr from, ElementType to) {
 }
 
 Expr reduce(Order order, Function f, std::vector<Axis> axes, std::vector<Expr> operands, Expr guard) {
-  const bool contraction = f == Function::Fma;
+  const bool contraction = is_product(f);
   CHECK(contraction || f == Function::Add || f == Function::Mul || f == Function::Max || f == Function::Min,
         "reduce by ", text_of(f));
   CHECK(operands.size() == (contraction ? 2 : 1), "reduce by ", text_of(f), " over ", types_of(operands));

@@ -193,6 +193,10 @@ class Compiler {
         return reduce_node<Function::Min>(e.type(), r);
       default:
         return reduce_node<Function::Fma>(e.type(), r);
+      case Function::DotBytes:
+        return reduce_node<Function::DotBytes>(e.type(), r);
+      case Function::DotWords:
+        return reduce_node<Function::DotWords>(e.type(), r);
     }
   }
   template <Function F>

@@ -49,42 +49,44 @@ namespace tauto::loops {
 // new kind breaks the build wherever it must be handled.
 
 // X(enumerator, text, arity). Comparisons and is_nan give bool; select takes a bool first.
-#define TAUTO_LOOP_FUNCTIONS(X)                                                 \
-  X(Add, "add", 2)                                                              \
-  X(Sub, "sub", 2)                                                              \
-  X(Mul, "mul", 2)                                                              \
-  X(Fma, "fma", 3) /* a·b + c, rounded once; integers wrap */                  \
-  X(Div, "div", 2) /* floats IEEE; integers truncate, x/0 = 0, MIN/-1 = MIN */  \
-  X(Rem, "rem", 2) /* sign of the dividend; x%0 = 0 */                          \
-  X(FloorDiv, "floor_div", 2)                                                   \
-  X(FloorMod, "floor_mod", 2) /* index integers, divisor > 0; mod: x%0 = 0 */   \
-  X(Max, "max", 2)                                                              \
-  X(Min, "min", 2) /* NaN if either is; a if a > b, else b */                   \
-  X(Greater2, "greater2", 2)                                                    \
-  X(Lesser2, "lesser2", 2) /* a > b ? a : b;  a < b ? a : b, one instruction */ \
-  X(Negate, "negate", 1)                                                        \
-  X(Abs, "abs", 1)                                                              \
-  X(CopySign, "copysign", 2) /* on the sign bit; NaN stays NaN */               \
-  X(Sqrt, "sqrt", 1)                                                            \
-  X(Floor, "floor", 1)                                                          \
-  X(Ceil, "ceil", 1)                                                            \
-  X(Truncate, "truncate", 1)                                                    \
-  X(RoundEven, "round_even", 1)                                                 \
-  X(BitAnd, "bit_and", 2)                                                       \
-  X(BitOr, "bit_or", 2)                                                         \
-  X(BitXor, "bit_xor", 2)                                                       \
-  X(BitNot, "bit_not", 1)                                                       \
-  X(ShiftLeft, "shift_left", 2)                                                 \
-  X(ShiftRight, "shift_right", 2) /* by the width or more: 0 or -1 */           \
-  X(ShiftRightLogical, "shift_right_logical", 2)                                \
-  X(Less, "less", 2)                                                            \
-  X(LessEqual, "less_equal", 2)                                                 \
-  X(Equal, "equal", 2)                                                          \
-  X(IsNan, "is_nan", 1)                                                         \
-  X(And, "and", 2)                                                              \
-  X(Or, "or", 2)                                                                \
-  X(Xor, "xor", 2)                                                              \
-  X(Not, "not", 1)       /* of bool */                                          \
+#define TAUTO_LOOP_FUNCTIONS(X)                                                                 \
+  X(Add, "add", 2)                                                                              \
+  X(Sub, "sub", 2)                                                                              \
+  X(Mul, "mul", 2)                                                                              \
+  X(Fma, "fma", 3)            /* a·b + c, rounded once; integers wrap */                       \
+  X(DotBytes, "dot_bytes", 3) /* i32: c + Σ of four: unsigned byte of a · signed byte of b */ \
+  X(DotWords, "dot_words", 3) /* i32: c + Σ of two: signed 16 bits of a · those of b */       \
+  X(Div, "div", 2)            /* floats IEEE; integers truncate, x/0 = 0, MIN/-1 = MIN */       \
+  X(Rem, "rem", 2)            /* sign of the dividend; x%0 = 0 */                               \
+  X(FloorDiv, "floor_div", 2)                                                                   \
+  X(FloorMod, "floor_mod", 2) /* index integers, divisor > 0; mod: x%0 = 0 */                   \
+  X(Max, "max", 2)                                                                              \
+  X(Min, "min", 2) /* NaN if either is; a if a > b, else b */                                   \
+  X(Greater2, "greater2", 2)                                                                    \
+  X(Lesser2, "lesser2", 2) /* a > b ? a : b;  a < b ? a : b, one instruction */                 \
+  X(Negate, "negate", 1)                                                                        \
+  X(Abs, "abs", 1)                                                                              \
+  X(CopySign, "copysign", 2) /* on the sign bit; NaN stays NaN */                               \
+  X(Sqrt, "sqrt", 1)                                                                            \
+  X(Floor, "floor", 1)                                                                          \
+  X(Ceil, "ceil", 1)                                                                            \
+  X(Truncate, "truncate", 1)                                                                    \
+  X(RoundEven, "round_even", 1)                                                                 \
+  X(BitAnd, "bit_and", 2)                                                                       \
+  X(BitOr, "bit_or", 2)                                                                         \
+  X(BitXor, "bit_xor", 2)                                                                       \
+  X(BitNot, "bit_not", 1)                                                                       \
+  X(ShiftLeft, "shift_left", 2)                                                                 \
+  X(ShiftRight, "shift_right", 2) /* by the width or more: 0 or -1 */                           \
+  X(ShiftRightLogical, "shift_right_logical", 2)                                                \
+  X(Less, "less", 2)                                                                            \
+  X(LessEqual, "less_equal", 2)                                                                 \
+  X(Equal, "equal", 2)                                                                          \
+  X(IsNan, "is_nan", 1)                                                                         \
+  X(And, "and", 2)                                                                              \
+  X(Or, "or", 2)                                                                                \
+  X(Xor, "xor", 2)                                                                              \
+  X(Not, "not", 1)       /* of bool */                                                          \
   X(Choose, "select", 3) /* c ? a : b */
 
 enum class Function : uint8_t {
@@ -188,13 +190,13 @@ struct Axis {
 enum class Order : uint8_t {
   Chain,     // acc = f(acc, term) from the identity, row-major over the axes
   Partials,  // docs/semantics.md "Reductions": 16 partial results, pieces of 256, over the merged axes
-  Blocks,    // docs/semantics.md "Contraction": function is Fma over two operands
+  Blocks,    // docs/semantics.md "Contraction": function is_product, over two operands
 };
 struct Reduce {
   Order order = Order::Chain;
-  Function function = Function::Add;  // Add, Mul, Max, Min; Fma for a contraction
+  Function function = Function::Add;  // Add, Mul, Max, Min; a product for a contraction
   std::vector<Axis> axes;
-  std::vector<Expr> operands;  // one; two for Fma
+  std::vector<Expr> operands;  // one; two for a product
   Expr guard;                  // undefined, or a bool: where false the term is left out
 };
 
@@ -229,6 +231,11 @@ Expr convert(Expr from, ElementType to);
 Expr bits(Expr from, ElementType to);
 Expr reduce(Order order, Function f, std::vector<Axis> axes, std::vector<Expr> operands, Expr guard = {});
 Expr probe(Expr value, BufferPtr buffer, std::vector<Expr> index);
+
+// Of two operands, term by term: reduced in the order Blocks.
+constexpr bool is_product(Function f) {
+  return f == Function::Fma || f == Function::DotBytes || f == Function::DotWords;
+}
 
 inline Expr operator+(Expr a, Expr b) { return apply(Function::Add, {std::move(a), std::move(b)}); }
 inline Expr operator-(Expr a, Expr b) { return apply(Function::Sub, {std::move(a), std::move(b)}); }

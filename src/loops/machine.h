@@ -209,14 +209,14 @@ struct ReduceNode final : Node {
   // acc with the current term.
   T step(Machine& m, T acc) const {
     const T x = as<T>(operands[0]->run(m));
-    if constexpr (F == Function::Fma)
+    if constexpr (is_product(F))
       return value<F, T>(x, as<T>(operands[1]->run(m)), acc);
     else
       return value<F, T>(acc, x, T{});
   }
 
   uint64_t run(Machine& m) const override {
-    if constexpr (F == Function::Fma)
+    if constexpr (is_product(F))
       return bits_of(order == Order::Blocks ? blocks(m) : chain(m));
     else
       return bits_of(order == Order::Partials ? partials(m) : chain(m));

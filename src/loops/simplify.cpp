@@ -238,7 +238,7 @@ class Simplifier {
     if (!axes.empty())
       return axes.size() == r.axes.size() ? Expr() : reduce(r.order, r.function, axes, operands, guard);
     Expr term =
-        r.function == Function::Fma ? apply(r.function, {operands[0], operands[1], identity}) : operands[0];
+        is_product(r.function) ? apply(r.function, {operands[0], operands[1], identity}) : operands[0];
     if (r.function == Function::Add || r.order == Order::Blocks)
       term = apply(Function::Add, {number(type, 0), term});
     return guard.defined() ? select(guard, term, identity) : term;

@@ -156,15 +156,25 @@ const Cpu& this_cpu() {
   return cpu;
 }
 
-const char* isa_name(Isa isa) { return isa == Isa::Avx2 ? "avx2" : "avx512"; }
+namespace {
+constexpr const char* kIsaNames[] = {"avx2", "avx512", "avx2-novnni", "avx512-novnni"};
+}
+const char* isa_name(Isa isa) { return kIsaNames[static_cast<size_t>(isa)]; }
+
+bool has_vnni(Isa isa, const CpuFeatures& f) {
+  return (isa == Isa::Avx2 && f.avx_vnni) || (isa == Isa::Avx512 && f.avx512_vnni);
+}
 
 Isa choose_isa(const CpuFeatures& features, const char* forced) {
   const std::string name = forced ? forced : "";
   if (name.empty()) return features.avx512 ? Isa::Avx512 : Isa::Avx2;
-  if (name != "avx2" && name != "avx512") fail("TAUTO_ISA: required avx2 or avx512, got \"", name, "\"");
-  const Isa isa = name == "avx2" ? Isa::Avx2 : Isa::Avx512;
-  if (!(isa == Isa::Avx2 ? features.avx2 : features.avx512)) {
-    fail("TAUTO_ISA: required a CPU with ", name, ", this one has: ", text_of(features));
+  const auto known = std::find(std::begin(kIsaNames), std::end(kIsaNames), name);
+  if (known == std::end(kIsaNames))
+    fail("TAUTO_ISA: required avx2, avx512, avx2-novnni or avx512-novnni, got \"", name, "\"");
+  const Isa isa = static_cast<Isa>(known - std::begin(kIsaNames));
+  if (!(is_avx512(isa) ? features.avx512 : features.avx2)) {
+    fail("TAUTO_ISA: required a CPU with ", is_avx512(isa) ? "avx512" : "avx2",
+         ", this one has: ", text_of(features));
   }
   return isa;
 }

@@ -1,6 +1,6 @@
 // What the machine at hand offers to generated code: instruction sets, caches, cores. Read once, never
 // guessed from a model name. `Isa` is the choice that code generation makes; TAUTO_ISA=avx2|avx512 forces it,
-// for tests of the lesser one on a machine that has both.
+// for tests of the lesser one on a machine that has both, and so does avx2-novnni|avx512-novnni.
 //
 // A feature counts as present only if the operating system also saves the registers it needs. Intel AMX
 // needs, besides, a permission that each process asks the kernel for once (arch_prctl); whoever emits it does
@@ -48,9 +48,12 @@ struct Cpu {
 // This machine, as it was when first asked.
 const Cpu& this_cpu();
 
-enum class Isa { Avx2, Avx512 };
+// Dot products of integers (VNNI) are used where the CPU has them, unless the choice says no.
+enum class Isa { Avx2, Avx512, Avx2NoVnni, Avx512NoVnni };
 
-const char* isa_name(Isa isa);
+const char* isa_name(Isa isa);  // "avx2", "avx512", "avx2-novnni", "avx512-novnni"
+constexpr bool is_avx512(Isa isa) { return isa == Isa::Avx512 || isa == Isa::Avx512NoVnni; }
+bool has_vnni(Isa isa, const CpuFeatures& features);
 
 // What code is generated for: the best that `features` hold, or what `forced` (the text of TAUTO_ISA, may be
 // null or empty) says. Error: an unknown name, or one that this CPU cannot run.

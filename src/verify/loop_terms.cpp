@@ -318,7 +318,7 @@ class Evaluation {
     const Function f = r.function;
     const auto step = [&](Term acc) {
       const Term x = value(r.operands[0]);
-      return f == Function::Fma ? apply(f, x, value(r.operands[1]), acc) : apply(f, acc, x);
+      return loops::is_product(f) ? apply(f, x, value(r.operands[1]), acc) : apply(f, acc, x);
     };
     const Term zero = identity(f, t);
     if (r.order == Order::Chain) {

@@ -65,9 +65,9 @@ class Prover {
  public:
   Prover(const Function& f, const CompiledGroup& g, Isa isa)
       : f_(f), g_(g), isa_(isa), generated_(g.built->generated) {
-    scheduled_ = {g.built->scheduled, g.built->packings};
+    scheduled_ = g.built->scheduled;
     lanes_ = generated_.program.lanes;
-    generated_.program = vec::tidy(generated_.program, isa == Isa::Avx512 ? 32 : 16);
+    generated_.program = vec::tidy(generated_.program, is_avx512(isa) ? 32 : 16);
     loops::each_node(
         g.group.kernel.body,
         [&](const loops::Expr& e) {
@@ -78,7 +78,7 @@ class Prover {
 
   // False: it never runs, a size is 0.
   bool run(const Env& env, Proof& last) {
-    if (std::string why = vec::check_registers(g_.built->generated.program, {isa_ == Isa::Avx512});
+    if (std::string why = vec::check_registers(g_.built->generated.program, vec::x64_features_of(isa_));
         !why.empty()) {
       last = {Proof::Verdict::Refuted, why, 0, 0, false};
       return true;

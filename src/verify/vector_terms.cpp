@@ -376,6 +376,10 @@ class Evaluation {
         return apply(Function::Sqrt, in(0));
       case VecOp::Fma:
         return apply(Function::Fma, in(0), in(1), in(2));
+      case VecOp::DotBytes:
+        return apply(Function::DotBytes, in(0), in(1), in(2));
+      case VecOp::DotWords:
+        return apply(Function::DotWords, in(0), in(1), in(2));
       case VecOp::Greater:
         return apply(Function::Greater2, in(0), in(1));
       case VecOp::Lesser:

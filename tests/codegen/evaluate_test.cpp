@@ -133,6 +133,36 @@ TEST(Evaluate, FmaRoundsOnce) {
   fma_of_all_triples<double>();
 }
 
+TEST(Evaluate, DotsOfBytesAndOfWordsWrap) {
+  std::vector<int32_t> x, y, z;
+  for (const int32_t c : {0, 1, -1, INT32_MAX, INT32_MIN}) {
+    const size_t before = x.size();
+    all_pairs(x, y);
+    for (const int32_t a : {0x00ff80ff, -0x7f80ff01, -1, INT32_MIN, 0x01020304, -0x7fff8000})
+      for (const int32_t b : {0x7f80ff01, -0x7f7f7f80, 0x00ff80ff, INT32_MIN, -0x7fff8000, 0x12345678})
+        x.push_back(a), y.push_back(b);
+    z.insert(z.end(), x.size() - before, c);
+  }
+  const auto dot = [&](const char* name, VecOp op, int bits, auto&& low, auto&& high) {
+    expect_columns<int32_t>(
+        name,
+        [&](int32_t a, int32_t b, int32_t c) {
+          int64_t sum = c;
+          for (int s = 0; s < 32; s += bits) sum += int64_t{low(a >> s)} * int64_t{high(b >> s)};
+          return static_cast<int32_t>(sum);
+        },
+        [&](Assembler& a, const std::vector<Reg>& v) {
+          return a.emit(op, Lane::I32, {v[0], v[1], v[2]});
+        },
+        x, y, z);
+  };
+  dot(
+      "dotb", VecOp::DotBytes, 8, [](int32_t v) { return v & 255; },
+      [](int32_t v) { return (v & 255) - 2 * (v & 128); });
+  const auto word = [](int32_t v) { return (v & 0xffff) - 2 * (v & 0x8000); };
+  dot("dotw", VecOp::DotWords, 16, word, word);
+}
+
 TEST(Evaluate, GreaterAndLesserGiveTheSecondUnlessItHolds) {
   binary_ints(VecOp::Greater, [](auto a, auto b, auto) { return a > b ? a : b; });
   binary_ints(VecOp::Lesser, [](auto a, auto b, auto) { return a < b ? a : b; });

@@ -371,7 +371,7 @@ class Generator {
 
   void lane_step() {
     const Lane l = lane(), il = int_lane(), fl = float_lane();
-    switch (draw(31)) {
+    switch (draw(34)) {
       case 0:
         return emit_v(VecOp::Const, l, {}, static_cast<int64_t>(random_bits(random_, whole(l))));
       case 1:
@@ -394,6 +394,11 @@ class Generator {
       case 10:
       case 11:
         return emit_v(VecOp::Fma, fl, {vector(fl), vector(fl), vector(fl)});
+      case 30:
+      case 31:
+        return emit_v(VecOp::DotBytes, Lane::I32, {vector(Lane::I32), vector(Lane::I32), vector(Lane::I32)});
+      case 32:
+        return emit_v(VecOp::DotWords, Lane::I32, {vector(Lane::I32), vector(Lane::I32), vector(Lane::I32)});
       case 12:
         return emit_v(VecOp::Greater, l, {vector(l), vector(l)});
       case 13:

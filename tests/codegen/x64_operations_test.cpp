@@ -10,6 +10,7 @@
 
 #include "codegen/machine.h"
 #include "codegen/x64/encode.h"
+#include "support/cpu.h"
 #include "support/error.h"
 
 namespace tauto::vec {
@@ -235,6 +236,13 @@ TEST_P(X64Operations, Arithmetic) {
         continue;
       }
       vectors(VecOp::Iota, lanes, l, {}, 0, false);
+      if (l == Lane::I32)
+        for (bool vnni : {false, true}) {
+          if (vnni && !x64_features_of(features_.avx512 ? Isa::Avx512 : Isa::Avx2).vnni) continue;
+          features_.vnni = vnni;
+          for (VecOp op : {VecOp::DotBytes, VecOp::DotWords}) vectors(op, lanes, l, {l, l, l}, 0, true);
+          features_.vnni = false;
+        }
       for (VecOp op : {VecOp::ShlV, VecOp::ShrV, VecOp::SarV}) vectors(op, lanes, l, {l, l}, 0, false);
       for (VecOp op : {VecOp::Shl, VecOp::Shr, VecOp::Sar})
         for (int64_t n : {0, 1, 7, 31, 32, 63})

@@ -21,11 +21,17 @@ uint64_t number_of(const char* name, uint64_t otherwise) {
   return text ? std::strtoull(text, nullptr, 10) : otherwise;
 }
 
-class X64Random : public ::testing::TestWithParam<bool> {
+std::string name_of(Isa isa) {  // without a hyphen, as a test's name
+  std::string name = isa_name(isa);
+  std::erase(name, '-');
+  return name;
+}
+
+class X64Random : public ::testing::TestWithParam<Isa> {
  protected:
   void SetUp() override {
-    features_.avx512 = GetParam();
-    if (GetParam() && !x64_features_of_cpu().avx512)
+    features_ = x64_features_of(GetParam());
+    if (features_.avx512 && !x64_features_of_cpu().avx512)
       GTEST_SKIP() << "this machine has no AVX-512 F, BW, DQ, VL";
   }
 
@@ -45,7 +51,7 @@ class X64Random : public ::testing::TestWithParam<bool> {
         machine.call(actual.arguments().data(), scratch_.data());
         ASSERT_EQ(difference(r, expected, actual), "")
             << "TAUTO_SEED=" << seed << " build/tauto_tests --gtest_filter='*X64Random.*/"
-            << (GetParam() ? "avx512" : "avx2") << "'   (lanes " << lanes << ", run " << run << ")\n"
+            << name_of(GetParam()) << "'   (lanes " << lanes << ", run " << run << ")\n"
             << text_of(r.program);
       }
     }
@@ -70,8 +76,9 @@ TEST_P(X64Random, BigProgramsSpillAndAreTheEvaluators) {
   EXPECT_TRUE(one || spilling_ > 0);
 }
 
-INSTANTIATE_TEST_SUITE_P(Isa, X64Random, ::testing::Values(false, true),
-                         [](const ::testing::TestParamInfo<bool>& i) { return i.param ? "avx512" : "avx2"; });
+INSTANTIATE_TEST_SUITE_P(Isa, X64Random,
+                         ::testing::Values(Isa::Avx2, Isa::Avx512, Isa::Avx2NoVnni, Isa::Avx512NoVnni),
+                         [](const ::testing::TestParamInfo<Isa>& i) { return name_of(i.param); });
 
 }  // namespace
 }  // namespace tauto::vec

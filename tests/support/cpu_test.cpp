@@ -72,7 +72,25 @@ TEST(Isa, IsTheBestUnlessForced) {
   EXPECT_EQ(choose_isa(large, "avx2"), Isa::Avx2);
   EXPECT_EQ(choose_isa(large, "avx512"), Isa::Avx512);
   EXPECT_EQ(error_of(small, "avx512"), "TAUTO_ISA: required a CPU with avx512, this one has: avx2");
-  EXPECT_EQ(error_of(large, "AVX2"), "TAUTO_ISA: required avx2 or avx512, got \"AVX2\"");
+  EXPECT_EQ(choose_isa(small, "avx2-novnni"), Isa::Avx2NoVnni);
+  EXPECT_EQ(choose_isa(large, "avx512-novnni"), Isa::Avx512NoVnni);
+  EXPECT_EQ(error_of(small, "avx512-novnni"), error_of(small, "avx512"));
+  EXPECT_EQ(error_of(large, "AVX2"),
+            "TAUTO_ISA: required avx2, avx512, avx2-novnni or avx512-novnni, got \"AVX2\"");
+}
+
+TEST(Isa, HasDotProductsOfItsOwnWidth) {
+  CpuFeatures both;
+  both.avx2 = both.avx512 = both.avx_vnni = both.avx512_vnni = true;
+  CpuFeatures wide = both, narrow = both;
+  wide.avx_vnni = false;  // Ice Lake
+  narrow.avx512_vnni = false;
+  EXPECT_TRUE(has_vnni(Isa::Avx2, both) && has_vnni(Isa::Avx512, both));
+  EXPECT_TRUE(!has_vnni(Isa::Avx2, wide) && has_vnni(Isa::Avx512, wide));
+  EXPECT_TRUE(has_vnni(Isa::Avx2, narrow) && !has_vnni(Isa::Avx512, narrow));
+  EXPECT_FALSE(has_vnni(Isa::Avx2NoVnni, both) || has_vnni(Isa::Avx512NoVnni, both));
+  for (const Isa isa : {Isa::Avx2, Isa::Avx512, Isa::Avx2NoVnni, Isa::Avx512NoVnni})
+    EXPECT_EQ(choose_isa(both, isa_name(isa)), isa);
 }
 
 TEST(Cpu, ThisMachineHasWhatEveryMachineHas) {

@@ -116,8 +116,8 @@ class Emitter : public Xbyak::CodeGenerator {
 
   // --- vectors.cpp ---
   void vectors();
-  void constant_vector(), splat(), iota(), mul64(), fma(), greater_lesser(bool greater), shift(bool variable),
-      round(), select(), convert(), narrow(), down();
+  void constant_vector(), splat(), iota(), mul64(), fma(), dot(), dot_bytes(), dot_words(),
+      greater_lesser(bool greater), shift(bool variable), round(), select(), convert(), narrow(), down();
   void convert_through_memory(Lane from, Lane to);
   void move(const Xmm& to, const Xmm& from);
   void zero(const Xmm& x);

@@ -17,7 +17,8 @@ int64_t caller_scratch(const Program& program) {
   return program.scratch > kStackScratch ? program.scratch : 0;
 }
 
-X64Features x64_features_of_cpu() { return {this_cpu().features.avx512}; }
+X64Features x64_features_of(Isa isa) { return {is_avx512(isa), has_vnni(isa, this_cpu().features)}; }
+X64Features x64_features_of_cpu() { return x64_features_of(choose_isa(this_cpu().features, nullptr)); }
 
 namespace x64 {
 namespace {
@@ -151,7 +152,7 @@ class DemandsOf {
         break;
     }
     if (r.cls != Class::Vector || step.folded >= 0) return false;
-    if (!(memory_operands(in, p_.vectors[static_cast<size_t>(r.id)], f_.avx512) >> k & 1)) return false;
+    if (!(memory_operands(in, p_.vectors[static_cast<size_t>(r.id)], f_) >> k & 1)) return false;
     const int32_t definition = plan_.definition[static_cast<size_t>(plan_.value(r))];
     return definition < 0 || p_.code[static_cast<size_t>(definition)].op != VecOp::Iota;
   }

@@ -17,13 +17,16 @@
 #include <vector>
 
 #include "codegen/vector.h"
+#include "support/cpu.h"
 
 namespace tauto::vec {
 
 struct X64Features {
   bool avx512 = false;  // F, BW, DQ and VL; without it AVX2, FMA, F16C
+  bool vnni = false;    // dot products of bytes and words: AVX512-VNNI with avx512, AVX-VNNI without
 };
 
+X64Features x64_features_of(Isa isa);  // on this CPU
 X64Features x64_features_of_cpu();
 
 constexpr int64_t kStackScratch = 4096;

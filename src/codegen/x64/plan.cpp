@@ -134,7 +134,7 @@ class Folder {
       return;
     for (int k = 0; k < 3; k++) {
       if (user.operand[k] != in.result || step.negated == k) continue;
-      const unsigned can = memory_operands(user, lane_at(p_, in.result), f_.avx512);
+      const unsigned can = memory_operands(user, lane_at(p_, in.result), f_);
       if (!(can >> k & 1)) return;
       step.folded = i;
       step.folded_operand = static_cast<int8_t>(k);
@@ -191,7 +191,8 @@ void choose_mask_widths(const Program& p, Plan& plan) {
 
 }  // namespace
 
-unsigned memory_operands(const Instr& i, Lane l, bool avx512) {
+unsigned memory_operands(const Instr& i, Lane l, const X64Features& f) {
+  const bool avx512 = f.avx512;
   const bool emulated = l == Lane::I64 && !avx512;
   switch (i.op) {
     case VecOp::Add:
@@ -213,6 +214,10 @@ unsigned memory_operands(const Instr& i, Lane l, bool avx512) {
       return emulated ? 0 : 2;
     case VecOp::Fma:
       return 7;
+    case VecOp::DotBytes:
+      return f.vnni ? 2 : 0;
+    case VecOp::DotWords:
+      return f.vnni || !avx512 ? 2 : 0;  // vpmaddwd broadcasts no operand
     case VecOp::Compare: {
       const Compare c = static_cast<Compare>(i.immediate);
       if (avx512 || is_float(l)) return 2;

@@ -11,7 +11,7 @@
 namespace tauto::vec::x64 {
 
 // Operands (as bits) at which the instruction can read memory instead of a register.
-unsigned memory_operands(const Instr& i, Lane operand_lane, bool avx512);
+unsigned memory_operands(const Instr& i, Lane operand_lane, const X64Features& f);
 
 struct Step {           // what becomes of one instruction
   bool skip = false;    // it emits nothing: its result is not used, or its user does its work

@@ -60,6 +60,10 @@ void Emitter::vectors() {
     }
     case VecOp::Fma:
       return fma();
+    case VecOp::DotBytes:
+      return features_.vnni ? dot() : dot_bytes();
+    case VecOp::DotWords:
+      return features_.vnni ? dot() : dot_words();
     case VecOp::Greater:
       return greater_lesser(true);
     case VecOp::Lesser:
@@ -182,6 +186,39 @@ void Emitter::fma() {
   if (!in_memory(b) && to == v(b)) return put(F132, to, c, x);
   move(to, c);
   put(F231, to, x, any(b));
+}
+
+// One instruction, which adds to its result.
+void Emitter::dot() {
+  const Xmm to = in_->result == in_->operand[2] ? d() : early_result();
+  move(to, v(2));
+  const auto form = features_.avx512 ? Xbyak::EvexEncoding : Xbyak::VexEncoding;
+  const Xmm x = v(0);
+  in_->op == VecOp::DotBytes ? vpdpbusd(to, x, any(1), form) : vpdpwssd(to, x, any(1), form);
+}
+
+// The sum of two products of 16 bits leaves 32 where both are (-2^15)²: it wraps there, as additions do.
+void Emitter::dot_words() {
+  const Xmm t = temp_vector(bytes(in_->result)), x = v(0);
+  vpmaddwd(t, x, any(1));
+  vpaddd(d(), t, v(2));
+}
+
+// Bytes as words: those in even places, then those in odd ones. Two products of a byte and a signed byte fit.
+void Emitter::dot_bytes() {
+  const int width = bytes(in_->result);
+  const Xmm t = temp_vector(width), u = temp_vector(width), w = temp_vector(width), x = v(0), y = v(1);
+  const Xmm c = v(2);
+  vpsllw(t, x, 8);
+  vpsrlw(t, t, 8);
+  vpsllw(u, y, 8);
+  vpsraw(u, u, 8);
+  vpmaddwd(w, t, u);
+  vpsrlw(t, x, 8);
+  vpsraw(u, y, 8);
+  vpmaddwd(t, t, u);
+  vpaddd(t, t, w);
+  vpaddd(d(), t, c);
 }
 
 void Emitter::greater_lesser(bool greater) {
