@@ -2,6 +2,7 @@
 #include "codegen/generate.h"
 
 #include <algorithm>
+#include <set>
 
 #include "codegen/generator.h"
 #include "codegen/rules.h"
@@ -432,18 +433,41 @@ void Generator::statement(const loops::Allocate& s) {
 
 // ---- the whole --------------------------------------------------------------------------------------------
 
-// Whether it handles 64-bit elements: index arithmetic (i64 without a load) does not count. Notes what it
-// writes.
+// Whether it handles 64-bit elements in lanes: index arithmetic (i64 without a load) does not count. Integers
+// that only say where others lie are scalars if no lane changes them; as long as there are no lanes yet it is
+// taken for granted that none will. Notes what it writes.
 static bool handles_wide(const loops::Kernel& k, std::map<const loops::Buffer*, bool>& written) {
   bool wide = false;
+  std::set<std::string> lanes;
+  std::set<const loops::ExprNode*> values;  // that are not part of an index
+  const std::function<void(const loops::Expr&)> visit = [&](const loops::Expr& e) {
+    if (!e.defined() || !values.insert(e.get()).second || e.as<loops::Load>()) return;
+    each_child(e, visit);
+  };
+  each_node(
+      k.body, [](const loops::Expr&) {},
+      [&](const loops::Stmt& s) {
+        if (const auto* f = s->as<loops::For>(); f && f->kind == loops::LoopKind::Lanes)
+          lanes.insert(f->variable);
+        if (const auto* x = s->as<loops::Store>()) visit(x->value);
+        if (const auto* x = s->as<loops::If>()) visit(x->condition);
+        if (const auto* x = s->as<loops::Let>()) visit(x->value);
+      });
+  const auto in_lanes = [&](const loops::Expr& e) {
+    return values.count(e.get()) != 0 || any_node(e, [&](const loops::Expr& x) {
+             const auto* v = x.as<loops::Variable>();
+             return v && lanes.count(v->name) != 0;
+           });
+  };
   each_node(
       k.body,
       [&](const loops::Expr& e) {
         const ElementType t = e.type();
         const auto* c = e.as<loops::Convert>();
-        wide = wide || (t.is_float() && t.bits == 64) || t == u64 ||
-               (t == i64 && (e.as<loops::Load>() || c || e.as<loops::Bits>() || e.as<loops::Probe>())) ||
-               (c && (c->from.type() == i64 || c->from.type() == u32));
+        const bool integer =
+            (t == i64 && (e.as<loops::Load>() || c || e.as<loops::Bits>() || e.as<loops::Probe>())) ||
+            (c && (c->from.type() == i64 || c->from.type() == u32));
+        wide = wide || (t.is_float() && t.bits == 64) || t == u64 || (integer && in_lanes(e));
       },
       [&](const loops::Stmt& s) {
         if (const auto* x = s->as<loops::Store>()) written[x->buffer.get()] = true;

@@ -3,6 +3,7 @@
 
 #include "codegen/x64/encode.h"
 #include "loops/structure.h"
+#include "schedule/dots.h"
 #include "support/cpu.h"
 #include "support/error.h"
 
@@ -12,17 +13,22 @@ namespace {
 BuiltKernel stages(const Group& g, Isa isa, const Plan* plan) {
   BuiltKernel k;
   try {
-    const bool wide = isa == Isa::Avx512;
+    const bool wide = is_avx512(isa);
+    const int bytes = wide ? 64 : 32;
+    Target target{lanes_for(g.kernel, bytes), wide ? 32 : 16, this_cpu().l1, this_cpu().l2,
+                  has_vnni(isa, this_cpu().features)};
     k.nest = flatten(g.kernel);
     for (const KernelArgument& a : g.arguments)
       k.nest.constant.push_back(a.kind == KernelArgument::Kind::Constant);
-    const Target target{lanes_for(g.kernel, wide ? 64 : 32), wide ? 32 : 16, this_cpu().l1, this_cpu().l2};
-    k.plan = plan ? *plan : default_plan(k.nest, target);
-    Scheduled scheduled = schedule(k.nest, k.plan, target);
-    k.scheduled = std::move(scheduled.kernel);
-    k.packings = std::move(scheduled.packings);
-    k.generated = generate(k.scheduled, target.lanes, target.registers);
-    k.bytes = vec::encode(k.generated.program, {wide});
+    Carried carried = carry_out(k.nest, plan, target);
+    if (const int lanes = lanes_for(carried.scheduled.kernel, bytes); lanes < target.lanes) {
+      target.lanes = lanes;  // an index in 64 bits differs between lanes
+      carried = carry_out(k.nest, plan, target);
+    }
+    k.plan = std::move(carried.plan);
+    k.scheduled = std::move(carried.scheduled);
+    k.generated = generate(k.scheduled.kernel, target.lanes, target.registers);
+    k.bytes = vec::encode(k.generated.program, vec::x64_features_of(isa));
   } catch (const NotScheduled& e) {
     k.reason = e.reason;
   } catch (const NotGenerated& e) {

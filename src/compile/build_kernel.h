@@ -19,8 +19,7 @@ namespace tauto {
 struct BuiltKernel {
   Nest nest;
   Plan plan;
-  loops::Kernel scheduled;  // under the name of the first kernel that it was built for
-  std::vector<Packing> packings;
+  Scheduled scheduled;  // under the name of the first kernel that it was built for
   Generated generated;
   std::vector<uint8_t> bytes;
   std::string reason;  // why there is none of the above, or ""

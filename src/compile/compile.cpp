@@ -190,9 +190,9 @@ std::shared_ptr<const Executable> compile(std::shared_ptr<const Module> m, const
   // Adds its code, packs its constants.
   const auto finish = [&](CompiledGroup& k) {
     const auto [number, fresh] = numbers.emplace(k.built.get(), 0);
-    if (fresh) number->second = code.add(k.built->scheduled.name, k.built->bytes);
+    if (fresh) number->second = code.add(k.built->scheduled.kernel.name, k.built->bytes);
     k.kernel = number->second;
-    for (const Packing& p : k.built->packings) {
+    for (const Packing& p : k.built->scheduled.packings) {
       Tensor& constant = k.group.arguments[p.buffer].constant;
       constant = packed.get(constant, p);
     }
@@ -221,7 +221,7 @@ std::shared_ptr<const Executable> compile(std::shared_ptr<const Module> m, const
       const size_t before = refused.size();
       groups = group_nodes(*m, *function, how);
       if (options.blocked && !flags.is_off("layouts")) {
-        c.block = options.isa == Isa::Avx512 ? 16 : 8;
+        c.block = is_avx512(options.isa) ? 16 : 8;
         c.blocked = choose_blocked(*function, groups, c.block);
       }
       built = build_all(groups, c, builder, plan, refused);

@@ -114,7 +114,7 @@ class Injector {
   }
 
   int64_t tile_of(const CompiledGroup& g, size_t argument) const {
-    for (const Packing& p : g.built->packings)
+    for (const Packing& p : g.built->scheduled.packings)
       if (p.buffer == argument) return p.tile;
     return 1;
   }
@@ -150,7 +150,7 @@ class Injector {
           return activations(function, k).size();
         return faults::in_expression(kind_, g.group.kernel.body, constants(g), faults::kCount).places;
       case Stage::Schedule:
-        return faults::in_loops(kind_, g.built->scheduled.body, faults::kCount).places;
+        return faults::in_loops(kind_, g.built->scheduled.kernel.body, faults::kCount).places;
       case Stage::Codegen:
         return faults::in_program(kind_, g.built->generated.program, faults::kCount).places;
       case Stage::Registers:
@@ -181,12 +181,12 @@ class Injector {
   // what a gather reads, a wrong one might lead anywhere.
   std::pair<std::vector<uint8_t>, size_t> registers(const CompiledGroup& g, size_t at) {
     const vec::Program& p = g.built->generated.program;
-    const bool wide = isa_ == Isa::Avx512;
+    const bool wide = is_avx512(isa_);
     for (const vec::Instr& i : p.code)
       if (i.op == vec::VecOp::Gather || (!wide && i.mask)) return {{}, 0};
     size_t n = 0;
     std::vector<uint8_t> bytes = vec::encode(
-        p, {wide}, nullptr,
+        p, vec::x64_features_of(isa_), nullptr,
         [&](const vec::Demands& d, vec::Allocation& a) { n = faults::in_registers(kind_, d, a, at, what_); });
     return {std::move(bytes), n};
   }
@@ -201,14 +201,14 @@ class Injector {
         if (!in_lowering(function, k, at, g)) return false;
         break;
       case Stage::Schedule: {
-        auto made = faults::in_loops(kind_, g.built->scheduled.body, at);
+        auto made = faults::in_loops(kind_, g.built->scheduled.kernel.body, at);
         if (!made.made) return false;
         what_ = made.what;
         auto b = std::make_shared<BuiltKernel>(*g.built);
-        b->scheduled.body = *made.made;
+        b->scheduled.kernel.body = *made.made;
         try {
           b->generated =
-              generate(b->scheduled, g.built->generated.program.lanes, isa_ == Isa::Avx512 ? 32 : 16);
+              generate(b->scheduled.kernel, g.built->generated.program.lanes, is_avx512(isa_) ? 32 : 16);
         } catch (const NotGenerated&) {
           return false;
         }
@@ -268,7 +268,7 @@ class Injector {
     return true;
   }
 
-  void encode(BuiltKernel& b) const { b.bytes = vec::encode(b.generated.program, {isa_ == Isa::Avx512}); }
+  void encode(BuiltKernel& b) const { b.bytes = vec::encode(b.generated.program, vec::x64_features_of(isa_)); }
 
   bool in_lowering(const std::string& function, size_t k, size_t at, CompiledGroup& g) {
     const Plan plan = g.built->plan;

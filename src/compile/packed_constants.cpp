@@ -12,7 +12,7 @@ const Tensor& PackedConstants::get(const Tensor& original, const Packing& p) {
     key += ":";
     for (int64_t v : *list) key += cat(" ", v);
   }
-  for (int64_t v : {p.count, p.stride, p.offset, p.tile}) key += cat(" ", v);
+  for (int64_t v : {p.count, p.stride, p.offset, p.tile, p.parts.count, p.parts.stride}) key += cat(" ", v);
   const auto at = packed_.find(key);
   if (at != packed_.end()) return at->second.second;
   const Tensor& now =

@@ -82,8 +82,8 @@ class Printer {
 
   static std::string kernel(const BuiltKernel& built, size_t bytes) {
     const auto& [program, sizes, from, to, step, workspace] = built.generated;
-    return cat("kernel ", quote(built.scheduled.name), " ", bytes, " scratch ", program.scratch, " step ",
-               step, "\n sizes ", list_of(sizes), " bounds ", list_of({from, to, workspace}), "\n");
+    return cat("kernel ", quote(built.scheduled.kernel.name), " ", bytes, " scratch ", program.scratch,
+               " step ", step, "\n sizes ", list_of(sizes), " bounds ", list_of({from, to, workspace}), "\n");
   }
 
   std::string data_text() const {
@@ -225,7 +225,7 @@ class Parser {
   void kernel() {
     BuiltKernel k;
     auto& [program, sizes, from, to, step, workspace] = k.generated;
-    k.scheduled.name = s_.quoted();
+    k.scheduled.kernel.name = s_.quoted();
     const size_t size = number("bytes of code", code_.size() - code_at_ + 1);
     const std::span<const uint8_t> code = code_.span.subspan(code_at_, size);
     code_at_ += size;
@@ -239,7 +239,7 @@ class Parser {
     s_.expect("bounds");
     const std::vector<Dim> bounds = dims(3);
     from = bounds[0], to = bounds[1], workspace = bounds[2];
-    writer_.add(k.scheduled.name, code);
+    writer_.add(k.scheduled.kernel.name, code);
     kernels_.push_back(std::make_shared<const BuiltKernel>(std::move(k)));
   }
 

@@ -35,7 +35,7 @@ const char* name_of(Stage s) {
 
 std::string text_of(const CompiledFunction& f, const CompiledGroup& g, Stage s) {
   if (g.group.kind != Group::Kind::Kernel) return "";
-  const std::string& first = g.built->scheduled.name;
+  const std::string& first = g.built->scheduled.kernel.name;
   const std::string shared = first == g.group.kernel.name
                                  ? ""
                                  : cat("# ", g.group.kernel.name, " is the same kernel as ", first, "\n");
@@ -45,7 +45,7 @@ std::string text_of(const CompiledFunction& f, const CompiledGroup& g, Stage s) 
     case Stage::Schedule:
       return schedule_text(f, g);
     case Stage::Scheduled:
-      return shared + loops::text_of(g.built->scheduled);
+      return shared + loops::text_of(g.built->scheduled.kernel);
     case Stage::Vector:
       return shared + vec::text_of(g.built->generated.program);
     case Stage::Asm:

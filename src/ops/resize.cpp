@@ -213,6 +213,22 @@ loops::Expr tabulated(Lowering& l, const std::vector<Taps>& taps, const loops::E
   return loops::load(l.table(t), {o});
 }
 
+// The same of what holds: a comparison where that is so for outputs side by side.
+template <class F>
+loops::Expr tabulated_truth(Lowering& l, const std::vector<Taps>& taps, const loops::Expr& o, F holds) {
+  const auto at = [&](size_t i) { return static_cast<bool>(holds(taps[i])); };
+  size_t from = 0, to = taps.size();
+  while (from < to && !at(from)) ++from;
+  while (to > from && !at(to - 1)) --to;
+  for (size_t i = from; i < to; ++i)
+    if (!at(i)) return tabulated<bool>(l, taps, o, holds);
+  if (from == to) return loops::truth(false);
+  loops::Expr r = loops::truth(true);
+  if (from > 0) r = loops::less(static_cast<int64_t>(from) - 1, o);
+  if (to < taps.size()) r = both(r, loops::less(o, static_cast<int64_t>(to)));
+  return r;
+}
+
 loops::Expr interpolated(Lowering& l, const Index& index, size_t axis, const std::vector<Taps>& taps) {
   const loops::Expr& o = index[axis];
   const auto tap = [&](const loops::Expr& j) {
@@ -236,12 +252,12 @@ loops::Expr interpolated(Lowering& l, const Index& index, size_t axis, const std
     const loops::Expr w = weight(k);
     const loops::Expr next = k == 0 ? x * w : loops::apply(loops::Function::Fma, {x, w, r});
     const loops::Expr taken =
-        tabulated<bool>(l, taps, o, [k](const Taps& t) { return k == 0 || k < t.index.size(); });
+        tabulated_truth(l, taps, o, [k](const Taps& t) { return k == 0 || k < t.index.size(); });
     r = r.defined() ? loops::select(taken, next, r) : next;
   }
   const loops::Expr outside = loops::number(e, l.attributes().get_or<double>("extrapolation", 0));
   if (!r.defined()) return converted(outside, l.type().element);
-  r = loops::select(tabulated<bool>(l, taps, o, [](const Taps& t) { return t.outside; }), outside, r);
+  r = loops::select(tabulated_truth(l, taps, o, [](const Taps& t) { return t.outside; }), outside, r);
   return converted(r, l.type().element);
 }
 

@@ -2,7 +2,6 @@
 // what the lanes and rows load, conditions where they are decided, constants packed in the order of the
 // tiles.
 #include <algorithm>
-#include <cstring>
 #include <set>
 
 #include "schedule/scheduler.h"
@@ -79,7 +78,9 @@ Expr Scheduler::packed_along(const Expr& operand, const loops::Reduce& r, const 
       before = before + loops::variable(o.variable) * Expr(outer);
       outer *= o.extent.literal();
     }
-    if (p.stride == 0 || terms != a->terms.size() || (inner < 2 && p.stride == 1)) return {};
+    if (const auto parts = n_.parts.find(index); parts != n_.parts.end()) p.parts = parts->second;
+    if (p.stride == 0 || terms != a->terms.size() || (inner < 2 && p.stride == 1 && p.parts.count == 1))
+      return {};
     loops::BufferPtr& b = packed_buffers_[index];
     if (!b) {
       loops::Buffer copy = *l->buffer;
@@ -101,6 +102,29 @@ int64_t Scheduler::operations_after(const Expr& contraction) const {
     return e.get() != contraction.get() && !e.as<loops::Load>();
   });
   return n;
+}
+
+bool Scheduler::lies_along_rows(const Tile& t) const {
+  if (!rows_ || t.rows != t_.lanes) return false;
+  const auto at = affine_of(n_.store.index[0], ranges_);
+  return at && at->coefficient(rows_->variable) == Dim(1) && at->coefficient(lanes_->variable) != Dim(1);
+}
+
+// The results of a tile, lane by lane of it, over the rows, which lie side by side in memory.
+Stmt Scheduler::turned(const Expr& contraction, const BufferPtr& done, const Tile& t) {
+  const std::string q = fresh("q"), c = fresh("c"), l = fresh("l");
+  const Expr row = loops::variable(l), column = loops::variable(q), lane = loops::variable(c);
+  Expr sum = loops::load(done, {row * Expr(t.columns) + column, lane});
+  if (sum.type() != contraction.type()) sum = convert(sum, contraction.type());
+  Stmt s = loops::store(n_.store.buffer, n_.store.index, replace(n_.store.value, contraction, sum));
+  s = substitute(s, lanes_->variable, t.lane + lane);
+  s = substitute(s, rows_->variable, t.row + row);
+  if (columns_) s = substitute(s, columns_->variable, t.column + column);
+  s = loops::loop(LoopKind::Lanes, l, Expr(int64_t{0}), Expr(t.rows), s);
+  const Expr width = Expr(int64_t{t_.lanes} * t.vectors);
+  const Expr to = t.end.defined() ? apply(Function::Min, {width, t.end - t.lane}) : width;
+  s = loops::loop(LoopKind::Serial, c, Expr(int64_t{0}), to, s);
+  return loops::loop(LoopKind::Serial, q, Expr(int64_t{0}), Expr(t.columns), s);
 }
 
 Stmt Scheduler::contracted(const Expr& contraction, const Tile& t, const Each& each, const Each& in_loop) {
@@ -152,7 +176,7 @@ Stmt Scheduler::contracted(const Expr& contraction, const Tile& t, const Each& e
       if (b_varies) b = select(condition, b, loops::number(in, 0));
     }
     const Expr old = at(part, row, lane);
-    Expr sum = apply(Function::Fma, {a, b, old});
+    Expr sum = apply(r.function, {a, b, old});
     if (mask_sum) sum = select(condition, sum, old);
     return put(part, row, lane, sum);
   };
@@ -194,19 +218,21 @@ Stmt Scheduler::contracted(const Expr& contraction, const Tile& t, const Each& e
     return loops::load(b, {loops::variable(kRow), loops::variable(kLane)});
   };
   const auto finish = [&](const Expr& sum) -> Stmt {  // of a tile in registers
-    if (!is_long) return finish_with(each, sum);
+    const bool turns = lies_along_rows(t);
+    if (!is_long && !turns) return finish_with(each, sum);
     const BufferPtr done = tile_buffer("done", Scope::Scratch);
     const Stmt keep = each([&](const Expr& row, const Expr& lane, const Expr&) {
       return put(done, row, lane, substitute(substitute(sum, kRow, row), kLane, lane - start));
     });
-    return loops::allocate(done, loops::block({keep, finish_with(in_loop, sum_of(done))}));
+    return loops::allocate(done, loops::block({keep, turns ? turned(contraction, done, t)
+                                                           : finish_with(in_loop, sum_of(done))}));
   };
   const auto plus_zero = [&](const Expr& e) { return in.is_integer() ? e : loops::number(in, 0) + e; };
   if (axes.empty()) {
     for (const Expr& c : branches) innermost = loops::guard(c, innermost);
     return loops::allocate(part, loops::block({clear, innermost, finish(plus_zero(sum_of(part)))}));
   }
-  const int64_t steps = block_steps(axes);
+  const int64_t steps = in.is_integer() ? 0 : block_steps(axes);
   for (size_t i = axes.size(); i-- > 1;) {
     const Axis& a = axes[i];
     const bool unroll = a.extent.is_literal() && a.extent.literal() <= 7 && i + 1 == axes.size() &&
@@ -225,14 +251,14 @@ Stmt Scheduler::contracted(const Expr& contraction, const Tile& t, const Each& e
   for (const Expr& c : branches) innermost = loops::guard(c, innermost);
   const Axis& k = axes[0];
   const auto literal = k.extent.as_literal();
-  if (literal && *literal <= steps) {
+  if (literal && *literal <= steps) {  // one block
     const Stmt all =
         loops::loop(LoopKind::Serial, k.variable, Expr(int64_t{0}), loops::size(k.extent), innermost);
     return loops::allocate(part, loops::block({clear, all, finish(plus_zero(sum_of(part)))}));
   }
   if (in.is_integer()) {  // any order
-    const Stmt all =
-        loops::loop(LoopKind::Serial, k.variable, Expr(int64_t{0}), loops::size(k.extent), innermost);
+    const LoopKind kind = literal && *literal <= 2 ? LoopKind::Unrolled : LoopKind::Serial;
+    const Stmt all = loops::loop(kind, k.variable, Expr(int64_t{0}), loops::size(k.extent), innermost);
     return loops::allocate(part, loops::block({clear, all, finish(sum_of(part))}));
   }
   const BufferPtr sum = tile_buffer("sum", Scope::Scratch);
@@ -316,68 +342,6 @@ bool Scheduler::is_finite(const Expr& e) {
   if (const auto* p = e.as<loops::Probe>()) return is_finite(p->value);
   if (const auto* c = e.as<loops::Convert>()) return c->from.type().is_integer() && e.type().bits >= 32;
   return false;
-}
-
-namespace {
-
-// Where the elements of a row-major index over `extents` lie.
-std::vector<int64_t> positions(const std::vector<int64_t>& extents, const std::vector<int64_t>& strides) {
-  std::vector<int64_t> at = {0};
-  for (size_t d = 0; d < extents.size(); ++d) {
-    std::vector<int64_t> next;
-    next.reserve(at.size() * static_cast<size_t>(extents[d]));
-    for (int64_t base : at)
-      for (int64_t i = 0; i < extents[d]; ++i) next.push_back(base + i * strides[d]);
-    at = std::move(next);
-  }
-  return at;
-}
-
-template <size_t kBytes>
-void pack(const char* from, char* to, const Packing& p) {
-  const std::vector<int64_t> outer = positions(p.outer_extents, p.outer_strides);
-  const std::vector<int64_t> terms = positions(p.extents, p.strides);
-  constexpr auto kSize = static_cast<int64_t>(kBytes);
-  for (int64_t base : outer)
-    for (int64_t first = 0; first < p.count; first += p.tile) {
-      const int64_t side = std::min(p.tile, p.count - first);
-      for (int64_t k : terms) {
-        const char* row = from + (p.offset + base + k + first * p.stride) * kSize;
-        for (int64_t i = 0; i < side; ++i) std::memcpy(to + i * kSize, row + i * p.stride * kSize, kBytes);
-        to += p.tile * kSize;
-      }
-    }
-}
-
-}  // namespace
-
-Tensor packed(const Tensor& original, const Packing& p) {
-  const auto product = [](const std::vector<int64_t>& v) {
-    int64_t n = 1;
-    for (int64_t x : v) n *= x;
-    return n;
-  };
-  const int64_t tiles = (p.count + p.tile - 1) / p.tile;
-  Tensor result(original.type(), {product(p.outer_extents) * tiles * p.tile * product(p.extents)});
-  const auto* from = static_cast<const char*>(original.raw());
-  auto* to = static_cast<char*>(result.raw());
-  switch (original.element_bytes()) {
-    case 1:
-      pack<1>(from, to, p);
-      break;
-    case 2:
-      pack<2>(from, to, p);
-      break;
-    case 4:
-      pack<4>(from, to, p);
-      break;
-    case 8:
-      pack<8>(from, to, p);
-      break;
-    default:
-      CHECK(false, "a packed element of ", original.element_bytes(), " bytes");
-  }
-  return result;
 }
 
 }  // namespace tauto

@@ -4,6 +4,7 @@
 // of the reduction R·V fused multiply-adds (two a cycle), R + V loads (1.6 a cycle) and the latency of the
 // chains (four cycles); the last, smaller tiles count as what they are.
 #include <algorithm>
+#include <limits>
 #include <set>
 
 #include "loops/affine.h"
@@ -178,6 +179,13 @@ Tiling tiling(const Nest& n, const Survey& s, const Axis& lanes, const Dim& stri
       p.row_count = static_cast<int>(r);
       (p.columns ? p.column_count : p.vectors) = static_cast<int>(v);
     }
+  // Results that lie apart are written row by row of the tile, a whole vector of them, if rows lie together.
+  const auto store = affine_of(n.store.index[0], s.ranges);
+  if (!n.parts.empty() && stride != Dim(1) && p.rows && store &&
+      store->coefficient(p.rows->variable) == Dim(1) && most_rows >= t.lanes) {
+    p.row_count = t.lanes;
+    p.vectors = p.column_count = 1;
+  }
   if (p.row_count == 1) p.rows = nullptr;
   if (p.column_count == 1) p.columns = nullptr;
   p.cycles = best * terms / results + (stride == Dim(1) ? 1.0 / t.lanes : 2.0);
@@ -216,10 +224,13 @@ Plan default_plan(const Nest& n, const Target& t) {
     const int64_t vectors = (width + t.lanes - 1) / t.lanes;
     if (s.contraction) {
       Tiling best = tiling(n, s, *lanes, store->coefficient(lanes->variable), t);
+      // Of a dot product the lanes are an axis of the packed constant.
+      const bool dots = !n.parts.empty();
+      if (dots && !may_pack(n, s, *lanes)) best.cycles = std::numeric_limits<double>::infinity();
       // Where they are few, the lanes may be better off apart: on an axis that a constant packed for it has.
-      if (lanes->extent.is_literal() && width < 2 * t.lanes)
+      if (dots || (lanes->extent.is_literal() && width < 2 * t.lanes))
         for (const Axis& a : n.axes) {
-          if (&a == lanes || size_or(a.extent, 0) < t.lanes || !may_pack(n, s, a)) continue;
+          if (&a == lanes || (!dots && size_or(a.extent, 0) < t.lanes) || !may_pack(n, s, a)) continue;
           Tiling other = tiling(n, s, a, store->coefficient(a.variable), t);
           if (other.cycles < best.cycles) best = std::move(other);
         }

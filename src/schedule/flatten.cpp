@@ -84,7 +84,10 @@ Expr rejoined(const Expr& e, const Ranges& ranges) {
     }
   }
   Expr sum = Expr(int64_t{0});
-  for (const Term& t : terms) sum = sum + t.e * loops::size(t.factor);
+  for (const Term& t : terms) {
+    const auto a = affine_of(t.e, ranges);
+    sum = sum + (a ? expr_of(*a) : t.e) * loops::size(t.factor);
+  }
   return sum;
 }
 
@@ -292,11 +295,11 @@ bool is_blocked(const loops::Buffer& b) {
                      [](const loops::Layout::Part& p) { return p.modulus != 0; });
 }
 
-// A contraction may be cut where its blocks of terms are whole blocks of the layout.
+// A contraction may be cut where its blocks of terms are whole blocks of the layout; integers anywhere.
 void keep_uncut(const Expr& value, BlockSplit& split) {
   rewrite(value, [&](const Expr& e) -> Expr {
     const auto* r = e.as<loops::Reduce>();
-    if (!r || r->order != loops::Order::Blocks) return {};
+    if (!r || r->order != loops::Order::Blocks || e.type().is_integer()) return {};
     Dim inner = 1;
     bool first = true;
     for (const Axis& a : r->axes) {

@@ -72,6 +72,9 @@ Scheduled Scheduler::run() {
   s.kernel.body = body;
   for (const auto& [index, b] : packed_buffers_) s.kernel.buffers[index] = b;
   s.packings = packings_;
+  s.words = n_.words;
+  for (const auto& [number, parts] : n_.parts)
+    if (!packed_buffers_.count(number)) throw NotScheduled{"a constant of a dot product is not packed"};
   return s;
 }
 
@@ -141,6 +144,7 @@ Stmt Scheduler::nest(const std::vector<const Axis*>& order, size_t i, const Tile
       u.column = start, u.columns = count;
       return nest(order, i + 1, u);
     });
+  if (std::vector<int64_t> at = cuts(a); !at.empty()) return segments(order, i, t, kind, std::move(at));
   return loops::loop(kind, a.variable, Expr(int64_t{0}), loops::size(a.extent), nest(order, i + 1, t));
 }
 

@@ -6,6 +6,8 @@
 // and is the same for every plan.
 #pragma once
 
+#include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,6 +20,7 @@ struct Target {
   int lanes = 16;                       // of the widest vector for this kernel
   int registers = 32;                   // vector registers
   int64_t l1 = 32 << 10, l2 = 1 << 20;  // bytes of the caches of one core
+  bool byte_dots = false;               // one instruction for four products of bytes (VNNI)
 };
 
 struct Plan {
@@ -38,6 +41,26 @@ struct Plan {
 std::string text_of(const Plan& p);  // one line each: "lanes x 2\nrows o 6\nblock 4\nparallel n\n"
 Plan parse_plan(std::string_view text);
 
+// Several terms of a constant as one i32: the first `count` terms `stride` elements apart, the lowest bits
+// first. 1: elements are what they are.
+struct Parts {
+  int64_t count = 1, stride = 0;
+  friend bool operator==(const Parts&, const Parts&) = default;
+};
+
+// A constant operand of a contraction in the order in which tiles read it: element (k, i) of the packed
+// buffer, k row-major over `extents`, lies at (i / tile) · tile · K + k · tile + i mod tile; zeros fill the
+// last tile. With parts, element (k, i) is the i32 made of those from there on.
+struct Packing {
+  size_t buffer = 0;                                  // of the kernel's
+  std::vector<int64_t> outer_extents, outer_strides;  // of output axes before all else, in the original
+  std::vector<int64_t> extents, strides;              // of the reduction axes, in the original
+  int64_t count = 0, stride = 0;                      // of the axis that is cut into tiles, in the original
+  int64_t offset = 0;
+  int64_t tile = 1;
+  Parts parts;
+};
+
 // A kernel as lowering gives it (loops over output axes around one store) with loads and stores by one flat
 // index each, axes of extent 1 gone and adjacent axes joined where no index tells them apart.
 struct Nest {
@@ -45,6 +68,11 @@ struct Nest {
   std::vector<loops::Axis> axes;
   loops::Store store;
   std::vector<bool> constant;  // per buffer of the kernel: its elements are known, and may be packed
+  // Of contractions that are dot products (dots.h): buffers whose memory is read as i32, four bytes at once;
+  // constants that are i32 once they are packed, by number.
+  std::vector<size_t> words;
+  std::map<size_t, Parts> parts;
+  std::vector<Packing> packings;  // of constants that are read in packed order already
 };
 Nest flatten(const loops::Kernel& k);
 
@@ -59,22 +87,12 @@ struct NotScheduled {
   std::string reason;
 };
 
-// A constant operand of a contraction in the order in which tiles read it: element (k, i) of the packed
-// buffer, k row-major over `extents`, lies at (i / tile) · tile · K + k · tile + i mod tile; zeros fill the
-// last tile.
-struct Packing {
-  size_t buffer = 0;                                  // of the kernel's
-  std::vector<int64_t> outer_extents, outer_strides;  // of output axes before all else, in the original
-  std::vector<int64_t> extents, strides;              // of the reduction axes, in the original
-  int64_t count = 0, stride = 0;                      // of the axis that is cut into tiles, in the original
-  int64_t offset = 0;
-  int64_t tile = 1;
-};
 Tensor packed(const Tensor& original, const Packing& p);
 
 struct Scheduled {
   loops::Kernel kernel;
   std::vector<Packing> packings;
+  std::vector<size_t> words;  // as in Nest
 };
 Scheduled schedule(const Nest& n, const Plan& p, const Target& t);
 

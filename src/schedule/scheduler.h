@@ -19,6 +19,7 @@ class Scheduler {
  public:
   Scheduler(const Nest& n, const Plan& p, const Target& t) : n_(n), p_(p), t_(t) {
     for (const loops::Axis& a : n.axes) ranges_[a.variable] = loops::below(a.extent);
+    packings_ = n.packings;
   }
   Scheduled run();
 
@@ -67,6 +68,10 @@ class Scheduler {
   };
   loops::Stmt blocks(const std::vector<const loops::Axis*>& order);
   loops::Stmt nest(const std::vector<const loops::Axis*>& order, size_t i, const Tile& t);
+  // Where conditions on an axis of a map change sides, and its loop in pieces (segments.cpp).
+  std::vector<int64_t> cuts(const loops::Axis& a) const;
+  loops::Stmt segments(const std::vector<const loops::Axis*>& order, size_t i, const Tile& t,
+                       loops::LoopKind kind, std::vector<int64_t> cuts);
 
   // f for each lane from `start` on, in so many vectors; `end` as in Tile.
   loops::Stmt vectors_of(const loops::Expr& start, int vectors, const loops::Expr& end,
@@ -102,6 +107,9 @@ class Scheduler {
   loops::Stmt contracted(const loops::Expr& contraction, const Tile& t, const Each& each,
                          const Each& in_loop);
   int64_t operations_after(const loops::Expr& contraction) const;
+  // Do results lie side by side along the rows of the tile, and not along its lanes?
+  bool lies_along_rows(const Tile& t) const;
+  loops::Stmt turned(const loops::Expr& contraction, const loops::BufferPtr& done, const Tile& t);
   void conjuncts(const loops::Expr& e, const std::string& lanes, std::vector<loops::Expr>& on_lanes,
                  std::vector<loops::Expr>& on_rest);
 
@@ -130,6 +138,7 @@ class Scheduler {
   std::optional<Steps> steps_;
   std::vector<const loops::Axis*> whole_;
   bool in_steps_ = false;
+  int64_t pieces_ = 1;
   std::map<const loops::ExprNode*, loops::BufferPtr> kept_;
   const loops::Axis *lanes_ = nullptr, *rows_ = nullptr, *columns_ = nullptr, *parallel_ = nullptr;
   int names_ = 0;

@@ -139,6 +139,7 @@ Expr SpellOut::spell(const Reduce& r, ElementType type) {
           lies_over_lanes(r.operands[0], r.axes[0].variable) &&
           !(r.axes[0].extent.is_literal() && r.axes[0].extent.literal() < 8))
         return across(r, type);
+      if (has_partials_in_lanes(r)) return partials_in_lanes(r, type);
       return partials(r, type);
     case Order::Blocks:
       return blocks(r, type);
@@ -152,7 +153,7 @@ Stmt SpellOut::accumulate(const Reduce& r, const BufferPtr& to, const Expr& at) 
   const Expr old = loops::load(to, {at});
   std::vector<Expr> arguments;
   for (const Expr& x : r.operands) arguments.push_back(inner.all(x));
-  arguments.insert(r.function == Function::Fma ? arguments.end() : arguments.begin(), old);
+  arguments.insert(is_product(r.function) ? arguments.end() : arguments.begin(), old);
   Expr next = apply(r.function, arguments);
   if (per_lane) next = select(r.guard, next, old);
   std::vector<Stmt> body = inner.statements;
@@ -315,27 +316,128 @@ Expr SpellOut::partials(const Reduce& r, ElementType type) {
   return fold(s, count);
 }
 
+// body(l, p) for lanes l = from … from + count, p = l - from.
+Stmt SpellOut::over_lanes(const Expr& from, int64_t count, const Expr& end,
+                          const std::function<Stmt(const Expr&, const Expr&)>& body) {
+  const int64_t w = std::min<int64_t>(target_.lanes, kPartialSums);
+  std::vector<Stmt> s;
+  for (int64_t u = 0; u < count; u += w) {
+    const std::string l = fresh_("l");
+    const Expr first = from + Expr(u);
+    Expr last = from + Expr(std::min(u + w, count));
+    if (end.defined()) last = apply(Function::Min, {last, end});
+    s.push_back(
+        loops::loop(LoopKind::Lanes, l, first, last, body(loops::variable(l), loops::variable(l) - from)));
+  }
+  return loops::block(s);
+}
+
+// In registers; the last sum goes through memory, into all lanes.
+Expr SpellOut::fold_lanes(Function f, const BufferPtr& b) {
+  const BufferPtr memory = buffer("m", b->type, 1, Scope::Scratch);
+  const Expr first = Expr(int64_t{0});
+  BufferPtr from = b;
+  for (int64_t half = kPartialSums / 2; half > 0; half /= 2) {
+    const BufferPtr to = buffer("h", b->type, half, Scope::Registers);
+    statements.push_back(over_lanes(first, half, {}, [&](const Expr&, const Expr& p) {
+      return loops::store(to, {p}, apply(f, {loops::load(from, {p}), loops::load(from, {p + Expr(half)})}));
+    }));
+    from = to;
+  }
+  statements.push_back(loops::store(memory, {first}, loops::load(from, {first})));
+  return loops::load(memory, {first});
+}
+
+// The memory is used again by the next reduction.
+Expr SpellOut::kept(Expr e) {
+  const BufferPtr b = buffer("r", e.type(), 1, Scope::Registers);
+  statements.push_back(loops::store(b, {Expr(int64_t{0})}, std::move(e)));
+  return loops::load(b, {Expr(int64_t{0})});
+}
+
+// Do elements that differ by one in `variable` lie side by side, wherever they are read?
+bool SpellOut::lies_side_by_side(const Expr& e, const std::string& variable) const {
+  return !any_node(e, [&](const Expr& x) {
+    const auto* l = x.as<loops::Load>();
+    if (!l || !mentions(x, variable)) return false;
+    const auto a = l->index.size() == 1 ? affine_of(l->index[0], ranges_) : std::nullopt;
+    return !a || a->coefficient(variable) != Dim(1);
+  });
+}
+
+bool SpellOut::has_partials_in_lanes(const Reduce& r) const {
+  if (!lanes_.empty() || r.guard.defined() || r.axes.size() > 2) return false;
+  Dim n = 1;
+  for (const Axis& a : r.axes) n = n * a.extent;
+  const auto terms = n.as_literal(), last = r.axes.back().extent.as_literal();
+  return terms && last && *terms % kPartialSums == 0 && kPartialSums % *last == 0 &&
+         *last == std::min<int64_t>(target_.lanes, kPartialSums) &&
+         any_node(r.operands[0], [](const Expr& e) { return e.as<Reduce>() != nullptr; }) &&
+         mentions(r.operands[0], r.axes.back().variable) &&
+         lies_side_by_side(r.operands[0], r.axes.back().variable);
+}
+
+// The 16 partial results in lanes, of terms that are reductions themselves: of channels that lie side by side
+// in blocks, 16 or 8 at a time.
+Expr SpellOut::partials_in_lanes(const Reduce& r, ElementType type) {
+  const Axis& last = r.axes.back();
+  const int64_t w = last.extent.literal();
+  int64_t n = w;
+  if (r.axes.size() == 2) n *= r.axes[0].extent.literal();
+  const Expr zero = Expr(int64_t{0}), id = identity_of(r.function, type);
+  const auto f = [&](const Expr& a, const Expr& b) { return apply(r.function, {a, b}); };
+  const auto clear = [&](const BufferPtr& b) {
+    return over_lanes(zero, kPartialSums, {},
+                      [&](const Expr&, const Expr& p) { return loops::store(b, {p}, id); });
+  };
+  const BufferPtr t = buffer("t", type, kPartialSums, Scope::Registers);
+  const auto terms = [&](const Expr& from, int64_t count) {  // from is a multiple of 16
+    const std::string i = fresh_("i");
+    std::vector<Stmt> s;
+    for (int64_t u = 0; u < kPartialSums; u += w) {
+      const std::string l = fresh_("l");
+      Expr term = substitute(r.operands[0], last.variable, loops::variable(l));
+      if (r.axes.size() == 2)
+        term = substitute(term, r.axes[0].variable, floor_div(loops::variable(i) + Expr(u), Expr(w)));
+      SpellOut inside(ranges_, target_, fresh_, scratch_, l);
+      const Expr value = inside.all(term);
+      const Expr at = loops::variable(l) + Expr(u);
+      std::vector<Stmt> body = inside.statements;
+      body.push_back(loops::store(t, {at}, f(loops::load(t, {at}), value)));
+      s.push_back(loops::loop(LoopKind::Lanes, l, zero, Expr(w), inside.allocated(loops::block(body))));
+    }
+    return serial(i, from, from + Expr(count), loops::block(s), kPartialSums);
+  };
+  if (n <= kPieceTerms) {
+    statements.push_back(clear(t));
+    statements.push_back(terms(zero, n));
+    return kept(fold_lanes(r.function, t));
+  }
+  const BufferPtr s = buffer("s", type, kPartialSums, Scope::Registers);
+  const auto collect = [&] {
+    return over_lanes(zero, kPartialSums, {}, [&](const Expr&, const Expr& p) {
+      return loops::store(s, {p}, f(loops::load(s, {p}), loops::load(t, {p})));
+    });
+  };
+  statements.push_back(clear(s));
+  for (int64_t from = 0; from < n; from += kPieceTerms) {
+    statements.push_back(clear(t));
+    statements.push_back(terms(Expr(from), std::min(kPieceTerms, n - from)));
+    statements.push_back(collect());
+  }
+  return kept(fold_lanes(r.function, s));
+}
+
 // The 16 partial results side by side in lanes.
 Expr SpellOut::across(const Reduce& r, ElementType type) {
   const Expr& operand = r.operands[0];
   const Axis& axis = r.axes[0];
   const Dim n = axis.extent;
   const Expr id = identity_of(r.function, type);
-  const int64_t w = std::min<int64_t>(target_.lanes, kPartialSums);
   const auto f = [&](const Expr& a, const Expr& b) { return apply(r.function, {a, b}); };
-  // body(l, p) for lanes l = from … from + count, p = l - from.
   const auto lanes = [&](const Expr& from, int64_t count, const Expr& end,
                          const std::function<Stmt(const Expr&, const Expr&)>& body) {
-    std::vector<Stmt> s;
-    for (int64_t u = 0; u < count; u += w) {
-      const std::string l = fresh_("l");
-      const Expr first = from + Expr(u);
-      Expr last = from + Expr(std::min(u + w, count));
-      if (end.defined()) last = apply(Function::Min, {last, end});
-      s.push_back(
-          loops::loop(LoopKind::Lanes, l, first, last, body(loops::variable(l), loops::variable(l) - from)));
-    }
-    return loops::block(s);
+    return over_lanes(from, count, end, body);
   };
   const BufferPtr t = buffer("t", type, kPartialSums, Scope::Registers);
   SpellOut before(ranges_, target_, fresh_, scratch_);  // reductions inside that the lanes share
@@ -381,30 +483,10 @@ Expr SpellOut::across(const Reduce& r, ElementType type) {
     }
     return loops::block(s);
   };
-  // In registers; the last sum goes through memory, into all lanes.
-  const BufferPtr memory = buffer("m", type, 1, Scope::Scratch);
-  const auto fold = [&](const BufferPtr& b) {
-    const Expr first = Expr(int64_t{0});
-    BufferPtr from = b;
-    for (int64_t half = kPartialSums / 2; half > 0; half /= 2) {
-      const BufferPtr to = buffer("h", type, half, Scope::Registers);
-      statements.push_back(lanes(first, half, {}, [&](const Expr&, const Expr& p) {
-        return loops::store(to, {p}, f(loops::load(from, {p}), loops::load(from, {p + Expr(half)})));
-      }));
-      from = to;
-    }
-    statements.push_back(loops::store(memory, {first}, loops::load(from, {first})));
-    return loops::load(memory, {first});
-  };
-  const auto keep = [&](Expr e) {  // the memory is used again by the next reduction
-    const BufferPtr b = buffer("r", type, 1, Scope::Registers);
-    statements.push_back(loops::store(b, {Expr(int64_t{0})}, std::move(e)));
-    return loops::load(b, {Expr(int64_t{0})});
-  };
   const auto literal = n.as_literal();
   if (literal && *literal <= kPieceTerms) {
     statements.push_back(piece(Expr(int64_t{0}), {}, *literal));
-    return keep(fold(t));
+    return kept(fold_lanes(r.function, t));
   }
   const BufferPtr s = buffer("s", type, kPartialSums, Scope::Registers);
   const auto collect = [&](const BufferPtr& from) {
@@ -442,7 +524,7 @@ Expr SpellOut::across(const Reduce& r, ElementType type) {
                           loops::block({piece(start, end, std::nullopt), collect(t)})),
                kPieceTerms));
   }
-  return keep(fold(s));
+  return kept(fold_lanes(r.function, s));
 }
 
 }  // namespace tauto

@@ -49,6 +49,13 @@ class SpellOut {
   loops::Expr chain(const loops::Reduce& r, ElementType type);
   loops::Expr partials(const loops::Reduce& r, ElementType type);
   loops::Expr across(const loops::Reduce& r, ElementType type);
+  bool has_partials_in_lanes(const loops::Reduce& r) const;
+  loops::Expr partials_in_lanes(const loops::Reduce& r, ElementType type);
+  bool lies_side_by_side(const loops::Expr& e, const std::string& variable) const;
+  loops::Stmt over_lanes(const loops::Expr& from, int64_t count, const loops::Expr& end,
+                         const std::function<loops::Stmt(const loops::Expr&, const loops::Expr&)>& body);
+  loops::Expr fold_lanes(loops::Function f, const loops::BufferPtr& partials);
+  loops::Expr kept(loops::Expr e);
   // The statement `to[at] = f(to[at], operands…)`, with what the operands need before it, where r's guard
   // holds.
   loops::Stmt accumulate(const loops::Reduce& r, const loops::BufferPtr& to, const loops::Expr& at);

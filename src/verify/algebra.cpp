@@ -44,6 +44,14 @@ TermName bits_name() {
   static const TermName kName = term_name("bits");
   return kName;
 }
+TermName bytes_name() {  // see bytes_together
+  static const TermName kName = term_name("bytes");
+  return kName;
+}
+TermName words_name() {
+  static const TermName kName = term_name("words");
+  return kName;
+}
 
 bool is(Term x, Function f) { return term_name_of(x) == name_of(f); }
 Term argument(Term x, size_t i) { return term_argument(x, i); }
@@ -214,6 +222,38 @@ Term choose(Term c, Term a, Term b) {
   return made(Function::Choose, c, a, b);
 }
 
+// The parts of an i32 that was put together; none where it was not.
+std::vector<Term> parts_of(Term x, bool bytes) {
+  if (term_name_of(x) == (bytes ? bytes_name() : words_name())) {
+    const TermArguments a = term_arguments(x);
+    return {a.begin(), a.end()};
+  }
+  const auto bits = term_literal_of(x);
+  std::vector<Term> parts;
+  if (bits)
+    for (int s = 0; s < 32; s += bytes ? 8 : 16) parts.push_back(literal(bytes ? u8 : i16, *bits >> s));
+  return parts;
+}
+
+// c + Σ of products, spelled out; as it stands where an operand is not made of parts.
+Term dot(Function f, Term a, Term b, Term c) {
+  const bool bytes = f == Function::DotBytes;
+  const std::vector<Term> p = parts_of(a, bytes), q = parts_of(b, bytes);
+  if (p.empty() || q.empty()) return term_apply(name_of(f), i32, {a, b, c});
+  const auto part = [&](Term x, ElementType as) { return converted(bytes ? converted(x, as) : x, i32); };
+  for (size_t i = 0; i < p.size(); ++i)
+    c = apply(Function::Add, apply(Function::Mul, part(p[i], u8), part(q[i], i8)), c);
+  return c;
+}
+
+// Bytes in even places, or in odd ones moved down, as words.
+std::optional<Term> words_of(Term x) {
+  size_t first = 0;
+  if (is(x, Function::ShiftRightLogical) && is_literal(argument(x, 1), 8)) x = argument(x, 0), first = 1;
+  if (term_name_of(x) != bytes_name()) return std::nullopt;
+  return words_together(converted(argument(x, first), u8), converted(argument(x, first + 2), u8));
+}
+
 // Functions of truth values.
 Term logical(Function f, Term a, Term b, Term c) {
   const auto x = known(a);
@@ -326,6 +366,11 @@ Term literal(ElementType t, uint64_t bits) {
   return term_literal(t, bits);
 }
 
+Term bytes_together(const std::vector<Term>& b) {
+  return term_apply(bytes_name(), i32, {b[0], b[1], b[2], b[3]});
+}
+Term words_together(Term low, Term high) { return term_apply(words_name(), i32, {low, high}); }
+
 std::optional<int64_t> known(Term x) {
   const auto bits = term_literal_of(x);
   const ElementType t = term_type(x);
@@ -339,6 +384,7 @@ Term apply(Function f, Term a, Term b, Term c) {
   const ElementType t = term_type(a);
   const int arity = loops::arity_of(f);
   if (f == Function::Choose) return choose(a, b, c);
+  if (f == Function::DotBytes || f == Function::DotWords) return dot(f, a, b, c);
   if (t.is_bool()) return logical(f, a, b, c);
   const auto x = term_literal_of(a), y = arity > 1 ? term_literal_of(b) : 0,
              z = arity > 2 ? term_literal_of(c) : 0;
@@ -392,6 +438,9 @@ Term apply(Function f, Term a, Term b, Term c) {
       break;
     case Function::BitAnd:
       if (a == b) return a;
+      for (const auto& [p, q] : {std::pair(a, b), std::pair(b, a)})
+        if (t == i32 && is_literal(p, 0x00ff00ff))
+          if (const auto words = words_of(q)) return *words;
       if (t == i32)  // zero-extended again
         for (const auto& [p, q] : {std::pair(a, b), std::pair(b, a)})
           for (const ElementType n : {u8, u16})
@@ -482,6 +531,8 @@ Term with_arguments(Term x, const Term* a) {
   if (name == convert_name()) return converted(a[0], term_type(x));
   if (name == truncate_name()) return truncated(a[0], term_type(x));
   if (name == bits_name()) return same_bits(a[0], term_type(x));
+  if (name == bytes_name()) return bytes_together({a[0], a[1], a[2], a[3]});
+  if (name == words_name()) return words_together(a[0], a[1]);
   const std::optional<Function> f = function_called(name);
   CHECK(f.has_value(), term_function(x));
   const int n = loops::arity_of(*f);

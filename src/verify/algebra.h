@@ -27,6 +27,11 @@ inline Term truth(bool b) { return literal(boolean, b); }
 // x with other arguments, as many as it has.
 Term with_arguments(Term x, const Term* arguments);
 
+// Four bytes of memory, the lowest first, and two bytes each widened to 16 bits, as one i32. Elements of 8
+// bits; what a dot product takes apart again.
+Term bytes_together(const std::vector<Term>& bytes);
+Term words_together(Term low, Term high);
+
 // An integer or truth value that is known.
 std::optional<int64_t> known(Term x);
 

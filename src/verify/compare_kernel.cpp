@@ -9,6 +9,7 @@
 
 #include "codegen/x64/encode.h"
 #include "loops/evaluate.h"
+#include "schedule/dots.h"
 #include "support/cpu.h"
 #include "support/error.h"
 #include "support/float_environment.h"
@@ -139,7 +140,8 @@ std::string first_difference(const char* what, const char* x, const char* y, int
 class Shrunk {
  public:
   Shrunk(const Executable& e, const CompiledGroup& g, Comparison& found) : g_(g), found_(found) {
-    wide_ = e.isa() == Isa::Avx512;
+    wide_ = is_avx512(e.isa());
+    byte_dots_ = has_vnni(e.isa(), this_cpu().features);
   }
 
   void run() {
@@ -157,7 +159,7 @@ class Shrunk {
       found_.left = cat("smaller extents: still ", static_cast<int64_t>(work), " operations");
       return;
     }
-    const Memory memory(g_.group, built.packings, expression, {});
+    const Memory memory(g_.group, built.scheduled.packings, expression, {});
     ZeroMemory expected = memory.result();
     loops::evaluate(expression, memory.with_result(expected), {});
     at(own, small, built.plan, memory, expected);
@@ -179,11 +181,11 @@ class Shrunk {
 
   void at(int lanes, const Nest& small, const Plan& plan, const Memory& memory, const ZeroMemory& expected) {
     const Target target{lanes, wide_ || lanes > lanes_for(g_.group.kernel, 32) ? 32 : 16, this_cpu().l1,
-                        this_cpu().l2};
+                        this_cpu().l2, byte_dots_};
     Scheduled s;
     Generated g;
     try {
-      s = schedule(small, plan, target);
+      s = carry_out(small, &plan, target).scheduled;
       g = generate(s.kernel, lanes, target.registers);
     } catch (const NotScheduled& e) {
       found_.left = cat("smaller extents, ", lanes, " lanes: ", e.reason);
@@ -218,7 +220,7 @@ class Shrunk {
 
   const CompiledGroup& g_;
   Comparison& found_;
-  bool wide_ = false;
+  bool wide_ = false, byte_dots_ = false;
   int64_t outputs_ = 1;
 };
 
@@ -268,11 +270,11 @@ int64_t element_of(const loops::Buffer& b, const std::vector<int64_t>& index, co
 void at_full_size(const Executable& e, const CompiledGroup& g, const Env& sizes, Comparison& found) {
   const loops::Kernel& k = g.group.kernel;
   const Generated& generated = g.built->generated;
-  const Memory memory(g.group, g.built->packings, k, sizes);
+  const Memory memory(g.group, g.built->scheduled.packings, k, sizes);
   const ZeroMemory got = memory.result(), expected = memory.result();
   std::vector<void*> buffers = memory.with_result(got);
   std::vector<Tensor> kept;
-  memory.pack(buffers, g.built->packings, kept);
+  memory.pack(buffers, g.built->scheduled.packings, kept);
   std::vector<uint8_t> workspace;
   const std::vector<uint64_t> arguments = arguments_of(generated, buffers, sizes, workspace);
   std::vector<uint8_t> scratch(static_cast<size_t>(vec::caller_scratch(generated.program)) + 64);

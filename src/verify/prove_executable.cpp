@@ -10,6 +10,7 @@
 #include "codegen/x64/encode.h"
 #include "compile/legality.h"
 #include "loops/structure.h"
+#include "schedule/dots.h"
 #include "support/cpu.h"
 #include "support/error.h"
 #include "support/sha256.h"
@@ -165,10 +166,10 @@ class Prover {
     if (!generated_.sizes.empty()) return p;
     const BuiltKernel& built = *g_.built;
     const Nest small = shrunk(built.nest, built.plan, static_cast<int>(lanes_));
-    const bool wide = isa_ == Isa::Avx512;
     try {
-      const Target target{static_cast<int>(lanes_), wide ? 32 : 16, this_cpu().l1, this_cpu().l2};
-      const Scheduled s = schedule(small, built.plan, target);
+      const Target target{static_cast<int>(lanes_), is_avx512(isa_) ? 32 : 16, this_cpu().l1, this_cpu().l2,
+                          has_vnni(isa_, this_cpu().features)};
+      const Scheduled s = carry_out(small, &built.plan, target).scheduled;
       ProofOptions o;
       o.pieces = true;
       o.trips.most_terms = kMostTerms;

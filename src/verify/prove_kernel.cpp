@@ -57,11 +57,34 @@ Buffers inputs_of(const loops::Kernel& k, const Env& sizes, const ProofOptions& 
 void pack(SymbolicBuffer& b, const Packing& p) {
   Tensor numbers(i64, {b.count});
   for (int64_t i = 0; i < numbers.count(); ++i) numbers.data<int64_t>()[i] = i + 1;
-  const auto order = std::make_shared<const Tensor>(packed(numbers, p));
-  b.count = order->count();
-  b.given = [order, type = b.type, before = b.given](int64_t i) {
-    const int64_t from = order->data<int64_t>()[i];
-    return from == 0 ? term_literal(type, 0) : before(from - 1);
+  Packing one = p;
+  one.parts = {};
+  std::vector<std::function<Term(int64_t)>> parts;
+  for (int64_t part = 0; part < p.parts.count; ++part) {
+    const auto order = std::make_shared<const Tensor>(packed(numbers, one));
+    one.offset += p.parts.stride;
+    b.count = order->count();
+    parts.push_back([order, type = b.type, before = b.given](int64_t i) {
+      const int64_t from = order->data<int64_t>()[i];
+      return from == 0 ? term_literal(type, 0) : before(from - 1);
+    });
+  }
+  if (p.parts.count > 1) b.type = i32;
+  b.given = [parts](int64_t i) {
+    std::vector<Term> terms;
+    for (const auto& part : parts) terms.push_back(part(i));
+    return terms.size() == 1   ? terms[0]
+           : terms.size() == 2 ? words_together(terms[0], terms[1])
+                               : bytes_together(terms);
+  };
+}
+
+// Memory of bytes read as i32.
+void join_bytes(SymbolicBuffer& b) {
+  b.count /= 4;
+  b.type = i32;
+  b.given = [before = b.given](int64_t i) {
+    return bytes_together({before(4 * i), before(4 * i + 1), before(4 * i + 2), before(4 * i + 3)});
   };
 }
 
@@ -190,6 +213,7 @@ Proof prove_kernel(const loops::Kernel& expression, const Scheduled& scheduled, 
   try {
     Buffers inputs = inputs_of(expression, sizes, options), got = inputs;
     for (const Packing& p : scheduled.packings) pack(got[p.buffer], p);
+    for (const size_t b : scheduled.words) join_bytes(got[b]);
     const Buffers before = got;
     proof.whole = run(generated, generated.program, got, sizes, options).whole;
     ElementTerms expected(expression, inputs, sizes);

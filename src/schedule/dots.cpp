@@ -1,0 +1,197 @@
+// Which contraction may be one, and its new indices.
+#include "schedule/dots.h"
+
+#include <algorithm>
+
+#include "loops/affine.h"
+#include "support/error.h"
+
+namespace tauto {
+
+using loops::Affine;
+using loops::Axis;
+using loops::BufferPtr;
+using loops::Expr;
+using loops::Function;
+using loops::Reduce;
+
+namespace {
+
+constexpr int64_t kTerms = 4;      // of a step
+constexpr int64_t kShortRow = 64;  // bytes that are added up: of longer rows the lanes take neighbours
+
+// The load behind a widening to i32.
+const loops::Load* widened(const Expr& e, ElementType from) {
+  const auto* c = e.as<loops::Convert>();
+  const auto* l = c && e.type() == i32 && c->from.type() == from ? c->from.as<loops::Load>() : nullptr;
+  return l;
+}
+
+// The one contraction, or the one sum of bytes: a contraction with 1.
+const Expr* only_sum(const Expr& value) {
+  const Expr* found = nullptr;
+  int count = 0;
+  each_node(value, [&](const Expr& e) {
+    const auto* r = e.as<Reduce>();
+    if (r && (r->order == loops::Order::Blocks || r->function == Function::Add)) found = &e, ++count;
+    return true;
+  });
+  return count == 1 ? found : nullptr;
+}
+
+int reads(const Expr& value, const BufferPtr& b) {
+  int count = 0;
+  each_node(value, [&](const Expr& e) {
+    const auto* l = e.as<loops::Load>();
+    count += l && l->buffer == b;
+    return true;
+  });
+  return count;
+}
+
+bool is_multiple(const Dim& d) { return mod(d, Dim(kTerms)) == Dim(0); }
+
+// A quarter of an index without `axis`; nothing where that is no index.
+std::optional<Affine> quarter(const Affine& a, const std::string& axis) {
+  Affine q;
+  for (const auto& [v, c] : a.terms) {
+    if (v == axis) continue;
+    if (!is_multiple(c)) return std::nullopt;
+    q.terms[v] = exact_div(c, Dim(kTerms));
+  }
+  if (!is_multiple(a.constant)) return std::nullopt;
+  q.constant = exact_div(a.constant, Dim(kTerms));
+  return q;
+}
+
+BufferPtr as_words(const BufferPtr& b, const Dim& elements) {
+  loops::Buffer copy = *b;
+  copy.type = i32;
+  copy.dims = {elements};
+  copy.layout = loops::row_major(copy.dims);
+  return std::make_shared<const loops::Buffer>(copy);
+}
+
+// A constant that no output axis tells apart is packed for itself: its terms in the order of `axes`.
+std::optional<Packing> packed_alone(const Affine& at, const std::vector<Axis>& axes, size_t buffer,
+                                    const Parts& parts, Expr& index) {
+  Packing p;
+  p.buffer = buffer;
+  p.count = 1;
+  p.stride = 1;
+  p.parts = parts;
+  const auto offset = at.constant.as_literal();
+  if (!offset) return std::nullopt;
+  p.offset = *offset;
+  int64_t inner = 1;
+  index = Expr(int64_t{0});
+  for (size_t i = axes.size(); i-- > 0;) {
+    const auto extent = axes[i].extent.as_literal(), stride = at.coefficient(axes[i].variable).as_literal();
+    if (!extent || !stride) return std::nullopt;
+    p.extents.insert(p.extents.begin(), *extent);
+    p.strides.insert(p.strides.begin(), *stride);
+    index = index + loops::variable(axes[i].variable) * Expr(inner);
+    inner *= *extent;
+  }
+  return p;
+}
+
+}  // namespace
+
+std::optional<Nest> with_dots(const Nest& n, const Target& t) {
+  const Expr* sum = only_sum(n.store.value);
+  if (!sum || sum->type() != i32) return std::nullopt;
+  const Reduce& r = *sum->as<Reduce>();
+  if (r.guard.defined() || (r.order == loops::Order::Blocks && r.function != Function::Fma))
+    return std::nullopt;
+  const loops::Load *x = nullptr, *w = nullptr;
+  if (r.operands.size() == 1) x = widened(r.operands[0], u8);
+  for (size_t i = 0; r.operands.size() == 2 && i < 2 && !x; ++i) {
+    x = widened(r.operands[i], u8);
+    w = widened(r.operands[1 - i], i8);
+    if (!w) x = nullptr;
+  }
+  const auto& buffers = n.kernel.buffers;
+  const auto number = [&](const BufferPtr& b) {
+    return static_cast<size_t>(std::find(buffers.begin(), buffers.end(), b) - buffers.begin());
+  };
+  const auto is_constant = [&](size_t i) { return i < n.constant.size() && n.constant[i]; };
+  if (!x || reads(n.store.value, x->buffer) != 1 || is_constant(number(x->buffer))) return std::nullopt;
+  if (w && (reads(n.store.value, w->buffer) != 1 || !is_constant(number(w->buffer)))) return std::nullopt;
+  loops::Ranges ranges;
+  for (const Axis& a : n.axes) ranges[a.variable] = loops::below(a.extent);
+  for (const Axis& a : r.axes) ranges[a.variable] = loops::below(a.extent);
+  const auto at_x = affine_of(x->index[0], ranges);
+  const auto at_w = w ? affine_of(w->index[0], ranges) : std::optional(Affine());
+  if (!at_x || !at_w || !is_multiple(x->buffer->layout.elements)) return std::nullopt;
+
+  for (const Axis& k : r.axes) {
+    const auto extent = k.extent.as_literal(), stride = at_w->coefficient(k.variable).as_literal();
+    if (at_x->coefficient(k.variable) != Dim(1) || !extent || *extent % kTerms != 0) continue;
+    if (w ? !stride || *stride == 0 : *extent > kShortRow) continue;
+    std::optional<Affine> x4 = quarter(*at_x, k.variable);
+    if (!x4) continue;
+    const std::string q = k.variable + "_q", h = k.variable + "_h";
+    x4->terms[q] = 1;
+    std::vector<Axis> axes;
+    for (const Axis& a : r.axes)
+      if (a.variable != k.variable) axes.push_back(a);
+    axes.push_back({q, Dim(*extent / kTerms)});
+    if (!t.byte_dots) axes.push_back({h, 2});
+    Nest d = n;
+    const size_t x_number = number(x->buffer);
+    d.kernel.buffers[x_number] = as_words(x->buffer, exact_div(x->buffer->layout.elements, Dim(kTerms)));
+    d.words.push_back(x_number);
+    Expr a = loops::load(d.kernel.buffers[x_number], {expr_of(*x4)});
+    if (!t.byte_dots) {
+      const Expr shift = loops::convert(loops::variable(h) * Expr(int64_t{8}), i32);
+      a = loops::apply(Function::BitAnd, {loops::apply(Function::ShiftRightLogical, {a, shift}),
+                                          loops::literal(i32, 0x00ff00ff)});
+    }
+    Expr b = loops::literal(i32, t.byte_dots ? 0x01010101 : 0x00010001);
+    if (w) {
+      const size_t w_number = number(w->buffer);
+      const Parts parts = t.byte_dots ? Parts{4, *stride} : Parts{2, 2 * *stride};
+      Affine w4 = *at_w;
+      w4.terms.erase(k.variable);
+      w4.terms[q] = Dim(kTerms * *stride);
+      if (!t.byte_dots) w4.terms[h] = Dim(*stride);
+      Expr index = expr_of(w4);
+      Dim elements = w->buffer->layout.elements;
+      if (std::none_of(n.axes.begin(), n.axes.end(),
+                       [&](const Axis& o) { return at_w->coefficient(o.variable) != Dim(0); })) {
+        const auto p = packed_alone(w4, axes, w_number, parts, index);
+        if (!p) continue;
+        d.packings.push_back(*p);
+        elements = 1;
+        for (const Axis& o : axes) elements *= o.extent;
+      } else {
+        d.parts[w_number] = parts;
+      }
+      d.kernel.buffers[w_number] = as_words(w->buffer, elements);
+      b = loops::load(d.kernel.buffers[w_number], {index});
+    }
+    const Expr dot = loops::reduce(loops::Order::Blocks,
+                                   t.byte_dots ? Function::DotBytes : Function::DotWords, axes, {a, b});
+    const loops::ExprNode* old = sum->get();
+    d.store.value = rewrite(n.store.value, [&](const Expr& e) { return e.get() == old ? dot : Expr(); });
+    return d;
+  }
+  return std::nullopt;
+}
+
+Carried carry_out(const Nest& n, const Plan* plan, const Target& t) {
+  const auto by = [&](const Nest& nest) -> Carried {
+    const Plan p = plan ? *plan : default_plan(nest, t);
+    return {p, schedule(nest, p, t)};
+  };
+  if (const std::optional<Nest> dots = with_dots(n, t)) {
+    try {
+      return by(*dots);
+    } catch (const NotScheduled&) {  // the constant has no axis for the lanes
+    }
+  }
+  return by(n);
+}
+
+}  // namespace tauto

@@ -1,0 +1,29 @@
+// Contractions of integers as dot products of their bytes.
+//
+// Σ x[k]·w[k], where x are unsigned bytes, w is a constant of signed bytes and both are widened to i32: four
+// neighbouring terms are one step. Sums wrap modulo 2^32 and so are exact in any order: the axis along which
+// x lies side by side becomes the innermost.
+//
+//   blocks fma(c < 16, k < 3 : convert<i32>(x[k + 5, c]), convert<i32>(w[o, c, k]))
+//   blocks dot_bytes(k < 3, c_q < 4 : x4[k + 5, c_q], w4[o, 4·c_q, k])
+//
+// x4 is the memory of x as i32; w4 is packed so that an i32 holds four terms of w (Packing, parts 4). Where
+// the target has no such instruction a step is two, of words: x's bytes in even and in odd places, w4 of two
+// terms widened to 16 bits. A sum of few neighbouring bytes is a product with ones.
+#pragma once
+
+#include "schedule/schedule.h"
+
+namespace tauto {
+
+// The nest with its contraction so; nothing if that does not apply.
+std::optional<Nest> with_dots(const Nest& n, const Target& t);
+
+// `schedule` of the nest with dot products where they apply, by this plan or (null) by the default's.
+struct Carried {
+  Plan plan;
+  Scheduled scheduled;
+};
+Carried carry_out(const Nest& n, const Plan* plan, const Target& t);
+
+}  // namespace tauto
