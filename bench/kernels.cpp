@@ -11,7 +11,8 @@
 //                the bandwidth of a loop that reads (and writes) as many bytes, and the rate of as many
 //                vector instructions as the kernel's expression counts (rows.h)
 //
-//   bench_kernels [--isa avx2|avx512|avx2-novnni|avx512-novnni] [--only TEXT] [--seconds S] [--case TEXT] [--verbose yes]
+//   bench_kernels [--isa avx2|avx512|avx2-novnni|avx512-novnni] [--only TEXT] [--seconds S] [--case TEXT]
+//   [--verbose yes]
 //
 // Times are of this thread's processor time; what is measured and its roof take turns, and the median of
 // their ratios is printed. A run is one of the whole program, its entry included. Answers are compared

@@ -268,7 +268,9 @@ class Injector {
     return true;
   }
 
-  void encode(BuiltKernel& b) const { b.bytes = vec::encode(b.generated.program, vec::x64_features_of(isa_)); }
+  void encode(BuiltKernel& b) const {
+    b.bytes = vec::encode(b.generated.program, vec::x64_features_of(isa_));
+  }
 
   bool in_lowering(const std::string& function, size_t k, size_t at, CompiledGroup& g) {
     const Plan plan = g.built->plan;

@@ -255,7 +255,32 @@ struct Described {
   std::string reason;
   Id view_of = -1;
   std::set<Id> elementwise;  // inputs of which element i is read for element i, and no other
+  std::set<Id> once;         // inputs of which no element is read for more than one element
 };
+
+// Does the index, over the result's axes, differ wherever these do?
+bool is_injective(const std::vector<Expr>& index, const std::vector<Axis>& axes) {
+  std::set<std::string> used;
+  for (const Expr& i : index) {
+    const auto a = affine_of(i);
+    if (!a || a->terms.size() > 1) return false;
+    for (const auto& [v, c] : a->terms)
+      if (!(c == Dim(1) || c == Dim(-1)) || !used.insert(v).second) return false;
+  }
+  return std::all_of(axes.begin(), axes.end(),
+                     [&](const Axis& a) { return a.extent == Dim(1) || used.count(a.variable) != 0; });
+}
+
+// The loops of a tensor expression, and what is inside.
+std::pair<std::vector<Axis>, const loops::Store*> loops_of(const loops::Kernel& k) {
+  std::vector<Axis> axes;
+  loops::Stmt s = k.body;
+  while (const auto* l = s->as<loops::For>()) {
+    if (const auto extent = affine_of(l->to)) axes.push_back({l->variable, extent->constant});
+    s = l->body;
+  }
+  return {axes, s->as<loops::Store>()};
+}
 
 Described describe(const Module& m, const Function& f, Finite& finite, Id id) {
   Described d;
@@ -284,6 +309,18 @@ Described describe(const Module& m, const Function& f, Finite& finite, Id id) {
       return true;
     });
     for (Id i : other) d.elementwise.erase(i);
+    const auto [axes, inside] = loops_of(g.kernel);
+    std::map<Id, int> loads;
+    each_node(inside->value, [&](const Expr& e) {
+      const auto* l = e.as<loops::Load>();
+      const auto id = l ? by_name.find(l->buffer->name) : by_name.end();
+      if (id == by_name.end()) return true;
+      if (++loads[id->second] == 1 && is_injective(l->index, axes))
+        d.once.insert(id->second);
+      else
+        d.once.erase(id->second);
+      return true;
+    });
     if (const auto* l = n.store.value.as<loops::Load>(); l && g.checks.empty()) {
       const auto where = affine_of(l->index[0]);
       const auto source = by_name.find(l->buffer->name);
@@ -429,7 +466,7 @@ class Fusion {
       if (widens && one && (user.contracts || !user.reduces)) return true;
       if (user.contracts) return false;
       if (user.reduces) return one;
-      return user.elementwise.count(p) != 0 || about(p).cost == 0;
+      return user.elementwise.count(p) != 0 || about(p).cost == 0 || (u == root && user.once.count(p) != 0);
     });
   }
 

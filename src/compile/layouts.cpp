@@ -1,6 +1,7 @@
 // Channel-blocked values, see layouts.h.
 #include "compile/layouts.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "schedule/spell_out.h"
@@ -14,10 +15,47 @@ namespace {
 // The loop variable of the result's dim 1, as GroupLowering names it.
 constexpr const char* kChannel = "i1";
 
-bool may_be_blocked(const Type& t, int64_t block) {
-  if (!t.is_tensor() || !t.ranked || t.rank() < 3 || !(t.element == f32)) return false;
+constexpr int64_t kBytes = 4;  // of a step of a dot product
+
+// Channels of bytes that are no multiple of the block are one block.
+int64_t block_of(ElementType e, int64_t channels, int64_t block) {
+  return e.bits == 8 && channels % block != 0 ? channels : block;
+}
+
+// Bytes only where a dot product wants them, see below.
+bool may_be_blocked(const Type& t, int64_t block, bool dots) {
+  if (!t.is_tensor() || !t.ranked || t.rank() < 3 || !(t.element == f32 || (dots && t.element == u8)))
+    return false;
   const auto channels = t.dims[1].as_literal();
-  return channels && *channels >= block && *channels % block == 0;
+  if (!channels || *channels < kBytes) return false;
+  block = block_of(t.element, *channels, block);
+  return *channels >= block && *channels % (t.element == u8 ? kBytes : block) == 0;
+}
+
+// Values of bytes whose channels a contraction adds up: four of them are one step of a dot product.
+void collect_dots(const Group& g, std::set<Id>& dots) {
+  std::map<const loops::Buffer*, Id> values;
+  for (size_t i = 0; i < g.arguments.size(); ++i)
+    if (g.arguments[i].kind == KernelArgument::Kind::Value && g.kernel.buffers[i]->type == u8)
+      values[g.kernel.buffers[i].get()] = g.arguments[i].value;
+  if (values.empty()) return;
+  each_node(
+      g.kernel.body,
+      [&](const Expr& e) {
+        const auto* r = e.as<loops::Reduce>();
+        if (!r || r->order != loops::Order::Blocks || e.type() != i32) return;
+        for (const Expr& operand : r->operands)
+          each_node(operand, [&](const Expr& x) {
+            const auto* l = x.as<loops::Load>();
+            const auto v = l && l->index.size() >= 3 ? values.find(l->buffer.get()) : values.end();
+            if (v != values.end() && std::any_of(r->axes.begin(), r->axes.end(), [&](const loops::Axis& a) {
+                  return mentions(l->index[1], a.variable);
+                }))
+              dots.insert(v->second);
+            return true;
+          });
+      },
+      [](const loops::Stmt&) {});
 }
 
 // Does it contract with a constant that differs between channels?
@@ -54,20 +92,22 @@ bool keeps_blocks(const Function& f, const Group& view) {
          from.dims[1] == to.dims[1];
 }
 
-loops::Layout blocked_layout(const std::vector<Dim>& dims, int64_t block) {
+loops::Layout blocked_layout(ElementType e, const std::vector<Dim>& dims, int64_t block) {
   loops::Layout l;
+  block = block_of(e, dims[1].literal(), block);
+  const bool one = dims[1] == Dim(block);
   Dim stride = block;
   std::vector<loops::Layout::Part> parts;
   for (size_t d = dims.size(); d-- > 0;) {
     if (d == 1) continue;
-    if (d == 0) {  // the blocks of channels come before dim 0's stride
+    if (d == 0 && !one) {  // the blocks of channels come before dim 0's stride
       parts.push_back({1, block, 0, stride});
       stride = stride * exact_div(dims[1], Dim(block));
     }
     parts.push_back({static_cast<int>(d), 1, 0, stride});
     stride = stride * dims[d];
   }
-  parts.push_back({1, 1, block, 1});
+  parts.push_back({1, 1, one ? 0 : block, 1});
   l.parts.assign(parts.begin(), parts.end());
   l.elements = stride;
   return l;
@@ -94,9 +134,12 @@ Tensor permuted(const Tensor& t, int64_t block, bool to_blocks) {
 }  // namespace
 
 std::set<Id> choose_blocked(const Function& f, const std::vector<Group>& groups, int64_t block) {
-  std::set<Id> allowed;
+  std::set<Id> allowed, dots;
   for (const Group& g : groups)
-    if (g.kind != Group::Kind::Reference && may_be_blocked(f.node(g.result).type, block))
+    if (g.kind == Group::Kind::Kernel) collect_dots(g, dots);
+  for (const Group& g : groups)
+    if (g.kind != Group::Kind::Reference &&
+        may_be_blocked(f.node(g.result).type, block, dots.count(g.result) != 0))
       allowed.insert(g.result);
   for (Id r : f.results) allowed.erase(r);
   for (const Group& g : groups) {
@@ -117,7 +160,7 @@ std::set<Id> choose_blocked(const Function& f, const std::vector<Group>& groups,
       if (chosen.count(g.source)) chosen.insert(g.result);
       continue;
     }
-    bool wants = wants_blocks(g);
+    bool wants = dots.count(g.result) || wants_blocks(g);
     for (const KernelArgument& a : g.arguments)
       wants = wants || (a.kind == KernelArgument::Kind::Value && chosen.count(a.value));
     if (wants) chosen.insert(g.result);
@@ -143,7 +186,7 @@ Group with_blocked(const Group& g, const std::set<Id>& blocked, int64_t block) {
     const KernelArgument& a = g.arguments[i];
     if (a.kind == KernelArgument::Kind::Constant || !blocked.count(a.value)) continue;
     loops::Buffer b = *g.kernel.buffers[i];
-    b.layout = blocked_layout(b.dims, block);
+    b.layout = blocked_layout(b.type, b.dims, block);
     r.kernel.buffers[i] = std::make_shared<const loops::Buffer>(b);
     replaced[g.kernel.buffers[i].get()] = r.kernel.buffers[i];
   }
@@ -168,7 +211,11 @@ Group with_blocked(const Group& g, const std::set<Id>& blocked, int64_t block) {
   return r;
 }
 
-Tensor unblocked(const Tensor& t, int64_t block) { return permuted(t, block, false); }
-Tensor blocked(const Tensor& t, int64_t block) { return permuted(t, block, true); }
+Tensor unblocked(const Tensor& t, int64_t block) {
+  return permuted(t, block_of(t.type(), t.dim(1), block), false);
+}
+Tensor blocked(const Tensor& t, int64_t block) {
+  return permuted(t, block_of(t.type(), t.dim(1), block), true);
+}
 
 }  // namespace tauto

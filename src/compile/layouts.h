@@ -4,7 +4,8 @@
 // lanes, pixels as rows of the tile. So does what reads row-major memory in which the channels are innermost.
 // A view that leaves N and C alone shows a blocked value as a blocked one. What is computed from a blocked
 // value is blocked too, as long as only kernels see it; results of the model and what references read stay
-// row-major.
+// row-major. Blocked, too, are bytes whose channels a contraction adds up (schedule/dots.h); channels that do
+// not fill whole blocks are one block of them all.
 #pragma once
 
 #include <set>
@@ -13,7 +14,7 @@
 
 namespace tauto {
 
-// The results of groups that are to be blocked by `block`.
+// The results of groups that are to be blocked by `block`, bytes perhaps by all their channels.
 std::set<Id> choose_blocked(const Function& f, const std::vector<Group>& groups, int64_t block);
 
 // Takes these out of the blocked values, with all that views make of them.

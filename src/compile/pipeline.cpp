@@ -12,6 +12,7 @@
 #include "passes/sink_constants.h"
 #include "passes/specialise.h"
 #include "passes/winograd.h"
+#include "passes/zero_points.h"
 
 namespace tauto {
 
@@ -20,6 +21,7 @@ const std::vector<GraphPass>& graph_passes() {
       {"fold_constants", [](const Module& m) { return fold_constants(m); }},
       {"inline_calls", [](const Module& m) { return inline_calls(m); }},
       {"sink_constants", [](const Module& m) { return sink_constants(m); }},
+      {"zero_points", [](const Module& m) { return zero_points(m); }},
   };
   return passes;
 }

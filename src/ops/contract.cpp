@@ -3,7 +3,8 @@
 //
 // Matmul, convolution of any rank, grouped, depthwise, transposed, attention products and Einsum are this
 // node (attribute `access`, graph/attribute.h). Elements: both operands and the result are of one type; f16
-// and bf16 are widened, summed in f32 and rounded once; integers wrap.
+// and bf16 are widened, summed in f32 and rounded once; integers wrap. With an attribute `to` the operands
+// are integers of any types that are converted to it first.
 #include <cmath>
 
 #include "ops/contraction.h"
@@ -18,8 +19,12 @@ namespace {
 
 Type contract_type(const TypeContext& c) {
   const Access& a = c.attributes.get<Access>("access");
-  c.require_same_element(0, 1);
-  if (!in_set(c.element(0), kNumbers)) c.refuse("required numbers");
+  const bool converts = c.attributes.find("to") != nullptr;
+  const ElementType result = c.attributes.get_or<ElementType>("to", c.element(0));
+  if (converts && !(result.is_integer() && c.element(0).is_integer() && c.element(1).is_integer()))
+    c.refuse("to: required integers");
+  if (!converts) c.require_same_element(0, 1);
+  if (!in_set(result, kNumbers)) c.refuse("required numbers");
   c.require(a.operands.size() == 2, "required two index maps");
   for (int i = 0; i < 2; ++i) {
     const auto& operand = a.operands[static_cast<size_t>(i)];
@@ -34,7 +39,7 @@ Type contract_type(const TypeContext& c) {
                 .c_str());
     }
   }
-  return Type::tensor(c.element(0), Dims(a.extents.begin(), a.extents.begin() + a.outputs));
+  return Type::tensor(result, Dims(a.extents.begin(), a.extents.begin() + a.outputs));
 }
 
 template <class C, class S, class Convert>
@@ -202,7 +207,7 @@ loops::Expr contract_lower(Lowering& l, const Index& index) {
       at.push_back(accessed_index(access, maps[d], point, l.type(i).dims[d], own));
       if (own.any() && !is_whole_axis(maps[d], l.type(i).dims[d])) inside.require(own.all());
     }
-    operands.push_back(tauto::widened(l.at(i, at)));
+    operands.push_back(converted(l.at(i, at), arithmetic_type(l.type().element)));
   }
   return converted(loops::reduce(loops::Order::Blocks, loops::Function::Fma, std::move(axes),
                                  std::move(operands), inside.all()),
@@ -265,9 +270,27 @@ constinit const Op contract{
     .unranked_type =
         [](const TypeContext& c) {
           const Access& a = c.attributes.get<Access>("access");
-          return Type::tensor(c.element(0), Dims(a.extents.begin(), a.extents.begin() + a.outputs));
+          return Type::tensor(c.attributes.get_or<ElementType>("to", c.element(0)),
+                              Dims(a.extents.begin(), a.extents.begin() + a.outputs));
         },
-    .eval = contract_eval,
+    .eval =
+        [](EvalContext& c) {
+          const auto* to = c.attributes.find("to");
+          if (!to) return contract_eval(c);
+          std::vector<Value> operands;
+          for (int i = 0; i < 2; ++i) {
+            const Type type = Type::tensor(c.type.element, type_of(c.tensor(i)).dims);
+            const std::vector<Value> in{c.tensor(i)};
+            const Attributes how{{"to", *to}};
+            EvalContext one(cast, how, in, type, c.rep);
+            cast.eval(one);
+            operands.push_back(one.out);
+          }
+          EvalContext converted(c.op, c.attributes, operands, c.type, c.rep);
+          converted.cancelled = c.cancelled;
+          contract_eval(converted);
+          c.out = converted.out;
+        },
     .lower = contract_lower,
     .error = contract_error,
 };
