@@ -38,51 +38,65 @@ Id flushed(Builder& b, Id x) {
 class Flusher {
  public:
   Id step(Rewrite& w, Id old) {
-    if (&w.from != function_) parameters_.clear(), function_ = &w.from;
+    if (&w.from != function_) inputs_.clear(), function_ = &w.from;
     const Node& n = w.node(old);
-    if (const Tensor* t = constant_value(n)) return constant(w, old, *t);
+    // What only constants decide is computed from them as they are.
+    const bool known = std::all_of(n.inputs.begin(), n.inputs.end(),
+                                   [&](Id i) { return constant_value(w.node(i)) != nullptr; });
     std::vector<Id> inputs;
-    for (Id i : n.inputs) inputs.push_back(parameter(w, i));
+    std::map<Id, Id> replaced;
+    for (Id i : n.inputs) {
+      inputs.push_back(known ? w.moved(i) : input(w, i));
+      if (inputs.back() != w.moved(i)) replaced[i] = inputs.back();
+    }
     const Id copied = w.copy(old, std::move(inputs));
-    return rounds(n) ? flush(w, old, copied) : copied;
+    return rounds(n) ? recorded(w, old, flushed(w.b, copied), replaced) : copied;
   }
 
  private:
-  static Id flush(Rewrite& w, Id old, Id copied) { return recorded(w, old, flushed(w.b, copied)); }
-
-  static Id recorded(Rewrite& w, Id old, Id now) {
+  // `replaced`: inputs of `old` that are flushed, under entries of their own.
+  static Id recorded(Rewrite& w, Id old, Id now, const std::map<Id, Id>& replaced) {
     w.record_rounding(
         old, now, {}, "values below 2^-126 become zeros of their sign",
         [&](Builder& builder, const Rewrite::Values& at) {
           BoundBuilder b(builder);
           const Id v = b.magnitude(at(old));
           return builder.add(ops::where, {builder.add(ops::less, {v, b.number(kTiny)}), v, b.number(0)});
-        });
+        },
+        replaced);
     return now;
   }
 
-  // The parameters as the nodes read them.
-  Id parameter(Rewrite& w, Id i) {
+  // Parameters and constants as the nodes read them.
+  Id input(Rewrite& w, Id i) {
     const Node& n = w.node(i);
-    if (n.op != &ops::parameter || !n.type.is_tensor() || !(n.type.element == f32)) return w.moved(i);
-    const auto [at, fresh] = parameters_.emplace(i, -1);
-    if (fresh) at->second = flush(w, i, w.moved(i));
+    const Tensor* constant = constant_value(n);
+    if ((!constant && n.op != &ops::parameter) || !n.type.is_tensor() || !(n.type.element == f32))
+      return w.moved(i);
+    const auto [at, fresh] = inputs_.emplace(i, w.moved(i));
+    if (!fresh) return at->second;
+    if (!constant)
+      at->second = recorded(w, i, flushed(w.b, w.moved(i)), {});
+    else if (const Tensor t = aligned(*constant); has_tiny(t))
+      at->second = recorded(w, i, w.b.constant(without_tiny(t)), {});
     return at->second;
   }
 
-  static Id constant(Rewrite& w, Id old, const Tensor& given) {
-    if (!(given.type() == f32)) return w.copy(old);
-    const Tensor t = aligned(given);
+  static bool has_tiny(const Tensor& t) {
     const auto values = t.values<float>();
-    if (std::none_of(values.begin(), values.end(), is_tiny)) return w.copy(old);
+    return std::any_of(values.begin(), values.end(), is_tiny);
+  }
+  static Tensor without_tiny(const Tensor& t) {
     Tensor r(f32, t.shape());
-    for (size_t i = 0; i < values.size(); ++i)
-      r.data<float>()[i] = is_tiny(values[i]) ? std::copysign(0.0f, values[i]) : values[i];
-    return recorded(w, old, w.b.constant(std::move(r)));
+    for (int64_t i = 0; i < t.count(); ++i) {
+      const float v = t.data<float>()[i];
+      r.data<float>()[i] = is_tiny(v) ? std::copysign(0.0f, v) : v;
+    }
+    return r;
   }
 
   const Function* function_ = nullptr;
-  std::map<Id, Id> parameters_;
+  std::map<Id, Id> inputs_;  // of function_, flushed
 };
 
 }  // namespace

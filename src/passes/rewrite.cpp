@@ -91,11 +91,14 @@ void Rewrite::record(Id old, const std::vector<Id>& now) {
 }
 
 void Rewrite::record_rounding(Id old, Id now, const std::set<Id>& inside, std::string statement,
-                              const BoundProgram& bound) {
+                              const BoundProgram& bound, const std::map<Id, Id>& replaced) {
   LedgerEntry e = entry(old, now);
-  const Boundary boundary(from, old, inside);
+  std::set<Id> separate;
+  std::vector<Id> moved = moved_;
+  for (const auto& [was, is] : replaced) separate.insert(was), moved[static_cast<size_t>(was)] = is;
+  const Boundary boundary(from, old, inside, separate);
   e.consumed = consumed_program(b.module(), from, boundary, old);
-  e.produced = produced_program(b, moved_, boundary, {now});
+  e.produced = produced_program(b, moved, boundary, {now});
   e.contract.kind = ContractKind::Rounding;
   e.contract.statement = std::move(statement);
   keep_origin(e, boundary.inputs);

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <set>
 
 #include "graph/builder.h"
@@ -34,8 +35,9 @@ class Rewrite {
   // inside or an input of theirs had in the old function.
   using Values = std::function<Id(Id old)>;
   using BoundProgram = std::function<Id(Builder& b, const Values& at)>;
+  // `replaced`: where inputs are that are not where they moved: they have entries of their own.
   void record_rounding(Id old, Id now, const std::set<Id>& inside, std::string statement,
-                       const BoundProgram& bound);
+                       const BoundProgram& bound, const std::map<Id, Id>& replaced = {});
 
  private:
   friend Module rewrite(const Module&, const std::string&, const std::function<Id(Rewrite&, Id)>&,

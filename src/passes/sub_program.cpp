@@ -24,7 +24,8 @@ Module without_main(const Module& m) {
 
 }  // namespace
 
-Boundary::Boundary(const Function& f, Id root, const std::set<Id>& inside) : nodes(inside) {
+Boundary::Boundary(const Function& f, Id root, const std::set<Id>& inside, const std::set<Id>& separate)
+    : nodes(inside) {
   if (f.node(root).op == &ops::parameter) {  // a value that is replaced where it comes in
     inputs = {root};
     return;
@@ -33,7 +34,7 @@ Boundary::Boundary(const Function& f, Id root, const std::set<Id>& inside) : nod
   std::set<Id> in;
   for (Id id : nodes)
     for (Id i : f.node(id).inputs)
-      if (!nodes.count(i) && !is_repeated(f.node(i))) in.insert(i);
+      if (!nodes.count(i) && (separate.count(i) || !is_repeated(f.node(i)))) in.insert(i);
   inputs.assign(in.begin(), in.end());
 }
 

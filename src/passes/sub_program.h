@@ -10,11 +10,11 @@
 namespace tauto {
 
 // The values that go into `root` and the nodes `inside` that it is computed by: by increasing id.
-// Constants and sizes are no inputs, they are repeated.
+// Constants and sizes are no inputs, they are repeated, unless they are `separate`.
 struct Boundary {
   std::set<Id> nodes;  // inside, and the root
   std::vector<Id> inputs;
-  Boundary(const Function& f, Id root, const std::set<Id>& inside);
+  Boundary(const Function& f, Id root, const std::set<Id>& inside, const std::set<Id>& separate = {});
 };
 
 // A program over the inputs of a boundary, under construction.

@@ -10,6 +10,7 @@
 #include "compile/pipeline.h"
 #include "graph/symbols.h"
 #include "interpret/interpret.h"
+#include "passes/specialise.h"
 
 namespace tauto {
 namespace {
@@ -140,37 +141,49 @@ Replay replay(const LedgerEntry& e, const std::vector<Value>& inputs) {
   return r;
 }
 
-std::vector<std::optional<std::vector<Value>>> capture(std::span<const LedgerEntry> entries,
-                                                       const std::vector<Value>& model_inputs) {
-  using Place = std::pair<std::string, Id>;
-  std::map<const Module*, std::map<Place, std::optional<Value>>> wanted;
+std::vector<std::optional<Captured>> capture(std::span<const LedgerEntry> entries,
+                                             const std::vector<Value>& model_inputs) {
+  struct Run {
+    std::map<std::pair<std::string, Id>, std::optional<Value>> wanted;
+    std::map<std::string, Env> sizes;  // by function
+  };
+  std::map<const Module*, Run> runs;
   for (const LedgerEntry& e : entries)
     if (e.origin)
-      for (Id id : e.inputs) wanted[e.origin.get()][{e.function, id}] = std::nullopt;
-  for (auto& [origin, places] : wanted) {
-    InterpretOptions options;
-    options.watch = [&, &places = places](const Function& f, Id id, const Value& v) {
-      const auto at = places.find({f.name, id});
-      if (at != places.end() && !at->second) at->second = v;
+      for (Id id : e.inputs) runs[e.origin.get()].wanted[{e.function, id}] = std::nullopt;
+  for (auto& [origin, run] : runs) {
+    const auto see = [&, &run = run](const Function& f, Id id, const Value& v) {
+      const auto at = run.wanted.find({f.name, id});
+      if (at != run.wanted.end() && !at->second) at->second = v;
+      const Type& t = f.node(id).type;
+      if (t.is_tensor() && v.is_tensor() && v.tensor.defined()) unify(t, type_of(v), run.sizes[f.name]);
     };
-    const std::vector<Value> given = model_inputs;
-    for (size_t i = 0; i < given.size(); ++i)
-      if (const auto at = places.find({"main", static_cast<Id>(i)}); at != places.end())
-        at->second = given[i];
-    interpret(*origin, given, options);
+    for (size_t i = 0; i < model_inputs.size(); ++i) see(origin->main(), static_cast<Id>(i), model_inputs[i]);
+    InterpretOptions options;
+    options.watch = see;
+    interpret(*origin, model_inputs, options);
   }
-  std::vector<std::optional<std::vector<Value>>> r;
+  std::vector<std::optional<Captured>> r;
   for (const LedgerEntry& e : entries) {
-    std::optional<std::vector<Value>> values(std::in_place);
+    std::optional<Captured> captured(std::in_place);
+    if (e.origin && !e.inputs.empty()) captured->sizes = runs.at(e.origin.get()).sizes[e.function];
     for (Id id : e.inputs) {
-      const std::optional<Value>& v = wanted.at(e.origin.get()).at({e.function, id});
-      if (v && values)
-        values->push_back(*v);
+      const std::optional<Value>& v = runs.at(e.origin.get()).wanted.at({e.function, id});
+      if (v && captured)
+        captured->inputs.push_back(*v);
       else
-        values.reset();
+        captured.reset();
     }
-    r.push_back(std::move(values));
+    r.push_back(std::move(captured));
   }
+  return r;
+}
+
+LedgerEntry for_sizes(const LedgerEntry& e, const Env& sizes) {
+  LedgerEntry r = e;
+  if (sizes.values().empty()) return r;
+  for (auto* program : {&r.consumed, &r.produced, &r.contract.bound})
+    if (*program) *program = std::make_shared<const Module>(specialise(**program, sizes));
   return r;
 }
 
@@ -248,12 +261,13 @@ std::vector<ReplayedEntry> replay_all(Module m, const Allowed& allowed, const st
       r.back().replay.reached = false;
       continue;
     }
-    r.push_back({e, "captured", replay(e, *captured[k])});
+    const LedgerEntry sized = for_sizes(e, captured[k]->sizes);
+    r.push_back({e, "captured", replay(sized, captured[k]->inputs)});
     if (e.contract.kind == ContractKind::Exact) continue;
     for (Adversary a : kAdversaries) {
       std::vector<Value> made;
-      for (const Value& v : *captured[k]) made.push_back(adversarial(v, a, seed + made.size()));
-      r.push_back({e, name_of(a), replay(e, made)});
+      for (const Value& v : captured[k]->inputs) made.push_back(adversarial(v, a, seed + made.size()));
+      r.push_back({e, name_of(a), replay(sized, made)});
     }
   }
   return r;

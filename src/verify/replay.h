@@ -36,10 +36,19 @@ Replay replay(const LedgerEntry& e, const std::vector<Value>& inputs);
 // measured range from which a bound follows for all inputs that stay in it.
 Value range_of(const Value& v);
 
-// For each entry the inputs of its sub-graphs in a run of the models that passes found
-// (Module::keeps_replays); nothing where the run does not reach them.
-std::vector<std::optional<std::vector<Value>>> capture(std::span<const LedgerEntry> entries,
-                                                       const std::vector<Value>& model_inputs);
+// The inputs of an entry's sub-graphs in a run, and the sizes that symbols had in its function.
+struct Captured {
+  std::vector<Value> inputs;
+  Env sizes;
+};
+
+// For each entry what it gets in a run of the models that passes found (Module::keeps_replays); nothing where
+// the run does not reach it.
+std::vector<std::optional<Captured>> capture(std::span<const LedgerEntry> entries,
+                                             const std::vector<Value>& model_inputs);
+
+// The entry with sizes in place of symbols.
+LedgerEntry for_sizes(const LedgerEntry& e, const Env& sizes);
 
 enum class Adversary : uint8_t {
   Cancelling,  // neighbours of equal size and opposite sign

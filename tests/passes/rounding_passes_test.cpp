@@ -151,5 +151,27 @@ TEST(FlushToZero, DenormalsBecomeZerosOfTheirSign) {
   }
 }
 
+// The entry of a product says what the product changes, not what its flushed inputs do.
+TEST(FlushToZero, EntriesAreChargedOnce) {
+  const Module q = flush_to_zero(parse(R"(func main(%0 "x": f32[4]) -> ("z") {
+  %1 = f32[4] {1e-40, -1e-40, 1e30, 2.0}
+  %2 = f32[] {1e30}
+  %3 = mul(%0, %2) : f32[4]
+  %4 = mul(%1, %2) : f32[4]
+  %5 = add(%3, %4) : f32[4]
+  return %5
+})"));
+  ASSERT_EQ(q.ledger.size(), 4u);
+  for (const LedgerEntry& e : q.ledger) {
+    std::vector<Value> inputs;
+    for (size_t i = 0; i < e.consumed->main().parameter_count(); ++i) {
+      inputs.push_back(random_value({4}, i + 1));
+      for (size_t k = 0; k < 2; ++k) inputs.back().tensor.data<float>()[k] *= 1e-39f;
+    }
+    check_bound(e, inputs);
+    EXPECT_TRUE(replay(e, inputs).differing == 0 || replay(e, inputs).worst <= 1) << text_of(e);
+  }
+}
+
 }  // namespace
 }  // namespace tauto
