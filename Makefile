@@ -7,7 +7,7 @@ NINJA = ninja -C $(BUILD) $(if $(JOBS),-j$(JOBS))
 CMAKE_FLAGS = -G Ninja -DPython_EXECUTABLE=$(abspath $(PYTHON)) -DTAUTO_PYTHON=ON
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check build setup models law conformance bench fuzz long bench-interpreter bench-first-run bench-kernels bench-schedules bench-runtime bench-winograd ledger certificates golden expect format lint clean
+.PHONY: help demo test check build setup models law conformance bench fuzz long bench-interpreter bench-first-run bench-kernels bench-schedules bench-runtime bench-winograd ledger certificates node-bounds golden expect format lint clean
 
 help:  ## print this list
 	@sed -n 's/^\([a-z-]*\):.*##/\1/p' $(MAKEFILE_LIST) | awk '{n=$$1; $$1=""; printf "  make %-18s%s\n", n, $$0}'
@@ -43,6 +43,10 @@ ledger: build  ## every rewrite of the public networks run again: does it keep i
 certificates: build  ## decision certificates: what is missing, a seeded 2 % again, and the checker
 	@scripts/setup.sh models
 	$(PYTHON) scripts/certificates.py $(ARGS)
+
+node-bounds: build  ## bounds of single nodes against ONNX Runtime, on the public networks
+	@scripts/setup.sh models
+	$(PYTHON) scripts/node_bounds.py $(ARGS)
 
 conformance: build  ## the 1,914 test cases of the onnx package
 	$(PYTHON) scripts/conformance.py $(ARGS)

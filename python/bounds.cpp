@@ -94,8 +94,14 @@ nb::list output_bounds(const LoadedModel& m, nb::handle inputs, const std::strin
     p.refine();
     for (size_t i = 0; i < m.outputs().size(); ++i) {
       const Tensor& c = p.centre(i);
-      results.emplace_back(doubles({c.data<double>(), c.data<double>() + c.count()}, c.shape()),
-                           doubles(p.output_error(i), c.shape()));
+      std::vector<double> centre;
+      if (c.type().is_float())
+        centre.assign(c.data<double>(), c.data<double>() + c.count());
+      else if (c.type().is_integer() || c.type().is_bool())
+        for (int64_t v : c.as_ints()) centre.push_back(static_cast<double>(v));
+      else
+        throw Unbounded(cat("output \"", m.outputs()[i].first, "\": elements ", c.type(), " have no bound"));
+      results.emplace_back(doubles(centre, c.shape()), doubles(p.output_error(i), c.shape()));
     }
   }
   nb::list list;
@@ -216,7 +222,9 @@ void bind_bounds(nb::module_& m, RunInputs (*inputs_of)(const LoadedModel&, nb::
       "output_bounds", &output_bounds, "inputs"_a, nb::kw_only(), "order"_a = "any",
       "For each output a pair of float64 arrays: the value without rounding (nearly), and a sound bound on "
       "how "
-      "far any legal execution may be from it (and the exact value), by signed propagation. Error: there is "
+      "far any legal execution may be from it (and the exact value), by signed propagation (of outputs of "
+      "more than 1,024 elements: by intervals from "
+      "layer to layer). Error: there is "
       "none, and why.");
   nb::class_<Certifier>(
       m, "Certifier",

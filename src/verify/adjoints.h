@@ -15,6 +15,9 @@ struct Part {
   std::vector<double> magnitude;  // |centre|, of float types
   std::vector<double> radius;     // empty: exact
   std::vector<double> noise;      // own + bend + slack of adjoints: what a unit of |λ| costs; empty: nothing
+  Tensor range;                   // of integers and truth values that are not decided: Rep::Interval
+
+  bool is_exact() const { return radius.empty() && !range.defined(); }
 };
 
 struct NodeState {

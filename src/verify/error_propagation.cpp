@@ -19,13 +19,14 @@ using propagation::Part;
 
 namespace {
 
-constexpr double kAdjointSlack = 0x1p-30;  // of the f64 roundings in adjoints, see the header
+constexpr double kAdjointSlack = 0x1p-30;          // of the f64 roundings in adjoints, see the header
+constexpr double kMostIntervalProducts = 1 << 24;  // of integers, one by one
 
 const Tensor& part_of(const Value& v, size_t k) { return v.is_tensor() ? v.tensor : v.parts[k].tensor; }
 size_t parts_of(const Value& v) { return v.is_tensor() ? 1 : v.parts.size(); }
 
 bool has_error(const NodeState& s) {
-  return std::any_of(s.parts.begin(), s.parts.end(), [](const Part& p) { return !p.radius.empty(); });
+  return std::any_of(s.parts.begin(), s.parts.end(), [](const Part& p) { return !p.is_exact(); });
 }
 
 }  // namespace
@@ -123,6 +124,7 @@ struct ErrorPropagation::State {
     if (n.op == &ops::item) {
       const Part& from = at(n.inputs[0]).parts[static_cast<size_t>(n.attributes.get<int64_t>("index"))];
       s.parts[0].radius = from.radius;
+      s.parts[0].range = from.range;
       s.item = true;
     } else if (n.op->error && s.value.is_tensor() && s.value.tensor.type().is_float() && steers_exactly(n)) {
       by_rule(id, n);
@@ -233,8 +235,11 @@ struct ErrorPropagation::State {
 
   // All its legal results over the region, as an error of its own.
   void by_interval(Id id, bool exact) {
+    const Node& n = f.node(id);
     std::vector<Value> in;
-    for (Id k : f.node(id).inputs) in.push_back(region(at(k)));
+    for (Id k : n.inputs) in.push_back(region(at(k)));
+    if (!exact && n.op == &ops::contract && work_of(n) > kMostIntervalProducts)
+      throw Unbounded(cat(where(id), ": integers that are not decided, in too large a product"));
     Value out;
     try {
       out = evaluate(id, std::move(in), Rep::Interval);
@@ -247,11 +252,12 @@ struct ErrorPropagation::State {
       Part& p = s.parts[k];
       if (!c.type().is_float()) {
         if (exact || c.type().is_string()) continue;
+        if (!c.type().is_integer() && !c.type().is_bool())
+          throw Unbounded(cat(where(id), ": elements ", c.type(), " have no bound"));
         const auto centre = c.as_ints();
-        for (size_t i = 0; i < centre.size(); ++i) {
+        for (size_t i = 0; i < centre.size() && !p.range.defined(); ++i) {
           const IInterval v = o.data<IInterval>()[i];
-          if (v.lo != v.hi || v.lo != centre[i])
-            throw Unbounded(cat(where(id), ": an integer or truth value inside the network is not decided"));
+          if (v.lo != v.hi || v.lo != centre[i]) p.range = o;
         }
         continue;
       }
@@ -266,12 +272,20 @@ struct ErrorPropagation::State {
     }
   }
 
+  double work_of(const Node& contraction) const {
+    const Attributes bound = substitute(contraction.attributes, env);
+    double points = 1;
+    for (const Dim& d : bound.get<Access>("access").extents) points *= static_cast<double>(d.literal());
+    return points;
+  }
+
   Value region(const NodeState& s) const {
     Value v = s.value;
     const auto widen = [](const Tensor& t, const Part& p) {
       if (!t.type().is_float()) {
         Tensor exact(t.type(), t.shape());
         if (t.type().is_string()) return t;
+        if (p.range.defined()) return p.range;
         __builtin_memcpy(exact.raw(), t.raw(), static_cast<size_t>(t.bytes()));
         return to_rep(Value(exact), Rep::Interval).tensor;
       }
@@ -400,14 +414,27 @@ std::vector<FunctionalBound> ErrorPropagation::bound(std::span<const Functional>
   return all;
 }
 
-std::vector<double> ErrorPropagation::output_error(size_t output) const {
-  std::vector<Functional> each;
-  for (int64_t i = 0; i < centre(output).count(); ++i) each.push_back({output, {{i, 1.0}}});
-  std::vector<double> error;
-  for (const FunctionalBound& b : bound(each)) error.push_back(b.error);
-  // The radius is a bound too.
+std::vector<double> ErrorPropagation::output_error(size_t output, size_t at_most) const {
+  const auto count = static_cast<size_t>(centre(output).count());
   const std::span<const double> r = radius(output);
-  for (size_t i = 0; i < r.size(); ++i) error[i] = std::min(error[i], r[i]);
+  std::vector<double> error(count, 0);
+  const Part& part = state_->at(state_->f.results.at(output)).parts.at(0);
+  if (part.range.defined()) {  // integers: the width on the wider side
+    const std::vector<int64_t> c = centre(output).as_ints();
+    for (size_t i = 0; i < count; ++i) {
+      const IInterval v = part.range.data<IInterval>()[i];
+      error[i] = num::is_any(v) ? num::kInf
+                                : std::max(static_cast<double>(v.hi) - static_cast<double>(c[i]),
+                                           static_cast<double>(c[i]) - static_cast<double>(v.lo));
+    }
+    return error;
+  }
+  std::copy(r.begin(), r.end(), error.begin());
+  if (r.empty() || count > at_most) return error;
+  std::vector<Functional> each;
+  for (size_t i = 0; i < count; ++i) each.push_back({output, {{static_cast<int64_t>(i), 1.0}}});
+  const std::vector<FunctionalBound> bounds = bound(each);
+  for (size_t i = 0; i < count; ++i) error[i] = std::min(error[i], bounds[i].error);
   return error;
 }
 

@@ -17,7 +17,8 @@
 // charged as Σ |λ| |J| radius · 2^-30, which covers sums of up to 2^22 terms.
 //
 // Everything works by elements, for every operator: one without a rule is known by its interval, as an error
-// of its own. What cannot be bounded throws Unbounded with the reason.
+// of its own; integers and truth values that the region does not decide (a quantizer at a border) stay
+// intervals. What cannot be bounded throws Unbounded with the reason.
 #pragma once
 
 #include <map>
@@ -72,8 +73,9 @@ class ErrorPropagation {
   // |δ| of each element of an output; empty: exact.
   std::span<const double> radius(size_t output) const;
   std::vector<FunctionalBound> bound(std::span<const Functional> functionals) const;
-  // The bound of every element of an output, by one functional each.
-  std::vector<double> output_error(size_t output) const;
+  // The bound of every element of an output, by one functional each; their radii alone where there are more
+  // elements than `at_most`: a functional costs a backward pass.
+  std::vector<double> output_error(size_t output, size_t at_most = 1024) const;
 
   // Of a node's only result, for certificates and tests; the radius is empty where it is exact.
   const Tensor& node_centre(Id id) const;

@@ -358,6 +358,29 @@ func main(%0 "x": f32[1], %1 "y": f32[1]) -> ("z") {
   EXPECT_LT(p.output_error(0)[0], 1e-5);
 }
 
+// A quantizer at a rounding border: the integer is an interval, and what is made of it too; away from the
+// border it is decided and the result exact.
+TEST(ErrorPropagation, UndecidedIntegersAreIntervals) {
+  const Module m = parse_module(R"(module m semantics 2
+
+func main(%0 "x": f32[2]) -> ("q", "y") {
+  %1 = f32[] {3.0}
+  %2 = mul(%0, %1) : f32[2]
+  %3 = round(%2) : f32[2]
+  %4 = cast(%3) {to: i32} : i32[2]
+  %5 = cast(%4) {to: f32} : f32[2]
+  return %4, %5
+})");
+  ErrorPropagation p(m);
+  const float x[] = {1.16666663f, 0.7f};  // 3.49999988, in f32 3.5; 2.1
+  p.run({Tensor::of<float>({2}, x)});
+  EXPECT_GE(p.output_error(0)[0], 1);  // 4 is legal, 3 the centre
+  EXPECT_LE(p.output_error(0)[0], 2);
+  EXPECT_EQ(p.output_error(0)[1], 0);
+  EXPECT_GE(p.output_error(1)[0], 1);
+  EXPECT_LT(p.output_error(1)[1], 1e-6);
+}
+
 Module classifier() { return module_of(kDense); }
 
 TEST(Certify, PlantedTiesAreNotCertified) {
