@@ -77,7 +77,7 @@ bench-first-run: build  ## loading, compiling and memory at the peak, beside ONN
 expect: build  ## refresh what the file tests (tests/**/*.test) expect, showing what changed
 	@$(PYTHON) scripts/file_tests.py --build $(BUILD) --refresh $(ARGS)
 
-bench-kernels: build  ## products, convolutions, sequences: percent of this core's peak, untuned
+bench-kernels: build  ## products, convolutions, sequences, rows: percent of this core's roofs, untuned
 	$(BUILD)/bench_kernels $(ARGS)
 
 bench-schedules: build  ## the default schedule beside 200 drawn ones, on 64 drawn shapes

@@ -15,8 +15,8 @@
 //   [--verbose yes]
 //
 // Times are of this thread's processor time; what is measured and its roof take turns, and the median of
-// their ratios is printed. A run is one of the whole program, its entry included. Answers are compared
-// elsewhere (make law).
+// their ratios is printed. A product is run as a whole program, its entry included, the others are one
+// kernel, called as a network calls it. Answers are compared elsewhere (make law).
 #include <cstdio>
 #include <cstdlib>
 #include <map>
@@ -25,7 +25,6 @@
 #include "bench/contractions.h"
 #include "bench/roofs.h"
 #include "bench/rows.h"
-#include "compile/profile.h"
 
 namespace tauto {
 namespace {
@@ -128,26 +127,15 @@ class Bench {
   double percent_of_middle(const Case& first, const Case& middle, const Case& last) {
     auto m = std::make_shared<Module>();
     Builder b(*m, "main");
-    Program p;
-    p.inputs = {draw(first.a)};
-    Id at = b.parameter("a", type_of(p.inputs[0]));
-    for (const Case* c : {&first, &middle, &last})
+    Id at = b.parameter("a", type_of(Value(draw(first.a)))), node = at;
+    for (const Case* c : {&first, &middle, &last}) {
       at = b.add(ops::contract, {at, b.constant(draw(c->b))}, {{"access", access_of(*c)}});
+      if (c == &middle) node = at;
+    }
     b.finish({at}, {"y"});
-    p.code = compile(m, {.isa = isa_});
-    const auto run = [&] {
-      Profile profile;
-      p.code->run(p.inputs, {.profile = &profile}, p.context);
-      std::vector<int64_t> took;
-      for (const Profile::Event& e : profile.events) {
-        const Group& g = e.function->groups[e.group].group;
-        if (e.function->function->node(g.result).op == &ops::contract) took.push_back(e.took);
-      }
-      CHECK(took.size() == 3, "three contractions became ", took.size(), " kernels");
-      return static_cast<double>(took[1]) * 1e-9;
-    };
-    const double share = percent(
-        run, [&] { return 2 * macs(middle) / roofs_.flops(); }, g_budget);
+    const TimedKernel p(m, node, isa_, roofs_.data());
+    const double share =
+        percent([&] { return p.run(1); }, [&] { return 2 * macs(middle) / roofs_.flops(); }, g_budget);
     if (verbose_) std::printf("  %-34s %6.1f %%\n", middle.name.c_str(), share), std::fflush(stdout);
     return share;
   }

@@ -33,15 +33,19 @@ inline Tensor draw(const Shape& shape) {
   return t;
 }
 
-// The one kernel of a program, called as a network calls it. Inputs and results lie in `memory`, where the
+// One kernel of a program, called as a network calls it. What it reads and writes lies in `memory`, where the
 // loops of the roofs read and write: pages are the same.
 class TimedKernel {
  public:
-  TimedKernel(std::shared_ptr<const Module> m, const std::vector<Tensor>& inputs, Isa isa, Tensor& memory)
+  // `node`: what the kernel ends with. Its values are filled with numbers.
+  TimedKernel(std::shared_ptr<const Module> m, Id node, Isa isa, Tensor& memory)
       : code_(compile(std::move(m), {.isa = isa})) {
     const CompiledFunction& f = code_->functions().at("main");
-    CHECK(f.groups.size() == 1 && f.groups[0].built, "required one kernel, got ", f.groups.size());
-    const CompiledGroup& g = f.groups[0];
+    const auto group = std::find_if(f.groups.begin(), f.groups.end(),
+                                    [&](const CompiledGroup& g) { return g.group.result == node; });
+    CHECK(group != f.groups.end() && group->built, "a benchmark's node has no kernel of its own");
+    const CompiledGroup& g = *group;
+    built_ = g.built;
     const BoundGroup bound = bind(*f.function, g, {});
     CHECK(bound.runs, "a benchmark's kernel is not bound");
     float* next = memory.data<float>();
@@ -57,8 +61,9 @@ class TimedKernel {
       if (a.kind == KernelArgument::Kind::Result) {
         p = place(element_count(bound.shape));
       } else {
-        const Tensor& t =
-            a.kind == KernelArgument::Kind::Constant ? a.constant : inputs.at(static_cast<size_t>(a.value));
+        const Tensor t = a.kind == KernelArgument::Kind::Constant
+                             ? a.constant
+                             : draw(*shape_of(f.function->node(a.value).type, {}));
         p = place(t.count());
         std::copy_n(t.data<float>(), t.count(), p);
       }
@@ -78,10 +83,11 @@ class TimedKernel {
            }) /
            times;
   }
-  const Nest& nest() const { return code_->functions().at("main").groups[0].built->nest; }
+  const Nest& nest() const { return built_->nest; }
 
  private:
   std::shared_ptr<const Executable> code_;
+  std::shared_ptr<const BuiltKernel> built_;
   std::vector<uint64_t> arguments_;
   Arena scratch_;
   uint8_t* rest_ = nullptr;
@@ -255,7 +261,7 @@ inline Least least_of(const Nest& n, int lanes) {
 struct RowsCase {
   std::string name, kind;
   std::shared_ptr<const Module> module;
-  std::vector<Tensor> inputs;
+  Id node;  // that its kernel ends with
 };
 
 class RowsCases {
@@ -292,11 +298,10 @@ class RowsCases {
   void rows_of(const std::string& kind, int64_t rows, int64_t n, F make) {
     auto m = std::make_shared<Module>();
     Builder b(*m, "main");
-    const Tensor x = draw({rows, n});
-    const Id p = b.parameter("x", type_of(Value(x)));
+    const Id p = b.parameter("x", type_of(Value(draw({rows, n}))));
     const Id y = make(b, p);
     b.finish({y}, {"y"});
-    all.push_back({cat(kind, " ", rows, " x ", n), kind, m, {x}});
+    all.push_back({cat(kind, " ", rows, " x ", n), kind, m, y});
   }
   static Id number(Builder& b, float v) {
     Tensor t(f32, Shape{});
@@ -326,7 +331,7 @@ class RowsCases {
 
 // In percent of the smaller of the two roofs; `bound`: which it is.
 inline double share_of(const RowsCase& c, Roofs& roofs, Isa isa, double budget, std::string& bound) {
-  const TimedKernel p(c.module, c.inputs, isa, roofs.data());
+  const TimedKernel p(c.module, c.node, isa, roofs.data());
   const Least l = least_of(p.nest(), roofs.lanes());
   InstructionRoof instructions(l.instructions, roofs.lanes());
   const double bytes = l.read + l.written;
