@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <map>
 #include <unordered_map>
 #include <utility>
 
@@ -70,7 +71,7 @@ bool is_nan_literal(Term x) {
 bool is_zero(Term x, std::optional<uint64_t> bits) { return bits && number_of(x, *bits) == 0; }
 bool is_finite_input(Term x) {
   const std::string_view f = term_function(x);
-  return f.size() > 2 && f.substr(f.size() - 2) == "![";
+  return f.size() > 2 && f[f.size() - 2] == '!' && (f.back() == '[' || f.back() == '@');
 }
 
 // x of x + (+0), which is x but for the sign of zero.
@@ -533,10 +534,57 @@ Term with_arguments(Term x, const Term* a) {
   if (name == bits_name()) return same_bits(a[0], term_type(x));
   if (name == bytes_name()) return bytes_together({a[0], a[1], a[2], a[3]});
   if (name == words_name()) return words_together(a[0], a[1]);
+  if (text_of(name).back() == '@') return term_apply(name, term_type(x), {a[0]});  // looked up
   const std::optional<Function> f = function_called(name);
   CHECK(f.has_value(), term_function(x));
   const int n = loops::arity_of(*f);
   return apply(*f, a[0], n > 1 ? a[1] : Term{}, n > 2 ? a[2] : Term{});
+}
+
+namespace {
+void add_linear(Term t, int64_t factor, std::map<uint32_t, int64_t>& terms, int64_t& constant) {
+  if (const auto number = known(t)) {
+    constant += factor * *number;
+    return;
+  }
+  const auto literal_of = [&](size_t i) { return known(argument(t, i)); };
+  if (is(t, Function::Add) || is(t, Function::Sub)) {
+    add_linear(argument(t, 0), factor, terms, constant);
+    add_linear(argument(t, 1), is(t, Function::Sub) ? -factor : factor, terms, constant);
+  } else if (is(t, Function::Mul) && (literal_of(0) || literal_of(1))) {
+    const size_t at = literal_of(0) ? 0 : 1;
+    add_linear(argument(t, 1 - at), factor * *literal_of(at), terms, constant);
+  } else if (is(t,
+                Function::Choose)) {  // of two that lie a number apart: that one, and the number or nothing
+    std::map<uint32_t, int64_t> apart;
+    int64_t number = 0;
+    add_linear(argument(t, 1), 1, apart, number);
+    add_linear(argument(t, 2), -1, apart, number);
+    if (std::any_of(apart.begin(), apart.end(), [](const auto& x) { return x.second != 0; })) {
+      terms[t.id] += factor;
+      return;
+    }
+    add_linear(argument(t, 2), factor, terms, constant);
+    terms[converted(argument(t, 0), i64).id] += factor * number;
+  } else if (is(t, Function::ShiftLeft) && literal_of(1) && *literal_of(1) < 48) {
+    add_linear(argument(t, 0), factor << *literal_of(1), terms, constant);
+  } else {
+    terms[t.id] += factor;
+  }
+}
+}  // namespace
+
+std::optional<Term> in_linear_form(Term index, int64_t plus, int64_t by) {
+  std::map<uint32_t, int64_t> terms;
+  add_linear(index, 1, terms, plus);
+  const auto number = [](int64_t v) { return literal(i64, static_cast<uint64_t>(v)); };
+  if (plus % by != 0) return std::nullopt;
+  Term sum = number(plus / by);
+  for (const auto& [id, factor] : terms) {
+    if (factor % by != 0) return std::nullopt;
+    if (factor != 0) sum = apply(Function::Add, sum, apply(Function::Mul, Term{id}, number(factor / by)));
+  }
+  return sum;
 }
 
 Term truncated(Term x, ElementType to) {

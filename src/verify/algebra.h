@@ -32,6 +32,11 @@ Term with_arguments(Term x, const Term* arguments);
 Term bytes_together(const std::vector<Term>& bytes);
 Term words_together(Term low, Term high);
 
+// An i64 that is a sum of numbers times others, in one order: equal for equal sums. Divided by `by`; nothing
+// where a part cannot be.
+std::optional<Term> in_linear_form(Term index, int64_t plus, int64_t by);
+inline Term in_linear_form(Term index, int64_t plus) { return *in_linear_form(index, plus, 1); }
+
 // An integer or truth value that is known.
 std::optional<int64_t> known(Term x);
 

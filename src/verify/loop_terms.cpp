@@ -237,7 +237,7 @@ class Evaluation {
     if (f.variable) return f.variable->term;
     if (e.as<loops::Size>()) return literal(i64, static_cast<uint64_t>(f.size));
     if (const auto* x = e.as<loops::Load>()) {
-      const std::optional<Term> v = f.shape->memory->read(element(*f.shape, x->index));
+      const std::optional<Term> v = loaded(*f.shape, x->index);
       if (!v) fail("kernel ", kernel_.name, ": an element of ", x->buffer->name, " was never written");
       return *v;
     }
@@ -259,6 +259,35 @@ class Evaluation {
     const size_t n = x->arguments.size();
     return apply(x->function, a, n > 1 ? value(x->arguments[1]) : Term{},
                  n > 2 ? value(x->arguments[2]) : Term{});
+  }
+
+  // At numbers, or at a place that is a term: a sum of the indices times their strides.
+  std::optional<Term> loaded(const Extents& s, const std::vector<Expr>& at) {
+    std::vector<std::optional<Term>> terms(at.size());
+    bool any = false;
+    for (size_t d = 0; d < at.size(); ++d) {
+      if (integer(at[d])) continue;
+      const Term t = value(at[d]);
+      if (known(t)) continue;
+      terms[d] = t;
+      any = true;
+    }
+    if (!any) return s.memory->read(element(s, at));
+    Term sum = literal(i64, static_cast<uint64_t>(s.offset));
+    for (const Extents::Part& p : s.parts) {
+      if (terms[p.dim] && (p.divisor != 1 || p.modulus != 0))
+        undecided("an index that follows from elements");
+      int64_t part = 0;
+      if (!terms[p.dim]) {
+        part = index(at[p.dim]) / p.divisor;
+        if (p.modulus != 0) part %= p.modulus;
+      }
+      const Term i = terms[p.dim] ? *terms[p.dim] : literal(i64, static_cast<uint64_t>(part));
+      sum = apply(Function::Add, sum, apply(Function::Mul, i, literal(i64, static_cast<uint64_t>(p.stride))));
+    }
+    const std::optional<Term> e = s.memory->read_at(in_linear_form(sum, 0));
+    if (!e) undecided("an index that follows from elements");
+    return e;
   }
 
   int64_t element(const Extents& s, const std::vector<Expr>& at) {

@@ -203,7 +203,9 @@ class Prover {
   // Where addresses follow from elements, for some elements.
   Proof prove(const Env& sizes, ProofOptions o) {
     Proof p = prove_kernel(g_.group.kernel, scheduled_, generated_, sizes, o);
-    if (p.verdict != Proof::Verdict::Undecided || g_.group.checks.empty()) return p;
+    // Looked up elements are the definition's; for drawn places also seen to lie inside of their buffers.
+    const bool as_terms = p.verdict == Proof::Verdict::Proved && p.looked_up;
+    if ((p.verdict != Proof::Verdict::Undecided && !as_terms) || g_.group.checks.empty()) return p;
     for (const RangeCheck& c : g_.group.checks)
       for (size_t k = 0; k < g_.group.arguments.size(); ++k) {
         const KernelArgument& a = g_.group.arguments[k];
@@ -211,10 +213,12 @@ class Prover {
         const auto least = evaluate(c.least, sizes), end = evaluate(c.end, sizes);
         if (least && end) o.numbers[k] = {std::max<int64_t>(0, *least), *end};
       }
+    Proof terms = std::move(p);
     p = prove_kernel(g_.group.kernel, scheduled_, generated_, sizes, o);
     if (p.verdict != Proof::Verdict::Proved) return p;
+    if (as_terms) return terms;
     p.verdict = Proof::Verdict::ProvedOnShapes;
-    p.reason = "addresses follow from elements, which were drawn";
+    p.reason = cat("addresses follow from elements, which were drawn: ", terms.reason);
     return p;
   }
 

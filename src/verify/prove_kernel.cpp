@@ -70,6 +70,7 @@ void pack(SymbolicBuffer& b, const Packing& p) {
     });
   }
   if (p.parts.count > 1) b.type = i32;
+  b.looked_up = false;
   b.given = [parts](int64_t i) {
     std::vector<Term> terms;
     for (const auto& part : parts) terms.push_back(part(i));
@@ -83,6 +84,7 @@ void pack(SymbolicBuffer& b, const Packing& p) {
 void join_bytes(SymbolicBuffer& b) {
   b.count /= 4;
   b.type = i32;
+  b.looked_up = false;
   b.given = [before = b.given](int64_t i) {
     return bytes_together({before(4 * i), before(4 * i + 1), before(4 * i + 2), before(4 * i + 3)});
   };
@@ -135,6 +137,7 @@ Walk run(const Generated& g, const vec::Program& program, Buffers& buffers, cons
   Walk later = piece(cut, to);
   const Walk first = piece(from, cut);
   later.whole = later.whole && first.whole;
+  later.looked_up = later.looked_up || first.looked_up;
   return later;
 }
 
@@ -215,7 +218,9 @@ Proof prove_kernel(const loops::Kernel& expression, const Scheduled& scheduled, 
     for (const Packing& p : scheduled.packings) pack(got[p.buffer], p);
     for (const size_t b : scheduled.words) join_bytes(got[b]);
     const Buffers before = got;
-    proof.whole = run(generated, generated.program, got, sizes, options).whole;
+    const Walk walk = run(generated, generated.program, got, sizes, options);
+    proof.whole = walk.whole;
+    proof.looked_up = walk.looked_up;
     ElementTerms expected(expression, inputs, sizes);
     const SymbolicBuffer& result = got[expected.result()];
     std::vector<int64_t> written;

@@ -19,6 +19,8 @@ struct Proof {
   std::string reason;  // the first difference, or what could not be followed; what the shapes are
   int64_t elements = 0, terms = 0;
   bool whole = false;  // all trips of all loops were run
+  bool looked_up =
+      false;  // places that follow from elements were terms: whether they lie inside was not seen
 };
 const char* text_of(Proof::Verdict v);
 

@@ -32,6 +32,7 @@ class Evaluation {
       : p_(p),
         buffers_(buffers),
         scalars_(static_cast<size_t>(p.scalars)),
+        symbolic_(static_cast<size_t>(p.scalars), SparseTerms::kNone),
         lanes_(static_cast<size_t>(p.lanes)),
         masks_(static_cast<size_t>(p.masks) * lanes_, SparseTerms::kNone),
         vectors_(p.vectors.size() * lanes_, SparseTerms::kNone),
@@ -53,6 +54,13 @@ class Evaluation {
  private:
   // ---- registers ----
   int64_t& scalar(Reg r) { return scalars_[static_cast<size_t>(r.id)]; }
+  // What is added to it that follows from elements: an i64, or kNone.
+  Term& symbolic(Reg r) { return symbolic_[static_cast<size_t>(r.id)]; }
+  bool is_symbolic(Reg r) { return r.cls == vec::Class::Scalar && symbolic(r) != SparseTerms::kNone; }
+  int64_t number(Reg r) {
+    if (is_symbolic(r)) undecided("a scalar that follows from elements");
+    return scalar(r);
+  }
   Term* mask(Reg r) { return &masks_[static_cast<size_t>(r.id) * lanes_]; }
   Term* vector(Reg r) { return &vectors_[static_cast<size_t>(r.id) * lanes_]; }
 
@@ -85,7 +93,7 @@ class Evaluation {
         loop(begin);
         at_ = loops_.end[begin];
       } else if (i.op == VecOp::If) {
-        const int64_t a = scalar(i.operand[0]), b = scalar(i.operand[1]);
+        const int64_t a = number(i.operand[0]), b = number(i.operand[1]);
         const auto c = static_cast<vec::Compare>(i.immediate);
         const bool holds = c == vec::Compare::Less ? a < b : c == vec::Compare::LessEqual ? a <= b : a == b;
         const size_t begin = at_, other = loops_.other[begin], end = loops_.end[begin];
@@ -103,10 +111,11 @@ class Evaluation {
   void loop(size_t begin) {
     const Instr& i = p_.code[begin];
     const size_t end = loops_.end[begin];
-    const int64_t from = scalar(i.operand[0]), to = scalar(i.operand[1]), step = i.immediate;
+    const int64_t from = number(i.operand[0]), to = number(i.operand[1]), step = i.immediate;
     const int64_t count = to > from ? (to - from + step - 1) / step : 0;
     const auto trip = [&](int64_t k) {
       scalar(i.result) = from + k * step;
+      symbolic(i.result) = SparseTerms::kNone;
       block(begin + 1, end);
     };
     if (trips_.all || count <= kTrips || !alike_[begin]) {
@@ -143,7 +152,7 @@ class Evaluation {
     for (size_t k = begin + 1;; ++k) {
       const Instr& i = p_.code[k];
       if (!(i.result == r)) continue;
-      return i.op == VecOp::AddI ? i.immediate : scalar(i.operand[i.operand[0] == r ? 1 : 0]);
+      return i.op == VecOp::AddI ? i.immediate : number(i.operand[i.operand[0] == r ? 1 : 0]);
     }
   }
 
@@ -216,6 +225,54 @@ class Evaluation {
   }
   Term set(const Instr& i, size_t lane) { return i.mask ? mask(i.mask)[lane] : truth(true); }
 
+  // An element whose place is a term. That it lies inside follows from the definition, which has the same
+  // term for its index (docs/trust.md).
+  Term looked_up(const Instr& i, int64_t base, Term index, Term set) {
+    const Place first = place(base, i.memory);
+    std::optional<Term> e;
+    if (first.buffer && term_type(index) == i64)
+      e = first.buffer->read_at(in_linear_form(index, first.offset));
+    if (!e) undecided("an address that follows from elements");
+    walk_.looked_up = true;
+    return apply(Function::Choose, set, widened(*e, i.lane), literal(type_of(i.lane), 0));
+  }
+
+  // The same by a scalar: its symbolic part is in bytes.
+  void looked_up(const Instr& i, int64_t base) {
+    const auto part = [&](Reg r, int64_t scale) {
+      return is_symbolic(r) ? apply(Function::Mul, symbolic(r), literal(i64, static_cast<uint64_t>(scale)))
+                            : literal(i64, 0);
+    };
+    const Term bytes = apply(Function::Add, part(i.address.base, 1), part(i.address.index, i.address.scale));
+    const int64_t k = (base >> kSpace) - 1, size = i.memory.bytes();
+    const bool loads = i.op == VecOp::Load || i.op == VecOp::Broadcast || i.op == VecOp::LoadS;
+    if (!loads || k < 0 || k >= static_cast<int64_t>(buffers_.size()) ||
+        buffers_[static_cast<size_t>(k)].type != i.memory)
+      undecided("an address that follows from elements");
+    const auto element = [&](size_t lane) {
+      const int64_t byte = (base & ((int64_t{1} << kSpace) - 1)) + static_cast<int64_t>(lane) * size;
+      const std::optional<Term> at = in_linear_form(bytes, byte, size);
+      std::optional<Term> e;
+      if (at) e = buffers_[static_cast<size_t>(k)].read_at(*at);
+      if (!e) undecided("an address that follows from elements");
+      walk_.looked_up = true;
+      return *e;
+    };
+    if (i.op == VecOp::LoadS) {
+      scalar(i.result) = 0;
+      symbolic(i.result) = converted(element(0), i64);
+    } else if (i.op == VecOp::Broadcast) {
+      std::fill_n(vector(i.result), lanes_, widened(element(0), i.lane));
+    } else {
+      const Term zero = literal(type_of(i.lane), 0);
+      for (const size_t l : on_) {
+        const Term on = set(i, l);
+        vector(i.result)[l] =
+            known(on) == 0 ? zero : apply(Function::Choose, on, widened(element(l), i.lane), zero);
+      }
+    }
+  }
+
   // A whole vector side by side where only marks are wanted: of results with many millions of elements.
   bool mark_all(const Instr& i, int64_t base) {
     const Place at = place(base, i.memory);
@@ -227,11 +284,13 @@ class Evaluation {
 
   void memory(const Instr& i) {
     const int64_t base = address(i), bytes = i.memory.bytes();
+    if (is_symbolic(i.address.base) || is_symbolic(i.address.index)) return looked_up(i, base);
     switch (i.op) {
       case VecOp::LoadS: {
-        const auto v = known(read(base, i.memory));
-        if (!v) undecided("a scalar that follows from elements");
-        scalar(i.result) = *v;
+        const Term e = read(base, i.memory);
+        const auto v = known(e);
+        scalar(i.result) = v.value_or(0);
+        symbolic(i.result) = v ? SparseTerms::kNone : converted(e, i64);
         return;
       }
       case VecOp::Load:
@@ -243,8 +302,12 @@ class Evaluation {
         return;
       case VecOp::Gather:
         for (const size_t l : on_) {
-          const auto index = known(vector(i.operand[0])[l]);
-          if (!index && known(set(i, l)) != 0) undecided("an address that follows from elements");
+          const Term at = vector(i.operand[0])[l];
+          const auto index = known(at);
+          if (!index && known(set(i, l)) != 0) {
+            vector(i.result)[l] = looked_up(i, base, at, set(i, l));
+            continue;
+          }
           vector(i.result)[l] = loaded(i, base + index.value_or(0) * bytes, set(i, l));
         }
         return;
@@ -267,6 +330,8 @@ class Evaluation {
     const int64_t a = i.operand[0].cls == vec::Class::Scalar ? scalar(i.operand[0]) : 0;
     const int64_t b = i.operand[1].cls == vec::Class::Scalar ? scalar(i.operand[1]) : 0;
     const int64_t v = i.immediate;
+    if (is_symbolic(i.operand[0]) || is_symbolic(i.operand[1])) return symbolic_integers(i);
+    symbolic(i.result) = SparseTerms::kNone;
     const auto set = [&](uint64_t x) { scalar(i.result) = static_cast<int64_t>(x); };
     const auto u = [](int64_t x) { return static_cast<uint64_t>(x); };
     switch (i.op) {
@@ -312,6 +377,52 @@ class Evaluation {
     }
   }
 
+  // Sums and multiples; and a comparison as index arithmetic spells it: min(max(x, 0), 1) is x > 0.
+  void symbolic_integers(const Instr& i) {
+    const Reg p = i.operand[0], q = i.operand[1];
+    const Term zero = literal(i64, 0);
+    const auto term = [&](Reg r) { return is_symbolic(r) ? symbolic(r) : zero; };
+    const auto set = [&](int64_t number, Term rest) {
+      rest = in_linear_form(rest, 0);
+      scalar(i.result) = number;
+      symbolic(i.result) = known(rest) == 0 ? SparseTerms::kNone : rest;
+    };
+    const auto times = [&](Reg r, int64_t n) {
+      set(scalar(r) * n, apply(Function::Mul, term(r), literal(i64, static_cast<uint64_t>(n))));
+    };
+    switch (i.op) {
+      case VecOp::MoveS:
+        return set(scalar(p), term(p));
+      case VecOp::AddS:
+        return set(scalar(p) + scalar(q), apply(Function::Add, term(p), term(q)));
+      case VecOp::SubS:
+        return set(scalar(p) - scalar(q), apply(Function::Sub, term(p), term(q)));
+      case VecOp::AddI:
+        return set(scalar(p) + i.immediate, term(p));
+      case VecOp::MulI:
+        return times(p, i.immediate);
+      case VecOp::MulS:
+        return is_symbolic(p) ? times(p, number(q)) : times(q, number(p));
+      case VecOp::MaxS:
+      case VecOp::MinS: {
+        const Reg x = is_symbolic(p) ? p : q;
+        const int64_t limit = number(is_symbolic(p) ? q : p);
+        const Term v = in_linear_form(symbolic(x), scalar(x));
+        if (i.op == VecOp::MaxS && limit == 0) return set(0, apply(Function::Greater2, v, zero));
+        const TermArguments a = term_arguments(v);
+        if (i.op == VecOp::MinS && limit == 1 && a.size() == 2 &&
+            v == apply(Function::Greater2, a[0], zero)) {
+          const Term negative = in_linear_form(apply(Function::Mul, a[0], literal(i64, ~uint64_t{0})), 0);
+          return set(0, converted(apply(Function::Less, negative, zero), i64));
+        }
+        break;
+      }
+      default:
+        break;
+    }
+    undecided("a scalar that follows from elements");
+  }
+
   Term compared(vec::Compare c, Term a, Term b) {
     if (c == vec::Compare::Less) return apply(Function::Less, a, b);
     if (c == vec::Compare::LessEqual) return apply(Function::LessEqual, a, b);
@@ -324,7 +435,7 @@ class Evaluation {
     const auto in = [&](int k) { return mask(i.operand[k])[l]; };
     switch (i.op) {
       case VecOp::First:
-        return truth(static_cast<int64_t>(l) < scalar(i.operand[0]));
+        return truth(static_cast<int64_t>(l) < number(i.operand[0]));
       case VecOp::FillM:
         return truth(i.immediate != 0);
       case VecOp::AndM:
@@ -359,7 +470,7 @@ class Evaluation {
       case VecOp::Const:
         return literal(t, static_cast<uint64_t>(i.immediate));
       case VecOp::Splat:
-        return literal(t, static_cast<uint64_t>(scalar(i.operand[0])));
+        return literal(t, static_cast<uint64_t>(number(i.operand[0])));
       case VecOp::Iota:
         return literal(t, l);
       case VecOp::MoveV:
@@ -430,8 +541,8 @@ class Evaluation {
     if (term_count() > trips_.most_terms) throw Undecided{"too many terms"};
     if (vec::has_memory(op)) return memory(i);
     if (vec::result_of(op) == 's') return integers(i);
-    if (op == VecOp::First && scalar(i.operand[0]) > 0 && scalar(i.operand[0]) < p_.lanes)
-      walk_.tails.insert(scalar(i.operand[0]));
+    if (op == VecOp::First && number(i.operand[0]) > 0 && number(i.operand[0]) < p_.lanes)
+      walk_.tails.insert(number(i.operand[0]));
     // In place: no lane reads one that was computed before it (`down` reads later ones).
     if (vec::result_of(op) == 'm')
       for (const size_t l : on_) mask(i.result)[l] = mask_lane(i, l);
@@ -443,6 +554,7 @@ class Evaluation {
   std::vector<SymbolicBuffer>& buffers_;
   std::vector<uint64_t> arguments_;
   std::vector<int64_t> scalars_;
+  std::vector<Term> symbolic_;  // of scalars
   const size_t lanes_;
   std::vector<Term> masks_, vectors_;  // lanes of a register side by side
   std::vector<size_t> on_;             // the lanes that are run

@@ -50,10 +50,16 @@ struct SymbolicBuffer {
   std::function<Term(int64_t)> given;  // what lies there before; none: nothing does
   std::unordered_map<int64_t, Term> written;
   std::vector<bool> marks;  // as long as the buffer: only what is written is noted, not the terms
+  bool looked_up = true;    // may be read at places that follow from elements: nobody writes or packed it
 
   std::optional<Term> read(int64_t element) const {
     if (const auto at = written.find(element); at != written.end()) return at->second;
     return given ? std::optional(given(element)) : std::nullopt;
+  }
+  // The element at an i64 that is a term: a function of it.
+  std::optional<Term> read_at(Term index) const {
+    if (!looked_up || !given || !written.empty()) return std::nullopt;
+    return term_apply(term_name(name + "@"), type, {index});
   }
   void write(int64_t element, Term t) {
     if (marks.empty())
@@ -87,6 +93,7 @@ struct Trips {
 // bytes. Throws Undecided; Error for a program that leaves its buffers or reads what was never written.
 bool has_like_lanes(const vec::Program& p);  // as few_lanes needs them
 struct Walk {
+  bool looked_up = false;   // it read where an element says
   bool whole = true;        // all trips of all loops were run, in all lanes
   std::set<int64_t> tails;  // how many lanes were on, where not all were
 };

@@ -81,6 +81,16 @@ loops::Kernel convolution(bool finite) {
       {x, w});
 }
 
+// Rows of a table, by indices that may count from the end.
+loops::Kernel table() {
+  const Dim n = Dim::symbol("N");
+  const auto x = buffer("x", {n}, i64), t = buffer("t", {20, 6}), y = buffer("y", {n, 6});
+  const Expr i = loops::load(x, {var("i")});
+  const Expr at = select(less(i, Expr(int64_t{0})), i + Expr(20), i);
+  return kernel({{"i", n}, {"j", 6}}, y, {var("i"), var("j")},
+                loops::load(t, {at, var("j")}) + loops::load(t, {Expr(3), var("j")}), {x, t});
+}
+
 struct Built {
   loops::Kernel kernel;
   Scheduled scheduled;
@@ -112,7 +122,8 @@ TEST(ProveKernel, AllTemplatesAtSizesAroundTheLanes) {
       {"elementwise i32", elementwise(i32)},
       {"rows", rows()},
       {"convolution", convolution(false)},
-      {"convolution, finite weights", convolution(true)}};
+      {"convolution, finite weights", convolution(true)},
+      {"table", table()}};
   for (const auto& [name, k] : kernels)
     for (const int lanes : {4, 8}) {
       const Built b = build(k, lanes);
@@ -251,6 +262,7 @@ TEST(ProveKernel, NoProofOfChangedPrograms) {
   expect_no_proof_of_mutants(elementwise(f32), 1);
   expect_no_proof_of_mutants(elementwise(i8), 1);
   expect_no_proof_of_mutants(rows(), 3);
+  expect_no_proof_of_mutants(table(), 1);
   expect_no_proof_of_mutants(matmul(), 7);
   expect_no_proof_of_mutants(convolution(true), 9);
 }

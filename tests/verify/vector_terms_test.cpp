@@ -63,6 +63,9 @@ class Values {
         v = truncated(a[0], term_type(t));
       else if (name == "bits")
         v = same_bits(a[0], term_type(t));
+      else if (name.back() == '@')
+        v = literal(term_type(t), element_bits(r_, m_, static_cast<size_t>(std::stoi(name)),
+                                               static_cast<size_t>(known(a[0]).value())));
       else
         v = apply(named_.at(name), a[0], a[1], a[2]);
     }
