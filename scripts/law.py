@@ -220,7 +220,7 @@ class Comparison:
 
 
 def row_of(value: np.ndarray, row: int, axis: int, inner: int) -> np.ndarray:
-    return np.ascontiguousarray(np.take(value, range(row * inner, (row + 1) * inner), axis=axis))
+    return np.ascontiguousarray(value[(slice(None),) * axis + (slice(row * inner, (row + 1) * inner),)])
 
 
 def in_rows(value: np.ndarray, axis: int, inner: int) -> np.ndarray:
