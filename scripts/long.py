@@ -6,6 +6,7 @@
   goldens     the hashes of the outputs of all stored cases (tests/golden)
   clang       a second compiler, at -O1, builds all of it: the quick C++ tests, the file tests and the goldens must hold
               there too; who compiled us must not change a bit
+  threads     the tests of the runtime (thread pool, code memory, arenas) under ThreadSanitizer
 
 A run that was ended goes on where it was: parts of functions and networks that were done are kept in the build folders
 (functions_long.state, long.state) and not done again while the bits of the function or of the module stay the same.
@@ -25,7 +26,7 @@ import golden
 import test as quick
 
 ROOT = quick.ROOT
-SECTIONS = ("functions", "goldens", "clang")
+SECTIONS = ("functions", "goldens", "clang", "threads")
 
 
 def run_functions(tally, program, threads, gtest_filter):
@@ -107,11 +108,21 @@ def build_with_clang(folder, jobs):
     subprocess.run(["ninja", "-C", folder, f"-j{jobs}", "--quiet"], check=True)
 
 
+def run_threads(tally, folder, jobs, gtest_filter):
+    """What threads share, built on its own: a data race ends a test with a report."""
+    subprocess.run(["cmake", "-S", ROOT, "-B", folder, "-G", "Ninja", "-DTAUTO_SANITIZE=thread"], check=True,
+                   stdout=subprocess.DEVNULL)
+    subprocess.run(["ninja", "-C", folder, f"-j{jobs}", "--quiet", "runtime_tests"], check=True)
+    # A child of fork() has none of its parent's threads, and TSan does not follow it.
+    quick.run_cpp(tally, os.path.join(folder, "runtime_tests"), 1, f"{gtest_filter}-*Forked*:*Gdb*")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", default=os.path.join(ROOT, "build"), help="the build folder")
     parser.add_argument("--clang-build", default=os.path.join(ROOT, "build-clang"), help="the second compiler's")
-    parser.add_argument("--only", choices=SECTIONS, help="one of the three sections")
+    parser.add_argument("--only", choices=SECTIONS, help="one of the sections")
+    parser.add_argument("--tsan-build", default=os.path.join(ROOT, "build-tsan"), help="ThreadSanitizer's")
     parser.add_argument("--filter", default="*", help="GoogleTest filter")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="threads, compilations")
     args = parser.parse_args()
@@ -130,6 +141,8 @@ def main():
             quick.run_cpp(tally, os.path.join(clang_build, "tauto_tests"), args.jobs, args.filter)
             quick.run_files(tally, clang_build)
             run_goldens(tally, clang_build)
+        if "threads" in sections:
+            run_threads(tally, os.path.abspath(args.tsan_build), args.jobs, args.filter)
     except KeyboardInterrupt:
         print("long: interrupted; the next run goes on from here")
         return 130

@@ -2,6 +2,7 @@
 #include "compile/artifact.h"
 
 #include <bit>
+#include <charconv>
 #include <cstring>
 #include <numeric>
 
@@ -106,6 +107,16 @@ std::string_view first_line(std::string_view& text) {
   return line;
 }
 
+// Of the first line of a graph's text; -1 where it does not say.
+int semantics_of(std::string_view text) {
+  const std::string_view line = first_line(text);
+  constexpr std::string_view kWord = " semantics ";
+  const size_t at = line.rfind(kWord);
+  int version = -1;
+  if (at != line.npos) std::from_chars(line.data() + at + kWord.size(), line.data() + line.size(), version);
+  return version;
+}
+
 }  // namespace
 
 bool is_artifact(const Bytes& file) {
@@ -165,6 +176,10 @@ Artifact read_artifact(const Bytes& given, ArtifactKind kind, bool trust) {
   if (h.text != digest_of({graph.text(), ledger.text()})) refuse("its graph is damaged");
   Artifact a;
   a.graph_hash = hex(h.text);
+  const int semantics = semantics_of(graph.text());
+  if (semantics >= 0 && semantics != kSemanticsVersion)
+    refuse(cat("required a graph of semantics ", kSemanticsVersion, ", got one of semantics ", semantics,
+               ": its operators mean other bits; make it from its source model again"));
   std::vector<Tensor> constants;
   const Bytes side = section(kConstants);
   Module m = parse_module(graph.text(), side, constants, kind == ArtifactKind::File);

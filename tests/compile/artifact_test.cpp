@@ -142,6 +142,30 @@ TEST_F(ArtifactTest, AnotherInstructionSetIsCompiledAgain) {
   EXPECT_EQ(m.execute(m.order(compiled_model_inputs(3))), expected(3));
 }
 
+// Its definitions are gone: neither its code nor its graph can be used, whoever trusts it.
+TEST_F(ArtifactTest, AGraphOfOtherSemanticsIsRefused) {
+  setenv("TAUTO_OFF", "kernels", 1);
+  const auto plain = compile(module_, {});
+  unsetenv("TAUTO_OFF");
+  for (const int version : {kSemanticsVersion - 1, kSemanticsVersion + 1}) {
+    Module m = plain->module();
+    m.semantics = version;
+    ExecutableParts parts;
+    parts.module = std::make_shared<const Module>(std::move(m));
+    parts.functions = plain->functions();
+    parts.isa = plain->isa();
+    write(joined(artifact_of(*assemble(std::move(parts)), ArtifactKind::File)));
+    for (const bool trust : {false, true}) {
+      LoadOptions options;
+      options.trust = trust;
+      EXPECT_EQ(refusal([&] { LoadedModel::load(path_, options); }),
+                cat(path_, ": artifact: required a graph of semantics ", kSemanticsVersion,
+                    ", got one of semantics ", version,
+                    ": its operators mean other bits; make it from its source model again"));
+    }
+  }
+}
+
 TEST_F(ArtifactTest, ATruncatedFileIsRefused) {
   std::mt19937_64 random(1);
   for (int trial = 0; trial < 60; ++trial) {

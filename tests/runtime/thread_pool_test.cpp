@@ -237,6 +237,24 @@ TEST(ThreadPool, WorkersSleepWhenThereIsNothingToDo) {
   EXPECT_EQ(runs, 30);
 }
 
+// Processor time is not what a busy machine makes longer: that of the workers after the end of a run is what
+// they spin, kSpin each.
+TEST(ThreadPool, WorkersSpinNoLongerThanTheySay) {
+  ThreadPool pool(3);
+  double spun = 0;
+  constexpr int kRuns = 50;
+  for (int run = 0; run < kRuns; ++run) {
+    pool.wake();
+    pool.parallel(3, [](int64_t, int) {});
+    const double before = processor_seconds();
+    std::this_thread::sleep_for(milliseconds(2));
+    spun += processor_seconds() - before;
+  }
+  const double of_each = spun / kRuns / 2, most = std::chrono::duration<double>(ThreadPool::kSpin).count();
+  EXPECT_LT(of_each, 3 * most);
+  EXPECT_LE(ThreadPool::kSpin, std::chrono::microseconds(50));
+}
+
 TEST(ThreadPool, RefusesOddCounts) {
   try {
     ThreadPool pool(0);
