@@ -157,8 +157,7 @@ class Injector {
         return registers(g, faults::kCount).second;
       case Stage::Packing: {
         size_t n = 0;
-        for (size_t i = 0; i < g.group.arguments.size(); ++i)
-          n += in_argument(c.groups[k], i, faults::kCount).places;
+        for (size_t i = 0; i < g.group.arguments.size(); ++i) n += in_argument(g, i, faults::kCount).places;
         return n;
       }
       case Stage::Memory: {
@@ -233,20 +232,21 @@ class Injector {
         break;
       }
       case Stage::Packing: {
-        CompiledGroup& done = c.groups[k];
-        for (size_t i = 0; i < done.group.arguments.size(); ++i) {
-          const size_t n = in_argument(done, i, faults::kCount).places;
-          if (at >= n) {
-            at -= n;
-            continue;
-          }
-          auto made = in_argument(done, i, at);
-          if (!made.made) return false;
-          what_ = cat("constant ", done.group.kernel.buffers[i]->name, ": ", made.what);
-          done.group.arguments[i].constant = std::move(*made.made);
-          return true;
+        // The place is counted in the constant as it was, the fault made in what is packed of it.
+        size_t i = 0;
+        for (; i < g.group.arguments.size(); ++i) {
+          const size_t n = in_argument(g, i, faults::kCount).places;
+          if (at < n) break;
+          at -= n;
         }
-        return false;
+        if (i == g.group.arguments.size()) return false;
+        finish(g);
+        auto made = in_argument(g, i, at);
+        if (!made.made) return false;
+        what_ = cat("constant ", g.group.kernel.buffers[i]->name, ": ", made.what);
+        g.group.arguments[i].constant = std::move(*made.made);
+        replace(c, k, std::move(g));
+        return true;
       }
       case Stage::Memory:
         if (kind_ == FaultKind::ReusedEarly) {
@@ -262,10 +262,14 @@ class Injector {
         return true;
     }
     finish(g);
+    replace(c, k, std::move(g));
+    return true;
+  }
+
+  static void replace(CompiledFunction& c, size_t k, CompiledGroup g) {
     for (Id id : g.group.nodes)
       if (id != g.group.result && c.probed.erase(id)) c.not_probed[id] = "its kernel has a fault";
     c.groups[k] = std::move(g);
-    return true;
   }
 
   void encode(BuiltKernel& b) const {

@@ -4,8 +4,8 @@
 // parallel work or a packed constant are), as a bug of that stage would make it; the stages after it go their
 // way. Where is chosen by the seed: first a kernel among those with a place for the kind, then the place. The
 // same program, kind and seed give the same fault. Bounds are only ever narrowed and addresses of stores
-// kept, so that a faulty program computes nonsense, but inside its memory (a load may read past its end by an
-// element).
+// kept, so that a faulty program computes nonsense, but as a rule inside its memory; campaigns run it in a
+// process of its own.
 //
 // Programs with a fault are made by `compile` alone, on demand: they are in no cache and no artifact, and
 // without one nothing here runs.

@@ -100,7 +100,7 @@ bool change(FaultKind kind, Program& p, size_t at) {
       return true;
     }
     case FaultKind::WrongBit:
-      if (i.op != VecOp::Const || !is_float(i.lane)) return false;
+      if (i.op != VecOp::Const || !is_float(i.lane) || i.immediate == 0) return false;
       i.immediate ^= int64_t{1} << (i.lane == Lane::F32 ? 12 : 40);
       return true;
     case FaultKind::StalePointer:
