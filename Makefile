@@ -7,7 +7,7 @@ NINJA = ninja -C $(BUILD) $(if $(JOBS),-j$(JOBS))
 CMAKE_FLAGS = -G Ninja -DPython_EXECUTABLE=$(abspath $(PYTHON)) -DTAUTO_PYTHON=ON
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check build setup models law conformance bench fuzz long bench-interpreter bench-first-run bench-kernels bench-schedules bench-runtime bench-winograd ledger certificates node-bounds golden expect format lint clean
+.PHONY: help demo test check build setup models law mutants memory conformance bench fuzz long bench-interpreter bench-first-run bench-kernels bench-schedules bench-runtime bench-winograd ledger certificates node-bounds golden expect format lint clean
 
 help:  ## print this list
 	@sed -n 's/^\([a-z-]*\):.*##/\1/p' $(MAKEFILE_LIST) | awk '{n=$$1; $$1=""; printf "  make %-18s%s\n", n, $$0}'
@@ -47,6 +47,14 @@ certificates: build  ## decision certificates: what is missing, a seeded 2 % aga
 node-bounds: build  ## bounds of single nodes against ONNX Runtime, on the public networks
 	@scripts/setup.sh models
 	$(PYTHON) scripts/node_bounds.py $(ARGS)
+
+mutants: build  ## programs with one mistake each: does comparing bits with the interpreter notice?
+	@scripts/setup.sh models
+	$(PYTHON) scripts/mutants.py $(ARGS)
+
+memory: build  ## what the public networks hold, beside their weights and what is alive at once
+	@scripts/setup.sh models
+	$(PYTHON) scripts/memory.py $(ARGS)
 
 conformance: build  ## the 1,914 test cases of the onnx package
 	$(PYTHON) scripts/conformance.py $(ARGS)

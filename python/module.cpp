@@ -12,6 +12,7 @@
 #include <variant>
 
 #include "compile/loaded_model.h"
+#include "compile/memory_use.h"
 #include "compile/profile.h"
 #include "graph/text.h"
 #include "python/array_view.h"
@@ -469,6 +470,24 @@ NB_MODULE(_tauto, m) {
           "\"refuted\", with the reason; and how many elements were compared on numbers, on smaller extents "
           "and at "
           "full size, with the first that differs. Where `keys` are given only those are proved.")
+      .def(
+          "memory",
+          [](const LoadedModel& m, nb::handle inputs) {
+            const RunInputs given = inputs_of(m, inputs);
+            const MemoryUse use = memory_use(*m.program(given), given.values);
+            nb::dict d;
+            d["weights"] = use.weights;
+            d["constants"] = use.constants;
+            d["code"] = use.code;
+            d["block"] = use.block;
+            d["liveness"] = use.liveness;
+            return d;
+          },
+          "inputs"_a,
+          "Bytes that the compiled model holds for runs of these sizes: weights (the graph's constants, each "
+          "once), constants (as kernels read them, packed), code, block (for intermediate values and "
+          "scratch), "
+          "and liveness, the most that is alive at once, below which no block can be.")
       .def(
           "probe",
           [](const LoadedModel& m, nb::handle inputs, nb::handle nodes, nb::handle apart, int threads,
