@@ -127,6 +127,25 @@ class BoundFunction {
   void place(uint8_t* memory) {
     if (memory != placed_) place(memory, memory + own_ + below_);
   }
+  // What each step is handed, for whoever checks it: a part of the block, an input, a result, or an address
+  // that stays. Of control flow only that it is there.
+  struct Place {
+    enum class Kind : uint8_t { Block, Input, Result, Address } kind = Kind::Address;
+    int64_t at = 0;                 // byte of the block, number of the input or result
+    const void* address = nullptr;  // Address
+  };
+  struct Call {
+    enum class Kind : uint8_t { Kernel, Reference, Control } kind = Kind::Kernel;
+    size_t group = 0;
+    Id node = -1;                      // of a reference
+    std::vector<Place> reads, writes;  // of a kernel: its arguments' buffers in order, all in `reads`
+    std::vector<uint64_t> sizes;       // of a kernel: the arguments behind them
+  };
+  std::vector<Call> calls() const;
+  // Where each result is found: written in place by a step, or copied from there.
+  std::vector<Place> result_places() const;
+  int64_t own_bytes() const { return own_; }
+
   // False: not with these values; only the results' memory was written to. Results overlap neither inputs nor
   // each other.
   bool run(RunState& r, const void* const* inputs, void* const* results, int depth);
@@ -137,6 +156,7 @@ class BoundFunction {
   static constexpr int64_t kRunWork = 1 << 20;
   struct Step;
   void place(uint8_t* memory, uint8_t* scratch);
+  Place place_of(uint32_t slot) const;
   bool steps(RunState& r, int depth);
   bool control(RunState& r, Step& s, int depth);
   bool scan(RunState& r, Step& s, int depth);

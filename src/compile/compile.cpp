@@ -177,7 +177,7 @@ std::shared_ptr<const Executable> assemble(ExecutableParts parts) {
 std::shared_ptr<const Executable> compile(std::shared_ptr<const Module> m, const CompileOptions& options) {
   ExecutableParts parts;
   const auto start = std::chrono::steady_clock::now();
-  const Flags flags = compile_flags();
+  const Flags flags = compile_flags(options.off);
   if (options.sizes && !flags.is_off("specialise")) parts.sizes = *options.sizes;
   m = std::make_shared<const Module>(run_passes(*m, "", flags, parts.sizes));
   parts.module = m;

@@ -35,6 +35,7 @@ struct CompileOptions {
   PackedConstants* packed = nullptr;     // shared with other programs
   const ProbeOptions* probes = nullptr;  // values to be stored as they are computed
   const Fault* fault = nullptr;          // a mistake to be made
+  std::vector<std::string> off = {};  // stages to leave out besides those of TAUTO_OFF (compile/pipeline.h)
 };
 
 struct ExecuteOptions {

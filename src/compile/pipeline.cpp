@@ -39,20 +39,24 @@ std::span<const RoundingPass> rounding_passes() {
   return passes;
 }
 
-Flags compile_flags() {
+Flags compile_flags(const std::vector<std::string>& more) {
   Flags flags = read_flags();
+  const size_t from_environment = flags.off.size();
+  flags.off.insert(flags.off.end(), more.begin(), more.end());
   std::vector<std::string> names;
   for (const GraphPass& pass : graph_passes()) names.emplace_back(pass.name);
   for (const RoundingPass& pass : rounding_passes()) names.emplace_back(pass.name);
   for (const char* stage : kLaterStages) names.emplace_back(stage);
-  for (const std::string& off : flags.off) {
+  for (size_t i = 0; i < flags.off.size(); ++i) {
+    const std::string& off = flags.off[i];
     bool known = false;
     std::string all;
     for (const std::string& name : names) {
       known |= name == off;
       all += (all.empty() ? "" : ", ") + name;
     }
-    if (!known) fail("TAUTO_OFF: required a list of ", all, "; got \"", off, "\"");
+    if (!known)
+      fail(i < from_environment ? "TAUTO_OFF" : "off", ": required a list of ", all, "; got \"", off, "\"");
   }
   return flags;
 }

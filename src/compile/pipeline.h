@@ -35,8 +35,8 @@ std::span<const RoundingPass> rounding_passes();
 //   specialise no programs for the sizes of a run: one for all sizes
 inline constexpr const char* kLaterStages[] = {"fuse", "layouts", "schedule", "kernels", "specialise"};
 
-// The flags of the environment. Error: TAUTO_OFF names no stage.
-Flags compile_flags();
+// The flags of the environment, these stages left out besides. Error: a name of no stage.
+Flags compile_flags(const std::vector<std::string>& off = {});
 
 // m after the passes over graphs and the allowed rewrites: the program whose bits everything below has to
 // keep. Without any: m.

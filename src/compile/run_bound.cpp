@@ -109,6 +109,46 @@ void BoundFunction::place(uint8_t* memory, uint8_t* scratch) {
   }
 }
 
+BoundFunction::Place BoundFunction::place_of(uint32_t slot) const {
+  if (slot < inputs_.size()) return {Place::Kind::Input, slot, nullptr};
+  for (size_t i = 0; i < result_slots_.size(); ++i)
+    if (result_slots_[i] == slot && written_[i])
+      return {Place::Kind::Result, static_cast<int64_t>(i), nullptr};
+  for (const auto& [in_block, offset] : in_block_)
+    if (in_block == slot) return {Place::Kind::Block, offset, nullptr};
+  return {Place::Kind::Address, 0, at_[slot]};
+}
+
+std::vector<BoundFunction::Call> BoundFunction::calls() const {
+  std::vector<Call> calls;
+  for (const Step& s : steps_) {
+    Call c;
+    c.group = s.group;
+    c.node = s.node;
+    c.kind = s.kind == Step::Kind::Kernel      ? Call::Kind::Kernel
+             : s.kind == Step::Kind::Reference ? Call::Kind::Reference
+                                               : Call::Kind::Control;
+    for (const uint32_t slot : s.inputs) c.reads.push_back(place_of(slot));
+    for (const uint32_t slot : s.outputs) c.writes.push_back(place_of(slot));
+    if (s.kind == Step::Kind::Kernel) {
+      const size_t buffers = c_.groups[s.group].group.arguments.size();
+      for (size_t i = 0; i < buffers; ++i)
+        c.reads.push_back({Place::Kind::Address, 0, reinterpret_cast<const void*>(s.arguments[i])});
+      for (const auto* list : {&s.fixed, &s.varying})
+        for (const auto& [argument, slot] : *list) c.reads.at(argument) = place_of(slot);
+      c.sizes.assign(s.arguments.begin() + static_cast<std::ptrdiff_t>(buffers), s.arguments.end() - 3);
+    }
+    calls.push_back(std::move(c));
+  }
+  return calls;
+}
+
+std::vector<BoundFunction::Place> BoundFunction::result_places() const {
+  std::vector<Place> places;
+  for (const uint32_t slot : result_slots_) places.push_back(place_of(slot));
+  return places;
+}
+
 bool BoundFunction::run(RunState& r, const void* const* inputs, void* const* results, int depth) {
   for (size_t i = 0; i < inputs_.size(); ++i)
     at_[i] = const_cast<uint8_t*>(static_cast<const uint8_t*>(inputs[i]));

@@ -114,10 +114,18 @@ class Evaluation {
       const Node& n = f.nodes[i];
       std::vector<Value> in;
       for (Id id : n.inputs) in.push_back(values[static_cast<size_t>(id)]);
-      values[i] = evaluate_node(m_, f, static_cast<Id>(i), std::move(in), env, options_,
-                                [&](const std::string& name, std::vector<Value> arguments) {
-                                  return run(m_.function(name), std::move(arguments), env, depth + 1);
-                                });
+      Value other;
+      if (options_.replace) other = options_.replace(f, static_cast<Id>(i), in, env);
+      if (!other.is_tensor() || other.tensor.defined()) {
+        if (std::string why = unify(n.type, type_of(other), env); !why.empty())
+          fail(n.op->name, ": result: ", why);
+        values[i] = std::move(other);
+      } else {
+        values[i] = evaluate_node(m_, f, static_cast<Id>(i), std::move(in), env, options_,
+                                  [&](const std::string& name, std::vector<Value> arguments) {
+                                    return run(m_.function(name), std::move(arguments), env, depth + 1);
+                                  });
+      }
       if (options_.watch) options_.watch(f, static_cast<Id>(i), values[i]);
       for (Id in : n.inputs)
         if (last[static_cast<size_t>(in)] == static_cast<Id>(i)) values[static_cast<size_t>(in)] = Value();

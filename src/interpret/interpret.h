@@ -21,6 +21,9 @@ struct InterpretOptions {
   const std::function<bool()>* cancelled = nullptr;  // polled; throws Cancelled
   // Called with every value as it is made (function name, node, value).
   std::function<void(const Function&, Id, const Value&)> watch = {};
+  // Asked before a node is evaluated on these inputs; what it gives stands in place of the result (no defined
+  // tensor: nothing does). For executions that differ from the definition on purpose.
+  std::function<Value(const Function&, Id, const std::vector<Value>& inputs, const Env&)> replace = {};
 };
 
 std::vector<Value> interpret(const Module& m, std::vector<Value> inputs,
