@@ -1,0 +1,28 @@
+// Are the kernels called with what they are about? The steps of a bound program are walked, and for every
+// byte of its memory it is kept which value lies there. Each argument must be a buffer that holds, whole, the
+// value which the kernel's group names, nothing that is still to be read may have been written over, and what
+// a kernel writes may not overlap what it reads. This asks neither the memory plan nor the lifetimes it was
+// made from.
+#pragma once
+
+#include "compile/bound.h"
+
+namespace tauto::equivalence {
+
+struct BindingCheck {
+  std::string problem;    // empty: none was found
+  bool complete = false;  // every step was looked at
+  std::string checked;    // one line: how much was
+};
+
+BindingCheck check_binding(const Executable& e, const std::vector<Value>& inputs);
+
+// The walk itself, on any list of calls: for tests.
+BindingCheck check_calls(const Executable& e, const CompiledFunction& c,
+                         const std::vector<BoundGroup>& groups, const std::vector<BoundFunction::Call>& calls,
+                         const std::vector<BoundFunction::Place>& results, int64_t block_bytes);
+
+// Of all machine code of an executable, kernel after kernel.
+std::string sha256_of(const CodeMemory& code);
+
+}  // namespace tauto::equivalence

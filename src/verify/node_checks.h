@@ -1,0 +1,42 @@
+// The numeric level: what a system computed at each node, against all that a legal execution of that node may
+// give on the inputs that the system really fed it. Errors of earlier nodes are so no excuse and no blame.
+#pragma once
+
+#include <array>
+#include <span>
+
+#include "verify/system.h"
+
+namespace tauto::equivalence {
+
+struct NodeCheck {
+  std::string node, op;  // the source's name, our operators
+  double worst = 0;      // largest |value - middle| of the legal interval, in its half widths; > 1: illegal
+  double error = 0, bound = 0;  // there, and the element's index
+  int64_t at = 0;
+  int64_t elements = 0, outside = 0;
+  std::array<int64_t, 12> ulps{};  // elements by ulps from the middle: 0, 1, 2, 3-4, 5-8, … and more
+  std::string skipped;             // why nothing is said; empty if something is
+};
+
+// Nodes in the order of evaluation. `values` are the system's; a node without one is followed in intervals.
+std::vector<NodeCheck> check_nodes(const Module& m, const std::vector<Value>& inputs,
+                                   const NodeValues& values,
+                                   const std::function<bool()>* cancelled = nullptr);
+// Adds what other inputs showed.
+void merge(std::vector<NodeCheck>& into, const std::vector<NodeCheck>& more);
+
+// The nodes of main's sources whose value can be asked for, in order.
+std::vector<std::string> source_nodes(const Module& m);
+
+// For each of them its operators, and which others it reads (through nodes that have no value of their own).
+struct SourceEdge {
+  std::string node, op;
+  std::vector<std::string> inputs;
+};
+std::vector<SourceEdge> source_graph(const Module& m);
+
+// By which of those bins a distance counts.
+size_t ulp_bin(double value, double other, ElementType e);
+
+}  // namespace tauto::equivalence
