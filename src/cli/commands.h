@@ -11,7 +11,8 @@
 
 namespace tauto::cli {
 
-inline constexpr int kExitError = 1, kExitUsage = 2, kExitInternal = 3, kExitInterrupted = 130;
+inline constexpr int kExitError = 1, kExitUsage = 2, kExitInternal = 3, kExitDiffers = 4,
+                     kExitInterrupted = 130;
 
 struct CheckOptions {
   std::vector<std::string> models;
@@ -62,6 +63,20 @@ int compile(const CompileOptions& options);
 
 // The rewrites that `--allow` names. Error, beginning with the command.
 Allowed allowed_of(const std::string& option, const std::string& command);
+
+struct SameOptions {
+  std::string a, b;
+  std::string data;               // an .npz file, or a folder of .npy files
+  std::string box, sample;        // a VNN-LIB file; uniform:N[:LO:HI] or random:N
+  std::vector<std::string> dims;  // SYMBOL=SIZE, for random samples
+  std::string level, decision, output, budget;
+  bool stop_early = false;
+  int64_t deep = 4;    // samples of the numeric level and of the hash matrix
+  double proofs = 60;  // seconds
+  uint64_t seed = 1;
+  std::string report, json, replay;
+};
+int same(const SameOptions& options);
 
 // Writes to stdout; Error if that fails (a full disk).
 void put(const std::string& text);

@@ -27,7 +27,7 @@ namespace {
 
 constexpr char kExitCodes[] =
     "Exit codes: 0 done; 1 a mistake in a model or an input; 2 a mistake in the command line; 3 a fault in "
-    "tauto; 70 this CPU cannot run tauto; 130 interrupted.";
+    "tauto; 4 not the same, or not shown to be; 70 this CPU cannot run tauto; 130 interrupted.";
 
 constexpr char kCheckExamples[] =
     "Examples:\n"
@@ -63,6 +63,17 @@ constexpr char kCompileExamples[] =
     "  tauto compile model.onnx --emit=schedule > plans   tiles, lanes and threads of each kernel; to be "
     "edited,\n"
     "  tauto run model.onnx --random 1 --schedule plans --profile   and run: other speed, same bits\n";
+
+constexpr char kSameExamples[] =
+    "A and B: a model (ONNX, graph text, artifact), with options in quotes (\"m.onnx --isa avx2 --threads "
+    "2\", "
+    "--off STAGES, --interpret), or an outside implementation (onnxruntime:m.onnx, openvino:m.onnx).\n"
+    "Examples:\n"
+    "  tauto same m.onnx m.onnx                          is its machine code the program? by proof\n"
+    "  tauto same a.onnx b.onnx --data val.npz --decision top1 --budget \"flips=0.5% confidence=95%\"\n"
+    "  tauto same m.onnx onnxruntime:m.onnx --data val.npz   is each node of theirs a legal one?\n"
+    "  tauto same m.onnx m.tauto --box property.vnnlib --sample uniform:1000 --decision argmin\n"
+    "  tauto same --replay same.json                     runs the witness, or all of it, again\n";
 
 std::vector<std::string> names_of_passes() {
   std::vector<std::string> names;
@@ -162,12 +173,42 @@ int dispatch(int argc, char** argv) {
                             "print every rewrite of the compilation with its contract");
   compile_command->footer(kCompileExamples);
 
+  SameOptions same_options;
+  CLI::App* same_command = app.add_subcommand("same", "Say in what sense two models are the same network");
+  same_command->add_option("a", same_options.a, "the source");
+  same_command->add_option("b", same_options.b, "what is to be the same");
+  same_command->add_option("--data", same_options.data,
+                           "an .npz file or a folder: samples along the first axis, \"labels\" if there are");
+  same_command->add_option("--box", same_options.box, "a VNN-LIB file: samples from its box");
+  same_command->add_option("--sample", same_options.sample,
+                           "uniform:N[:LO:HI], or random:N (normal floats; random:8 without data)");
+  same_command->add_option("--dim", same_options.dims, "SYMBOL=SIZE for random samples")->take_all();
+  same_command
+      ->add_option("--level", same_options.level, "decide only this one: bitwise, numeric or decision")
+      ->check(CLI::IsMember({"bitwise", "numeric", "decision"}));
+  same_command->add_option("--decision", same_options.decision,
+                           "top1, topk:K, argmin, threshold:T, sequence, boxes:IOU, or a .py file");
+  same_command->add_option("--output", same_options.output, "the output that decides (the first of floats)");
+  same_command->add_option("--budget", same_options.budget, "\"flips=0.5% confidence=95%\"");
+  same_command->add_flag("--stop-early", same_options.stop_early,
+                         "look while samples come in, stop when the budget is decided");
+  same_command->add_option("--deep", same_options.deep, "samples whose nodes and bits are looked at (4)")
+      ->check(CLI::Range(1, 1000000));
+  same_command->add_option("--proofs", same_options.proofs, "seconds for proofs of kernels (60)")
+      ->check(CLI::Range(0.0, 1e9));
+  same_command->add_option("--seed", same_options.seed, "of samples and orders (1)");
+  same_command->add_option("--report", same_options.report, "FILE.html: a page, with FILE.json beside it");
+  same_command->add_option("--json", same_options.json, "FILE: what was found, for programs and --replay");
+  same_command->add_option("--replay", same_options.replay, "FILE that --json or --report wrote: again");
+  same_command->footer(kSameExamples);
+
   const auto is_command = [&](const CLI::App* c) { return c->get_name() == argv[1]; };
   const auto commands = app.get_subcommands([](const CLI::App*) { return true; });
   if (argc > 1 && argv[1][0] != '-' && std::none_of(commands.begin(), commands.end(), is_command)) {
-    std::fputs(cat("tauto: required check, compile, show or run, got \"", argv[1], "\" (see tauto --help)\n")
-                   .c_str(),
-               stderr);
+    std::fputs(
+        cat("tauto: required check, compile, run, same or show, got \"", argv[1], "\" (see tauto --help)\n")
+            .c_str(),
+        stderr);
     return kExitUsage;
   }
   try {
@@ -191,6 +232,7 @@ int dispatch(int argc, char** argv) {
   if (check_command->parsed()) return check(check_options);
   if (show_command->parsed()) return show(show_options);
   if (compile_command->parsed()) return compile(compile_options);
+  if (same_command->parsed()) return same(same_options);
   return run(run_options);
 }
 

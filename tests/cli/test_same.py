@@ -1,0 +1,209 @@
+"""`tauto same` on models and data: outside implementations, decisions of one's own, witnesses that replay, and what does
+not fit together. What it prints for one model: same.test."""
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+TAUTO = os.path.join(os.environ.get("TAUTO_BUILD", os.path.join(ROOT, "build")), "tauto")
+SAMPLES = 400
+
+
+def net(weights, second, classes=4, inputs=6, opset=17, relu="Relu"):
+    """x -> Gemm -> Relu -> Gemm -> y"""
+    def gemm(name, x, w, y):
+        return helper.make_node("Gemm", [x, w], [y], name=name)
+    graph = helper.make_graph(
+        [gemm("first", "x", "w0", "a"), helper.make_node(relu, ["a"], ["b"], name="act"), gemm("second", "b", "w1", "y")],
+        "net", [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", inputs])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["N", classes])],
+        [numpy_helper.from_array(weights, "w0"), numpy_helper.from_array(second, "w1")])
+    return helper.make_model(graph, ir_version=9, opset_imports=[helper.make_opsetid("", opset)])
+
+
+@pytest.fixture
+def same(tmp_path):
+    """Runs `tauto same` in a folder with a.onnx, near.onnx (other weights of second, a little), far.onnx (wrong
+    activation), x.npz."""
+    random = np.random.default_rng(5)
+    w0 = random.standard_normal((6, 32)).astype(np.float32)
+    w1 = random.standard_normal((32, 4)).astype(np.float32)
+    onnx.save(net(w0, w1), tmp_path / "a.onnx")
+    onnx.save(net(w0, w1 + random.standard_normal(w1.shape).astype(np.float32) * np.float32(0.2)), tmp_path / "near.onnx")
+    onnx.save(net(w0, w1, relu="Softplus"), tmp_path / "far.onnx")
+    onnx.save(net(w0, w1[:, :3], classes=3), tmp_path / "three.onnx")
+    x = random.standard_normal((SAMPLES, 6)).astype(np.float32)
+    y = np.maximum(x @ w0, 0) @ w1
+    np.savez(tmp_path / "x.npz", x=x, labels=y.argmax(1))
+
+    def run(*words, code=0, env=None):
+        done = subprocess.run([TAUTO, "same", *words], cwd=tmp_path, capture_output=True, text=True, timeout=120,
+                              env={**os.environ, **(env or {})})
+        assert done.returncode == code, (done.stdout, done.stderr)
+        return done.stderr if code == 1 else done.stdout
+
+    run.path = tmp_path
+    return run
+
+
+def line_of(text, level, leg=""):
+    """The verdict of a line."""
+    lines = text.splitlines()
+    begin = next(i for i, line in enumerate(lines) if line.startswith("  " + leg)) if leg else 0
+    line = next(line for line in lines[begin:] if f" {level} " in line)
+    return line.split(level)[1].split()[0]
+
+
+def test_an_outside_implementation_is_held_to_what_is_legal(same):
+    text = same("a.onnx", "onnxruntime:a.onnx", "--data", "x.npz", "--decision", "top1", "--json", "o.json",
+                env={"TAUTO_PYTHON3": sys.executable})
+    assert line_of(text, "bitwise") == "PROVED"
+    assert line_of(text, "numeric") == "PROVED-ON-SET"
+    assert line_of(text, "decision") == "SUPPORTED"
+    found = json.loads((same.path / "o.json").read_text())
+    assert [n["node"] for n in found["nodes"]] == ["first", "act", "second"]
+    assert all(n["outside"] == 0 and n["elements"] > 0 and not n["skipped"] for n in found["nodes"])
+    assert found["b"]["is"].startswith("onnxruntime ")
+    assert len(found["margins"]) == SAMPLES and found["decisions"]["labelled"] == SAMPLES
+
+
+def test_the_node_where_an_outside_implementation_leaves_the_model_is_named(same):
+    """far.onnx under ONNX Runtime, held against a.onnx: the activation is another function."""
+    text = same("a.onnx", "far.onnx", "--data", "x.npz", "--json", "far.json", code=4)
+    assert line_of(text, "numeric") == "REFUTED"
+    assert "they part at" in text and text.splitlines()[-3].split()[-1] == "act" or "act" in text.split("they part at")[1]
+    found = json.loads((same.path / "far.json").read_text())
+    assert found["first_illegal"] == "act" and not found["holds"]
+    by_node = {n["node"]: n for n in found["nodes"]}
+    assert by_node["first"]["outside"] == 0 and by_node["second"]["outside"] == 0   # legal on what they were given
+    assert by_node["act"]["outside"] > 0
+
+
+def test_flips_are_counted_bounded_labelled_and_charged(same):
+    text = same("a.onnx", "near.onnx", "--data", "x.npz", "--decision", "top1", "--budget", "flips=25% confidence=95%",
+                "--json", "near.json")
+    found = json.loads((same.path / "near.json").read_text())
+    flips = found["flips"]
+    assert flips and line_of(text, "decision") == "SUPPORTED"
+    verdict = next(line["verdict"] for line in found["lines"] if line["level"] == "decision")
+    assert verdict["n"] == SAMPLES and len(flips) / SAMPLES < verdict["rate"] <= 0.25
+    assert found["decisions"]["right_to_wrong"] == len(flips)   # the labels are the source's own
+    assert all(f["leg"] == "approximation" and not f["excused"] for f in flips)
+    assert [b["node"] for b in found["blame"]] == ["second"]    # the only one whose weights differ
+    assert "to blame" in text and "second 100 %" in text
+
+
+def test_a_refuted_decision_leaves_a_witness_that_replays(same):
+    text = same("a.onnx", "near.onnx", "--data", "x.npz", "--decision", "top1", "--json", "w.json", code=4)
+    assert line_of(text, "decision") == "REFUTED"
+    with np.load(same.path / "w.witness.npz") as witness:
+        assert witness["x"].shape == (1, 6)
+        assert witness["A.y"].argmax() != witness["B.y"].argmax()
+    assert "the same answers as before, which differ" in same("--replay", "w.json")
+    near = onnx.load(same.path / "near.onnx")
+    onnx.save(onnx.load(same.path / "a.onnx"), same.path / "near.onnx")
+    assert "other answers than before" in same("--replay", "w.json", code=4)
+    onnx.save(near, same.path / "near.onnx")
+
+
+def test_a_comparison_without_a_witness_replays_as_a_whole(same):
+    same("a.onnx", "a.onnx", "--data", "x.npz", "--json", "r.json")
+    assert "the same verdicts as before" in same("--replay", "r.json")
+
+
+def test_stopping_early_uses_fewer_inputs(same):
+    np.savez(same.path / "many.npz", x=np.random.default_rng(1).standard_normal((20000, 6)).astype(np.float32))
+    text = same("a.onnx", "near.onnx", "--data", "many.npz", "--decision", "top1", "--budget", "flips=40% confidence=95%",
+                "--stop-early", "--json", "e.json")
+    found = json.loads((same.path / "e.json").read_text())
+    assert line_of(text, "decision") == "SUPPORTED" and found["contract"]["compared"] < 1000
+    text = same("a.onnx", "near.onnx", "--data", "many.npz", "--decision", "top1", "--budget", "flips=0.1% confidence=95%",
+                "--stop-early", "--json", "e.json", code=4)
+    assert line_of(text, "decision") == "REFUTED"
+
+
+def test_a_decision_of_ones_own(same):
+    (same.path / "sign.py").write_text('TIES = "zero is positive"\n'
+                                       'def decide(outputs):\n    return (outputs["y"] >= 0).astype(int)\n')
+    env = {"TAUTO_PYTHON3": sys.executable}
+    text = same("a.onnx", "near.onnx", "--data", "x.npz", "--decision", "sign.py", "--budget", "flips=30%", "--json", "c.json",
+                env=env)
+    assert line_of(text, "decision") == "SUPPORTED"
+    assert json.loads((same.path / "c.json").read_text())["contract"]["ties"] == "zero is positive"
+    (same.path / "bad.py").write_text("def decide(outputs):\n    return [0.5]\n")
+    assert "bad.py: required decide(outputs) and TIES" in same("a.onnx", "a.onnx", "--decision", "bad.py", code=1, env=env)
+    (same.path / "bad.py").write_text('TIES = ""\ndef decide(outputs):\n    return [0.5]\n')
+    assert "decide: required an array of integers, got float64" in same("a.onnx", "a.onnx", "--decision", "bad.py", code=1,
+                                                                        env=env)
+
+
+def test_too_few_inputs_say_how_many_it_takes(same):
+    text = same("a.onnx", "near.onnx", "--sample", "uniform:20:-0.01:0.01", "--decision", "top1",
+                "--budget", "flips=0.1% confidence=95%", code=4)
+    assert line_of(text, "decision") in ("UNDECIDED", "REFUTED")
+    assert "flips <= 0.1 % at 95 % needs at least 2,995 inputs without a flip; 20 were given" in text
+
+
+def test_a_box_limits_the_samples(same):
+    (same.path / "box.vnnlib").write_text("".join(f"(assert (<= X_{i} 0.5))\n(assert (>= X_{i} {0.25 + 0.01 * i}))\n"
+                                                  for i in range(6)))
+    text = same("a.onnx", "a.onnx", "--box", "box.vnnlib", "--sample", "uniform:50", "--decision", "argmin")
+    assert "flips 0 / 50" in text
+    (same.path / "box.vnnlib").write_text("(assert (<= X_0 0.5))\n")
+    assert "required (assert (>= X_0 lo)) and (assert (<= X_0 hi)) with lo <= hi" in same(
+        "a.onnx", "a.onnx", "--box", "box.vnnlib", code=1)
+    (same.path / "box.vnnlib").write_text("(assert (<= X_0 0.5))\n(assert (>= X_0 0.5))\n")
+    assert "--box: required bounds for 6 or more numbers, got 1" in same(
+        "a.onnx", "a.onnx", "--box", "box.vnnlib", code=1)
+
+
+@pytest.mark.parametrize("arrays, message", [
+    ({"x": np.zeros((0, 6), np.float32)}, "same: --data: required at least one sample, got none"),
+    ({"x": np.zeros((5, 7), np.float32)},
+     'same: --data: input "x": required f32[N, 6] for each sample, got f32[5, 7]'),
+    ({"x": np.zeros((5, 6), np.float64)},
+     'same: --data: input "x": required f32[N, 6] for each sample, got f64[5, 6]'),
+    ({"z": np.zeros((5, 6), np.float32)}, 'same: --data: required an array for each of "x", got none for "x"'),
+    ({"x": np.zeros((5, 6), np.float32), "z": np.zeros(5)},
+     'same: --data: required arrays for "x" and "labels", got "z"'),
+    ({"x": np.zeros((5, 6), np.float32), "labels": np.zeros(4, np.int64)},
+     "same: --data: labels: required integers, a row for each of 5 samples, got i64[4]"),
+])
+def test_data_that_do_not_fit(same, arrays, message):
+    np.savez(same.path / "bad.npz", **arrays)
+    assert same("a.onnx", "a.onnx", "--data", "bad.npz", code=1) == f"tauto: {message}\n"
+
+
+def test_models_that_do_not_fit_together(same):
+    assert same("a.onnx", "three.onnx", "--data", "x.npz", code=1) == (
+        'tauto: same: required equal outputs, got a.onnx: "y": f32[N, 4]; three.onnx: "y": f32[N, 3]\n')
+
+
+def test_what_is_not_installed_is_named(same):
+    plain = same.path / "plain"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", plain], check=True)
+    numpy = os.path.dirname(np.__path__[0])
+    (same.path / "only").mkdir()
+    for name in ("numpy", "numpy.libs"):
+        os.symlink(os.path.join(numpy, name), same.path / "only" / name)
+    error = same("a.onnx", "openvino:a.onnx", code=1,
+                 env={"TAUTO_PYTHON3": str(plain / "bin" / "python"), "PYTHONPATH": str(same.path / "only")})
+    assert "required the Python package openvino, which" in error and "TAUTO_PYTHON3" in error
+    assert "--threads" in same("a.onnx", "onnxruntime:a.onnx --fast 3", code=1, env={"TAUTO_PYTHON3": sys.executable})
+
+
+def test_nan_of_one_side_refutes(same):
+    model = onnx.load(same.path / "a.onnx")
+    model.graph.node[1].CopyFrom(helper.make_node("Log", ["a"], ["b"], name="act"))
+    onnx.save(model, same.path / "nan.onnx")
+    text = same("a.onnx", "nan.onnx", "--data", "x.npz", "--decision", "top1", "--level", "decision", code=4)
+    assert line_of(text, "decision") == "REFUTED" and 'output "y" is NaN on' in text
+    text = same("nan.onnx", "a.onnx", "--data", "x.npz", "--decision", "top1", "--level", "decision", code=4)
+    assert line_of(text, "decision") == "UNDECIDED"
