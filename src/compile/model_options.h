@@ -3,7 +3,11 @@
 //   model.onnx
 //   model.onnx --allow winograd,online-softmax
 //   "my model.onnx" --trust
+//   model.onnx --isa avx2 --threads 2 --off fuse,layouts      how it is compiled and run
+//   model.onnx --interpret                                    by the interpreter
 #pragma once
+
+#include <optional>
 
 #include <string>
 #include <string_view>
@@ -15,7 +19,14 @@ namespace tauto {
 struct ModelOptions {
   std::string path;
   LoadOptions load;
+  std::optional<Isa> isa;  // nothing: the best of this CPU
+  int threads = 1;
+  bool interpret = false;
+  std::vector<std::string> off;  // stages to leave out, as TAUTO_OFF
 };
+
+// The words of a text; double quotes hold blanks together.
+std::vector<std::string> split_words(std::string_view text, std::string_view where);
 
 // Words are separated by spaces; one that has spaces stands in double quotes. Error, beginning with `where`:
 // no path, two paths, an unknown option or rewrite.
