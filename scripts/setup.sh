@@ -49,6 +49,15 @@ if [ "${TAUTO_PACKAGES:-}" != present ]; then
   fi
 fi
 
+# --- what the report's page draws with ------------------------------------------------------------------------
+# One small library, inlined into the pages (src/verify/page); a build without it makes pages without charts.
+uplot=1.6.32
+if [ ! -f ".npm/node_modules/uplot/dist/uPlot.iife.min.js" ] && command -v npm >/dev/null 2>&1; then
+  say "fetching uplot $uplot"
+  npm install --silent --no-audit --no-fund --prefix .npm --no-save "uplot@$uplot" >/dev/null ||
+    say "uplot cannot be fetched: reports will have no charts"
+fi
+
 # --- Python environment ----------------------------------------------------------------------------------------
 usable_python() {  # 3.11 or newer (the pinned numpy), with venv and the C headers
   "$1" -c '

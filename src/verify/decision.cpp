@@ -7,7 +7,6 @@
 #include <limits>
 #include <numeric>
 
-#include "ops/interval.h"
 #include "support/half.h"
 
 namespace tauto::equivalence {
@@ -180,34 +179,6 @@ Decided decide(const DecisionRule& rule, const Tensor& t) {
     d.what = std::move(read);
   }
   return d;
-}
-
-bool certain(const DecisionRule& rule, const Tensor& t) {
-  if (t.rep() != Rep::Interval || !t.type().is_float()) return false;
-  const auto v = t.values<FInterval<double>>();
-  using Kind = DecisionRule::Kind;
-  if (rule.kind == Kind::Threshold)
-    return std::all_of(v.begin(), v.end(), [&](const FInterval<double>& x) {
-      return x.lo >= rule.threshold || x.hi < rule.threshold;
-    });
-  if (rule.kind == Kind::Boxes || rule.kind == Kind::Custom || t.rank() == 0) return false;
-  const auto classes = static_cast<size_t>(t.shape().back());
-  const size_t k = rule.kind == Kind::TopK ? static_cast<size_t>(rule.k) : 1;
-  if (classes <= k) return false;
-  for (size_t at = 0; at < v.size(); at += classes) {
-    // The k best of the worst that may be, against the best that the others may be.
-    std::vector<std::pair<double, double>> row;  // of each class: least, most
-    for (size_t i = 0; i < classes; ++i)
-      rule.kind == Kind::ArgMin ? row.emplace_back(-v[at + i].hi, -v[at + i].lo)
-                                : row.emplace_back(v[at + i].lo, v[at + i].hi);
-    std::partial_sort(row.begin(), row.begin() + static_cast<std::ptrdiff_t>(k), row.end(),
-                      [](const auto& a, const auto& b) { return a.first > b.first; });
-    const double least = row[k - 1].first;
-    for (size_t i = k; i < classes; ++i)
-      if (!(row[i].second < least)) return false;  // NaN: not certain
-    if (std::isnan(least)) return false;
-  }
-  return true;
 }
 
 std::vector<double> as_doubles(const Tensor& t) {

@@ -55,9 +55,6 @@ struct Decided {
 // One sample's outputs, their batch axis removed or of size 1. Not for boxes and custom rules.
 Decided decide(const DecisionRule& rule, const Tensor& scores);
 
-// Of intervals: can any values inside be decided differently? false: certified.
-bool certain(const DecisionRule& rule, const Tensor& intervals);
-
 // Boxes are alike by pairs, not by what each says.
 bool same_boxes(const DecisionRule& rule, const NamedTypes& types, const std::vector<Tensor>& a,
                 const std::vector<Tensor>& b);

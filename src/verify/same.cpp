@@ -10,6 +10,7 @@
 #include "graph/text.h"
 #include "support/sha256.h"
 #include "verify/blame.h"
+#include "verify/certify.h"
 #include "verify/implementation_leg.h"
 #include "verify/legal_execution.h"
 #include "verify/outside_system.h"
@@ -74,11 +75,7 @@ class Comparison {
     program_ = b_.model().module(b_.model().order(s_.inputs(0, std::max<int64_t>(s_.fixed(), 1))));
     r_.a_sha256 = hash_of(*source_);
     r_.b_sha256 = hash_of(*program_);
-    for (const LedgerEntry& entry : program_->ledger) {
-      const char* kinds[] = {"exact", "rounding", "quantizing"};
-      r_.ledger.push_back(cat(entry.pass, " [", kinds[static_cast<int>(entry.contract.kind)], "] ",
-                              entry.before, " -> ", entry.after));
-    }
+    for (const LedgerEntry& entry : program_->ledger) r_.ledger.push_back(tauto::text_of(entry));
     one_program_ = *source_ == *program_;
     r_.graph = source_graph(*source_);
     for (const auto& [name, type] : a_.outputs()) r_.differences.push_back({name});
@@ -259,34 +256,49 @@ class Comparison {
         if (margin_samples_[i] == f.sample) r_.margins[i].excused = f.excused;
       if (!f.excused && r_.witness < 0) r_.witness = f.sample;
     }
-    if (!plain || a_.is_outside()) return;
+    if (plain && !a_.is_outside()) certify_samples();
+  }
+
+  // What no legal execution of the source can decide otherwise (verify/certify.h), as far as time allows.
+  void certify_samples() {
+    tauto::Decision decision;
+    using Kind = tauto::Decision::Kind;
+    switch (o_.rule->kind) {
+      case DecisionRule::Kind::ArgMin:
+        decision.kind = Kind::ArgMin;
+        break;
+      case DecisionRule::Kind::TopK:
+        decision.kind = Kind::TopK;
+        decision.k = o_.rule->k;
+        break;
+      case DecisionRule::Kind::Threshold:
+        decision.kind = Kind::Threshold;
+        decision.threshold = o_.rule->threshold;
+        break;
+      default:  // a sequence whose steps are all certain is
+        decision.kind = Kind::Top1;
+    }
+    decision.output = decides_;
     const auto start = std::chrono::steady_clock::now();
-    const int64_t unit = s_.batched() ? (s_.fixed() > 0 ? s_.fixed() : o_.batch) : 1;
-    std::map<int64_t, size_t> place;
-    for (size_t i = 0; i < margin_samples_.size(); ++i) place[margin_samples_[i]] = i;
-    for (int64_t first = 0; first < std::min(s_.count(), kMostCertified); first += unit) {
+    ErrorPropagation propagation(*source_);
+    CertifyOptions how;
+    how.propagation.cancelled = o_.cancelled;
+    const int64_t unit = s_.batched() ? std::max<int64_t>(s_.fixed(), 1) : 1;
+    for (size_t i = 0; i < margin_samples_.size() && r_.certifiable < kMostCertified; ++i) {
       const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
       if (took.count() > kCertifySeconds) break;
-      if (o_.progress) o_.progress("certifying", first, std::min(s_.count(), kMostCertified));
-      InterpretOptions options;
-      options.rep = Rep::Interval;
-      options.cancelled = o_.cancelled;
-      std::vector<Value> out;
-      const int64_t count = std::min(unit, s_.count() - first);
+      if (o_.progress) o_.progress("certifying", r_.certifiable, std::min(s_.count(), kMostCertified));
+      const int64_t first = margin_samples_[i] / unit * unit;
+      bool sure = false;
       try {
-        out = interpret(*source_, s_.inputs(first, count), options);
+        sure = certify(propagation, s_.inputs(first, unit), decision, how).certified;
       } catch (const Cancelled&) {
         throw;
-      } catch (const Error&) {  // an operator that intervals do not follow
-        break;
+      } catch (const Error&) {  // nothing bounds it: not certified
       }
-      for (int64_t i = 0; i < count; ++i) {
-        const bool sure = certain(*o_.rule, row(out[decides_], i));
-        ++r_.certifiable;
-        r_.certified += sure;
-        if (const auto at = place.find(first + i); at != place.end()) r_.margins[at->second].certified = sure;
-      }
-      if (r_.certified == 0 && r_.certifiable >= 256) break;  // a net too deep for plain intervals
+      ++r_.certifiable;
+      r_.certified += sure;
+      r_.margins[i].certified = sure;
     }
   }
 
@@ -372,9 +384,9 @@ class Comparison {
         asked_differs += !equal;
       }
       ++runs;
-      merge(r_.nodes, check_nodes(graph, inputs, values, o_.cancelled));
+      merge(r_.nodes, check_sources(graph, inputs, values, o_.cancelled));
       const bool bad =
-          std::any_of(r_.nodes.begin(), r_.nodes.end(), [](const NodeCheck& c) { return c.outside > 0; });
+          std::any_of(r_.nodes.begin(), r_.nodes.end(), [](const SourceCheck& c) { return c.outside > 0; });
       if (bad && first_bad < 0) first_bad = first;
     }
     if (judged.is_outside())
@@ -382,9 +394,9 @@ class Comparison {
                           ? cat("asking for its values left its own answers as they were, on ", runs, " runs")
                           : cat("asking for its values changed its own answers, on ", asked_differs, " of ",
                                 runs, " runs: what is said of its nodes is said of the program it then was");
-    const NodeCheck *worst = nullptr, *first_illegal = nullptr;
+    const SourceCheck *worst = nullptr, *first_illegal = nullptr;
     int64_t looked = 0;
-    for (const NodeCheck& c : r_.nodes) {
+    for (const SourceCheck& c : r_.nodes) {
       if (!c.skipped.empty()) continue;
       ++looked;
       if (!worst || c.worst > worst->worst) worst = &c;
@@ -540,8 +552,8 @@ class Comparison {
           "This decision has no margin: nothing is certified, nothing excused, no node is blamed.");
     if (r_.certifiable > 0 && r_.certified < r_.certifiable)
       list.push_back(
-          "Certified is what plain intervals decide. What is not certified may still be undecidable for "
-          "nobody.");
+          "What is not certified is not known to flip: bounds are not tight, and not all samples were looked "
+          "at.");
     if (!one_program_ || b_.is_outside() || a_.is_outside())
       list.push_back(cat("Nodes were looked at on ", std::min(o_.deep, s_.count()),
                          " inputs. A node that is wrong only on others is not seen."));

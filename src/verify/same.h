@@ -6,14 +6,14 @@
 //
 // A is the source. The approximation leg compares what A and B mean, the implementation leg the machine code
 // of B with the interpreter's bits. An outside implementation has no program of ours to be measured by: its
-// one leg is checked node by node against what is legal (verify/node_checks.h), and by its decisions.
+// one leg is checked node by node against what is legal (verify/source_checks.h), and by its decisions.
 #pragma once
 
 #include <functional>
 
 #include "verify/decision.h"
-#include "verify/node_checks.h"
 #include "verify/samples.h"
+#include "verify/source_checks.h"
 #include "verify/system.h"
 #include "verify/verdict.h"
 
@@ -86,7 +86,7 @@ struct SameResult {
   bool batched = false;
   std::vector<Line> lines;
   std::vector<OutputDifference> differences;
-  std::vector<NodeCheck> nodes;
+  std::vector<SourceCheck> nodes;
   std::string first_illegal;  // node
   std::string cut_effect;     // of asking an outside implementation
   std::vector<Flip> flips;

@@ -59,7 +59,7 @@ std::string json_of(const SameResult& r, const SameRequest& request) {
                             {"mean", number(d.mean)},
                             {"scale", number(d.scale)}});
   j["nodes"] = Json::array();
-  for (const NodeCheck& c : r.nodes)
+  for (const SourceCheck& c : r.nodes)
     j["nodes"].push_back({{"node", c.node},
                           {"op", c.op},
                           {"worst", number(c.worst)},

@@ -31,7 +31,7 @@ std::string share_text(double share) {
 
 Budget parse_budget(const std::string& text) {
   Budget b;
-  for (const std::string& word : words_of(text)) {
+  for (const std::string& word : split_words(text, "same: --budget")) {
     const size_t at = word.find('=');
     const std::string name = word.substr(0, at), value = at == std::string::npos ? "" : word.substr(at + 1);
     if (name == "flips") {

@@ -14,6 +14,8 @@
 namespace tauto::equivalence {
 namespace {
 
+constexpr int64_t kMostSamples = 100'000'000;
+
 // Steele, Lea, Flood: Fast splittable pseudorandom number generators, 2014.
 uint64_t next(uint64_t& state) {
   uint64_t z = state += 0x9e3779b97f4a7c15u;
@@ -147,6 +149,33 @@ Samples Samples::uniform(int64_t count, uint64_t seed, const NamedTypes& inputs,
   if (box && at != bounds.size())
     fail("same: --box: required bounds for the ", at, " numbers of the input, got ", bounds.size());
   return of(std::move(data), inputs, outputs, std::move(origin));
+}
+
+Samples Samples::drawn(const std::string& sample, const std::string& box, uint64_t seed,
+                       const NamedTypes& inputs, const NamedTypes& outputs) {
+  std::vector<std::string> parts{""};
+  for (const char c : sample)
+    if (c == ':')
+      parts.emplace_back();
+    else
+      parts.back() += c;
+  const auto read = [](const std::string& s, auto& v) {
+    const auto [end, status] = std::from_chars(s.data(), s.data() + s.size(), v);
+    return status == std::errc() && end == s.data() + s.size();
+  };
+  int64_t count = 0;
+  std::pair<double, double> range{0, 1};
+  const bool ranged = parts.size() == 4;
+  if (parts[0] != "uniform" || (parts.size() != 2 && !ranged) || !read(parts[1], count) || count < 1 ||
+      count > kMostSamples ||
+      (ranged && (!read(parts[2], range.first) || !read(parts[3], range.second) ||
+                  !(range.first <= range.second) || !std::isfinite(range.second - range.first))))
+    fail("same: --sample: required uniform:N, uniform:N:LO:HI with LO <= HI or random:N, got \"", sample,
+         "\"");
+  if (ranged && !box.empty())
+    fail("same: --box: required --sample uniform:N without bounds, got \"", sample, "\"");
+  return uniform(count, seed, inputs, outputs, box.empty() ? std::vector{range} : read_box(box), !box.empty(),
+                 cat(box.empty() ? "" : box + ", ", sample, ", seed ", seed));
 }
 
 void Samples::finish(const NamedTypes& inputs, const NamedTypes&) {

@@ -23,6 +23,11 @@ class Samples {
   static Samples uniform(int64_t count, uint64_t seed, const NamedTypes& inputs, const NamedTypes& outputs,
                          const std::vector<std::pair<double, double>>& bounds, bool box, std::string origin);
 
+  // The words of the command line: "uniform:N" between 0 and 1, or in the box of a VNN-LIB file;
+  // "uniform:N:LO:HI".
+  static Samples drawn(const std::string& sample, const std::string& box, uint64_t seed,
+                       const NamedTypes& inputs, const NamedTypes& outputs);
+
   int64_t count() const { return count_; }
   bool batched() const { return batched_; }
   // The number of samples that one run takes: the model's own, 1 if unbatched, or as many as one likes (0).

@@ -3,6 +3,7 @@
 //
 //   model.onnx                                      a model, an artifact or the text of a graph, compiled for
 //   this CPU "model.onnx --isa avx2 --threads 2"             another instruction set, more threads
+//   "model.onnx --allow winograd"                   with a rewrite that rounds otherwise (docs/contracts.md)
 //   "model.onnx --off fuse,layouts"                 without these stages (compile/pipeline.h)
 //   "model.onnx --interpret"                        by the interpreter, which is the definition
 //   onnxruntime:model.onnx                          ONNX Runtime; "onnxruntime:model.onnx --threads 2
@@ -17,7 +18,7 @@
 #include <string>
 #include <vector>
 
-#include "compile/loaded_model.h"
+#include "compile/model_options.h"
 
 namespace tauto::equivalence {
 
@@ -29,14 +30,6 @@ struct OutsideOptions {
 
 // Values inside a model, by the name of the source's node (its first output's where it has none).
 using NodeValues = std::map<std::string, Value>;
-
-struct ModelOptions {
-  std::optional<Isa> isa;  // nothing: the best of this CPU
-  int threads = 1;
-  bool interpret = false;
-  std::string off;  // as TAUTO_OFF
-  bool trust = false;
-};
 
 class System {
  public:
@@ -66,9 +59,6 @@ class System {
 
 // Error: "same: …: required …, got …"; a package is missing.
 std::unique_ptr<System> open_system(const std::string& spec, const OutsideOptions& outside = {});
-
-// The words of a text, in which quotes hold blanks together.
-std::vector<std::string> words_of(const std::string& text);
 
 // Machine code for these inputs under these options; compiled here.
 std::shared_ptr<const Executable> compile_for(const LoadedModel& m, const RunInputs& inputs,

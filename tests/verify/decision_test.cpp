@@ -1,11 +1,9 @@
-// Decisions: what each rule sees, ties, margins, what intervals make certain.
+// Decisions: what each rule sees, ties, margins.
 #include "verify/decision.h"
 
 #include <gtest/gtest.h>
 
 #include <limits>
-
-#include "ops/interval.h"
 
 namespace tauto::equivalence {
 namespace {
@@ -50,28 +48,6 @@ TEST(Decision, NanIsNoDecision) {
   const Decided d = decide(parse_decision("top1"), scores({2}, {std::numeric_limits<float>::quiet_NaN(), 1}));
   EXPECT_TRUE(d.nan);
   EXPECT_TRUE(d.margin != d.margin);
-}
-
-Tensor intervals(std::vector<std::pair<double, double>> v) {
-  Tensor t(f32, {static_cast<int64_t>(v.size())}, Rep::Interval);
-  for (size_t i = 0; i < v.size(); ++i) t.data<FInterval<double>>()[i] = {v[i].first, v[i].second};
-  return t;
-}
-
-TEST(Decision, CertainIsWhatNoValueInsideCanChange) {
-  const double nan = std::numeric_limits<double>::quiet_NaN(), inf = std::numeric_limits<double>::infinity();
-  const DecisionRule top1 = parse_decision("top1"), top2 = parse_decision("topk:2"),
-                     least = parse_decision("argmin");
-  EXPECT_TRUE(certain(top1, intervals({{2, 3}, {0, 1.5}, {0, 1.9}})));
-  EXPECT_FALSE(certain(top1, intervals({{2, 3}, {0, 2}})));  // a tie: the rule decides, not the network
-  EXPECT_TRUE(certain(top1, intervals({{0, 5}, {6, 7}})));
-  EXPECT_FALSE(certain(top1, intervals({{2, 3}, {-inf, inf}})));
-  EXPECT_FALSE(certain(top1, intervals({{2, 3}, {nan, nan}})));
-  EXPECT_TRUE(certain(top2, intervals({{2, 3}, {0, 1}, {1.5, 4}})));
-  EXPECT_FALSE(certain(top2, intervals({{2, 3}, {0, 1}, {0.5, 4}})));
-  EXPECT_TRUE(certain(least, intervals({{2, 3}, {0, 1}})));
-  EXPECT_TRUE(certain(parse_decision("threshold:1"), intervals({{1, 2}, {0, 0.99}})));
-  EXPECT_FALSE(certain(parse_decision("threshold:1"), intervals({{0.5, 1}})));
 }
 
 TEST(Decision, BoxesNeedAPartnerOfTheirClass) {

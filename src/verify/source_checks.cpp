@@ -1,6 +1,6 @@
-// Node by node in intervals, see node_checks.h: the interpreter runs on intervals, and wherever the system
+// Node by node in intervals, see source_checks.h: the interpreter runs on intervals, and wherever the system
 // said what it computed, that value goes on as a point.
-#include "verify/node_checks.h"
+#include "verify/source_checks.h"
 
 #include <algorithm>
 #include <cmath>
@@ -31,7 +31,7 @@ double unit(double v, ElementType e) {
   return v == 0 ? std::ldexp(1.0, least) : std::ldexp(1.0, std::max(std::ilogb(v) - bits, least));
 }
 
-void check(NodeCheck& c, const Tensor& legal, const Tensor& given) {
+void check(SourceCheck& c, const Tensor& legal, const Tensor& given) {
   if (legal.shape() != given.shape() || legal.type() != given.type()) {
     c.skipped = cat("its value is ", text_of(type_of(given)), ", ours ", text_of(type_of(legal)));
     return;
@@ -120,11 +120,11 @@ std::vector<SourceEdge> source_graph(const Module& m) {
   return edges;
 }
 
-std::vector<NodeCheck> check_nodes(const Module& m, const std::vector<Value>& inputs,
-                                   const NodeValues& values, const std::function<bool()>* cancelled) {
+std::vector<SourceCheck> check_sources(const Module& m, const std::vector<Value>& inputs,
+                                       const NodeValues& values, const std::function<bool()>* cancelled) {
   const Function& f = m.main();
   const std::map<Id, std::string> results = result_nodes(m);
-  std::vector<NodeCheck> checks;
+  std::vector<SourceCheck> checks;
   std::map<std::string, std::string> operators = operators_of(m);
   InterpretOptions options;
   options.rep = Rep::Interval;
@@ -163,7 +163,7 @@ std::vector<NodeCheck> check_nodes(const Module& m, const std::vector<Value>& in
       }
     }
     if (const auto named = results.find(id); named != results.end() && n.op != &ops::constant) {
-      NodeCheck c;
+      SourceCheck c;
       c.node = named->second;
       c.op = operators[c.node];
       const auto given = values.find(c.node);
@@ -189,14 +189,14 @@ std::vector<NodeCheck> check_nodes(const Module& m, const std::vector<Value>& in
   return checks;
 }
 
-void merge(std::vector<NodeCheck>& into, const std::vector<NodeCheck>& more) {
+void merge(std::vector<SourceCheck>& into, const std::vector<SourceCheck>& more) {
   if (into.empty()) {
     into = more;
     return;
   }
   for (size_t i = 0; i < into.size() && i < more.size(); ++i) {
-    NodeCheck& a = into[i];
-    const NodeCheck& b = more[i];
+    SourceCheck& a = into[i];
+    const SourceCheck& b = more[i];
     if (!b.skipped.empty()) continue;
     if (!a.skipped.empty() && a.elements == 0) a.skipped.clear();
     a.elements += b.elements;

@@ -9,7 +9,7 @@
 
 namespace tauto::equivalence {
 
-struct NodeCheck {
+struct SourceCheck {
   std::string node, op;  // the source's name, our operators
   double worst = 0;      // largest |value - middle| of the legal interval, in its half widths; > 1: illegal
   double error = 0, bound = 0;  // there, and the element's index
@@ -20,11 +20,11 @@ struct NodeCheck {
 };
 
 // Nodes in the order of evaluation. `values` are the system's; a node without one is followed in intervals.
-std::vector<NodeCheck> check_nodes(const Module& m, const std::vector<Value>& inputs,
-                                   const NodeValues& values,
-                                   const std::function<bool()>* cancelled = nullptr);
+std::vector<SourceCheck> check_sources(const Module& m, const std::vector<Value>& inputs,
+                                       const NodeValues& values,
+                                       const std::function<bool()>* cancelled = nullptr);
 // Adds what other inputs showed.
-void merge(std::vector<NodeCheck>& into, const std::vector<NodeCheck>& more);
+void merge(std::vector<SourceCheck>& into, const std::vector<SourceCheck>& more);
 
 // The nodes of main's sources whose value can be asked for, in order.
 std::vector<std::string> source_nodes(const Module& m);

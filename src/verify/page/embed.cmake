@@ -1,0 +1,27 @@
+# Writes OUTPUT: the files of the report's page as text in the program. LIBRARY is the folder of uPlot's distribution;
+# where it is not there the page does without charts.
+function(text name file)
+  if(EXISTS ${file})
+    file(READ ${file} content)
+  else()
+    set(content "")
+  endif()
+  # Literals of at most 12,000 characters: compilers need only take 65,536 of them joined, so there is an array.
+  string(LENGTH "${content}" length)
+  set(parts "")
+  set(at 0)
+  while(at LESS length)
+    string(SUBSTRING "${content}" ${at} 12000 part)
+    string(APPEND parts "    R\"PAGE(${part})PAGE\",\n")
+    math(EXPR at "${at} + 12000")
+  endwhile()
+  file(APPEND ${OUTPUT}.new "const char* const ${name}[] = {\n${parts}    nullptr};\n")
+endfunction()
+
+file(WRITE ${OUTPUT}.new "// Made by src/verify/page/embed.cmake.\n#include \"verify/page/page.h\"\n\nnamespace tauto::equivalence {\n")
+text(kPageStyle ${PAGE}/page.css)
+text(kPageScript ${PAGE}/page.js)
+text(kChartStyle ${LIBRARY}/uPlot.min.css)
+text(kChartScript ${LIBRARY}/uPlot.iife.min.js)
+file(APPEND ${OUTPUT}.new "}  // namespace tauto::equivalence\n")
+execute_process(COMMAND ${CMAKE_COMMAND} -E copy_if_different ${OUTPUT}.new ${OUTPUT})
