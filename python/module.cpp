@@ -18,8 +18,10 @@
 #include "python/array_view.h"
 #include "python/bounds.h"
 #include "python/faulty.h"
+#include "python/interrupts.h"
 #include "python/probes.h"
 #include "python/proofs.h"
+#include "python/same.h"
 #include "python/values.h"
 #include "verify/replay.h"
 
@@ -56,34 +58,6 @@ std::vector<Slot> slots(const NamedTypes& list) {
   std::vector<Slot> r;
   for (const auto& [name, type] : list) r.push_back({name, type});
   return r;
-}
-
-// Polled often: asks Python every 50 ms. The exception that the signal's handler raised stays set.
-class Interrupts {
- public:
-  bool operator()() {
-    const auto now = std::chrono::steady_clock::now();
-    if (now < next_) return false;
-    next_ = now + std::chrono::milliseconds(50);
-    const nb::gil_scoped_acquire gil;
-    return PyErr_CheckSignals() != 0;
-  }
-
- private:
-  std::chrono::steady_clock::time_point next_ = std::chrono::steady_clock::now();
-};
-
-// Calls f(cancelled) while other Python threads run; Ctrl-C ends it as Python's own exception.
-template <class F>
-auto interruptible(F f) {
-  Interrupts interrupts;
-  const std::function<bool()> cancelled = [&] { return interrupts(); };
-  try {
-    const nb::gil_scoped_release release;
-    return f(&cancelled);
-  } catch (const Cancelled&) {
-    throw nb::python_error();
-  }
 }
 
 constexpr size_t kMostArrays = 16;  // inputs, and results, of the short way
@@ -583,6 +557,7 @@ NB_MODULE(_tauto, m) {
         });
       },
       "path"_a, "trust"_a = false, "allow"_a = std::vector<std::string>());
+  bind_same(m);
   m.def("load_bytes", &from_bytes, "data"_a, "folder"_a = "", "allow"_a = std::vector<std::string>());
   m.def(
       "parse",

@@ -22,9 +22,10 @@ from ._tauto import Certifier, Error, InternalError, Model, Slot, isas, parse, s
 from ._tauto import _fault_kinds, _faulty  # noqa: F401 - for tests: programs with a mistake, docs/debugging.md
 from ._tauto import load_bytes as _load_bytes
 from ._tauto import load_file as _load_file
+from .comparison import Same, Verdict, same
 
 __version__ = "0.1.0"
-__all__ = ["Certifier", "Error", "InternalError", "Model", "Slot", "isas", "load", "parse", "semantics_version"]
+__all__ = ["Same", "Verdict", "same", "Certifier", "Error", "InternalError", "Model", "Slot", "isas", "load", "parse", "semantics_version"]
 
 for _class in (Certifier, Error, InternalError, Model, Slot):
     _class.__module__ = "tauto"

@@ -58,6 +58,7 @@ struct CompileOptions {
   std::string out;                // file for an artifact instead of printing; empty: none
   std::string allow;              // as ShowOptions
   bool ledger = false;
+  std::string require, data;  // a statement that has to be shown, the samples for it
 };
 int compile(const CompileOptions& options);
 
@@ -77,6 +78,11 @@ struct SameOptions {
   std::string report, json, replay;
 };
 int same(const SameOptions& options);
+
+// compile --require: is the statement shown of the model with what `allow` names, against the model without?
+// Prints the verdict lines; says why not on stderr.
+bool is_shown(const std::string& model, const std::string& allow, const std::string& statement,
+              const std::string& data, const std::vector<std::string>& dims);
 
 // Writes to stdout; Error if that fails (a full disk).
 void put(const std::string& text);

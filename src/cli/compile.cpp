@@ -46,6 +46,8 @@ std::vector<const CompiledGroup*> chosen(const Executable& e, const std::string&
 }  // namespace
 
 int compile(const CompileOptions& o) {
+  if (o.require.empty() && !o.data.empty()) fail("compile: --data: required --require with it");
+  if (!o.require.empty() && !is_shown(o.model, o.allow, o.require, o.data, o.dims)) return kExitDiffers;
   const Progress progress("compiling");
   LoadOptions load;
   load.allowed = allowed_of(o.allow, "compile");

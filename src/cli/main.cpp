@@ -171,6 +171,11 @@ int dispatch(int argc, char** argv) {
   add_allow(compile_command, compile_options.allow);
   compile_command->add_flag("--ledger", compile_options.ledger,
                             "print every rewrite of the compilation with its contract");
+  compile_command->add_option(
+      "--require", compile_options.require,
+      "what has to be shown of it, else exit code 4: bitwise, numeric, or a decision with "
+      "its budget (\"top1 flips=0.5% confidence=95%\")");
+  compile_command->add_option("--data", compile_options.data, "samples for --require, as tauto same --data");
   compile_command->footer(kCompileExamples);
 
   SameOptions same_options;

@@ -17,19 +17,6 @@ namespace {
 
 namespace eq = equivalence;
 
-constexpr int64_t kMostSamples = 100'000'000;
-
-// uniform:N:LO:HI → {uniform, N, LO, HI}
-std::vector<std::string> parts_of(const std::string& s) {
-  std::vector<std::string> parts{""};
-  for (const char c : s)
-    if (c == ':')
-      parts.emplace_back();
-    else
-      parts.back() += c;
-  return parts;
-}
-
 template <class T>
 bool read_number(const std::string& s, T& v) {
   const auto [end, status] = std::from_chars(s.data(), s.data() + s.size(), v);
@@ -60,31 +47,11 @@ eq::Samples samples_for(const eq::System& a, const SameOptions& o) {
     return eq::Samples::of(read_values(o.data, a.model()), a.inputs(), a.outputs(), o.data);
   }
   if (o.box.empty() && o.sample.empty()) return random_samples(a, 8, o);
-  const std::string sample = o.sample.empty() ? "uniform:1000" : o.sample;
-  const std::vector<std::string> parts = parts_of(sample);
-  const auto wrong = [&] {
-    fail("same: --sample: required uniform:N, uniform:N:LO:HI with LO <= HI or random:N, got \"", sample,
-         "\"");
-  };
   int64_t count = 0;
-  if (parts.size() < 2 || !read_number(parts[1], count) || count < 1 || count > kMostSamples) wrong();
-  if (parts[0] == "random" && parts.size() == 2) {
-    if (!o.box.empty()) fail("same: --box: required --sample uniform:N with it, got \"", sample, "\"");
+  if (o.sample.starts_with("random:") && o.box.empty() && read_number(o.sample.substr(7), count) && count > 0)
     return random_samples(a, count, o);
-  }
-  if (parts[0] != "uniform" || (parts.size() != 2 && parts.size() != 4)) wrong();
-  std::vector<std::pair<double, double>> bounds{{0, 1}};
-  if (parts.size() == 4 &&
-      (!read_number(parts[2], bounds[0].first) || !read_number(parts[3], bounds[0].second) ||
-       !(bounds[0].first <= bounds[0].second)))
-    wrong();
-  if (!o.box.empty()) {
-    if (parts.size() == 4)
-      fail("same: --box: required --sample uniform:N without bounds, got \"", sample, "\"");
-    bounds = eq::read_box(o.box);
-  }
-  return eq::Samples::uniform(count, o.seed, a.inputs(), a.outputs(), bounds, !o.box.empty(),
-                              cat(o.box.empty() ? "" : o.box + ", ", sample, ", seed ", o.seed));
+  return eq::Samples::drawn(o.sample.empty() ? "uniform:1000" : o.sample, o.box, o.seed, a.inputs(),
+                            a.outputs());
 }
 
 std::vector<std::pair<std::string, std::string>> options_of(const SameOptions& o) {
@@ -181,6 +148,87 @@ std::string stem_of(const std::string& path, const std::string& end) {
 
 }  // namespace
 
+namespace {
+
+struct Compared {
+  std::unique_ptr<eq::System> a, b;
+  eq::Samples samples;
+  eq::SameResult result;
+};
+
+Compared compare(const SameOptions& o, const std::string& where) {
+  const Interruptible interruptible;
+  eq::SameOptions options;
+  if (!o.decision.empty()) options.rule = eq::parse_decision(o.decision);
+  if (!o.budget.empty()) options.budget = eq::parse_budget(o.budget);
+  if (o.stop_early && !options.budget.flips)
+    fail(where, ": --stop-early: required --budget \"flips=…\" with it");
+  options.output = o.output;
+  options.level = o.level;
+  options.stop_early = o.stop_early;
+  options.seed = o.seed;
+  options.deep = o.deep;
+  options.proof_seconds = o.proofs;
+  options.cancelled = &interruptible.cancelled;
+  if (!o.level.empty()) {
+    options.bitwise = o.level == "bitwise";
+    options.numeric = o.level == "numeric";
+    options.decision = o.level == "decision";
+  }
+  Compared c;
+  {
+    const Progress progress("loading");
+    c.a = eq::open_system(o.a);
+    c.b = eq::open_system(o.b);
+  }
+  eq::require_same_interface(*c.a, *c.b);
+  c.samples = samples_for(*c.a, o);
+  std::string stage;
+  std::unique_ptr<Progress> progress;
+  int64_t shown = 0;
+  options.progress = [&](const std::string& now, int64_t done, int64_t total) {
+    if (now != stage) {
+      stage = now;
+      progress.reset();
+      progress = std::make_unique<Progress>(now);
+      shown = 0;
+    }
+    progress->set_total(total);
+    for (; shown < done; ++shown) progress->step();
+  };
+  c.result = eq::same(*c.a, *c.b, c.samples, options);
+  return c;
+}
+
+}  // namespace
+
+bool is_shown(const std::string& model, const std::string& allow, const std::string& statement,
+              const std::string& data, const std::vector<std::string>& dims) {
+  SameOptions o;
+  o.a = cat('"', model, '"');
+  o.b = allow.empty() ? o.a : cat(o.a, " --allow ", allow);
+  o.data = data;
+  o.dims = dims;
+  for (const std::string& word : split_words(statement, "compile: --require")) {
+    if (word.find('=') != std::string::npos)
+      o.budget += cat(o.budget.empty() ? "" : " ", word);
+    else if (word == "bitwise" || word == "numeric")
+      o.level = word;
+    else
+      o.decision = word;
+  }
+  if (o.level.empty() == o.decision.empty())
+    fail("compile: --require: required bitwise, numeric, or a decision with its budget, got \"", statement,
+         "\"");
+  const Compared c = compare(o, "compile");
+  put("\n" + text_of(c.result) + "\n");
+  std::string why;
+  for (const eq::Line& l : c.result.lines)
+    if (l.counts && l.verdict && !l.verdict->holds()) why += cat(why.empty() ? "" : "; ", l.verdict->reason);
+  if (!why.empty()) std::fputs(cat("tauto: compile: --require: ", why, "\n").c_str(), stderr);
+  return why.empty();
+}
+
 int same(const SameOptions& given) {
   SameOptions o = given;
   std::optional<eq::Replay> replay;
@@ -196,47 +244,8 @@ int same(const SameOptions& given) {
   }
   if (!o.report.empty() && !o.report.ends_with(".html"))
     fail("same: --report: required a name that ends in .html, got \"", o.report, "\"");
-  const Interruptible interruptible;
-  eq::SameOptions options;
-  if (!o.decision.empty()) options.rule = eq::parse_decision(o.decision);
-  if (!o.budget.empty()) options.budget = eq::parse_budget(o.budget);
-  if (o.stop_early && !options.budget.flips)
-    fail("same: --stop-early: required --budget \"flips=…\" with it");
-  options.output = o.output;
-  options.level = o.level;
-  options.stop_early = o.stop_early;
-  options.seed = o.seed;
-  options.deep = o.deep;
-  options.proof_seconds = o.proofs;
-  options.cancelled = &interruptible.cancelled;
-  if (!o.level.empty()) {
-    options.bitwise = o.level == "bitwise";
-    options.numeric = o.level == "numeric";
-    options.decision = o.level == "decision";
-  }
-  std::unique_ptr<eq::System> a, b;
-  {
-    const Progress progress("loading");
-    a = eq::open_system(o.a);
-    b = eq::open_system(o.b);
-  }
-  eq::require_same_interface(*a, *b);
-  const eq::Samples samples = samples_for(*a, o);
-  std::string stage;
-  std::unique_ptr<Progress> progress;
-  int64_t shown = 0;
-  options.progress = [&](const std::string& now, int64_t done, int64_t total) {
-    if (now != stage) {
-      stage = now;
-      progress.reset();
-      progress = std::make_unique<Progress>(now);
-      shown = 0;
-    }
-    progress->set_total(total);
-    for (; shown < done; ++shown) progress->step();
-  };
-  eq::SameResult result = eq::same(*a, *b, samples, options);
-  progress.reset();
+  Compared c = compare(o, "same");
+  eq::SameResult& result = c.result;
   put("\n" + text_of(result));
 
   const std::string json = !o.report.empty() ? stem_of(o.report, ".html") + ".json" : o.json;
@@ -244,13 +253,13 @@ int same(const SameOptions& given) {
   if (!json.empty()) {
     if (result.witness >= 0) {
       request.witness = stem_of(json, ".json") + ".witness.npz";
-      write_witness(request.witness, *a, *b, samples, result.witness);
+      write_witness(request.witness, *c.a, *c.b, c.samples, result.witness);
       for (eq::Line& l : result.lines)
         if (l.verdict && l.verdict->kind == eq::Verdict::Kind::Refuted) l.verdict->witness = request.witness;
     }
     const std::string text = eq::json_of(result, request);
     write_file(json, text);
-    if (!o.report.empty()) write_file(o.report, eq::report_page(text, samples, a->inputs(), result));
+    if (!o.report.empty()) write_file(o.report, eq::report_page(text, c.samples, c.a->inputs(), result));
     put(cat("\n  ", o.report.empty() ? "" : cat("report: ", o.report, "      "),
             "replay: tauto same --replay ", json, "\n"));
   }

@@ -207,3 +207,54 @@ def test_nan_of_one_side_refutes(same):
     assert line_of(text, "decision") == "REFUTED" and 'output "y" is NaN on' in text
     text = same("nan.onnx", "a.onnx", "--data", "x.npz", "--decision", "top1", "--level", "decision", code=4)
     assert line_of(text, "decision") == "UNDECIDED"
+
+
+# --- the command's other ways in -------------------------------------------------------------------------------------
+
+def compile_with(same, *words, code=0):
+    done = subprocess.run([TAUTO, "compile", *words], cwd=same.path, capture_output=True, text=True, timeout=120)
+    assert done.returncode == code, (done.stdout, done.stderr)
+    return done
+
+
+def test_compile_refuses_what_is_not_shown(same):
+    compile_with(same, "a.onnx", "--require", "top1 flips=5% confidence=95%", "--data", "x.npz", "-o", "a.tauto")
+    assert (same.path / "a.tauto").exists()
+    model = onnx.load(same.path / "a.onnx")     # NaN for all inputs: nothing can be shown of its decisions
+    model.graph.node[1].CopyFrom(helper.make_node("Sqrt", ["a"], ["b"], name="act"))
+    onnx.save(model, same.path / "nan.onnx")
+    done = compile_with(same, "nan.onnx", "--require", "top1 flips=0.1% confidence=95%", "--data", "x.npz", "-o", "n.tauto", code=4)
+    assert done.stderr.startswith('tauto: compile: --require: output "y" of the source is NaN on ')
+    assert not (same.path / "n.tauto").exists()
+    assert compile_with(same, "a.onnx", "--require", "flips=1%", code=1).stderr == (
+        'tauto: compile: --require: required bitwise, numeric, or a decision with its budget, got "flips=1%"\n')
+    assert compile_with(same, "a.onnx", "--data", "x.npz", code=1).stderr == "tauto: compile: --data: required --require with it\n"
+
+
+def test_the_page_needs_nothing_else(same):
+    same("a.onnx", "near.onnx", "--data", "x.npz", "--decision", "top1", "--report", "p.html", code=4)
+    page = (same.path / "p.html").read_text()
+    assert not [way for way in (" src=", " href=", "<link", "@import", "url(", "fetch(") if way in page]
+    begin = page.index('id="data">') + len('id="data">')
+    found = json.loads(page[begin:page.index("</script>", begin)].replace("<\\/", "</"))
+    assert found == json.loads((same.path / "p.json").read_text())
+
+
+def test_tauto_same_in_python(same):
+    tauto = pytest.importorskip("tauto")
+    with np.load(same.path / "x.npz") as archive:
+        data = dict(archive)
+    found = tauto.same(same.path / "a.onnx", same.path / "near.onnx", data, decision="top1", budget="flips=25%")
+    assert found and found.holds
+    assert [(v.leg, v.level) for v in found.verdicts] == [
+        ("implementation", "bitwise"), ("approximation", "bitwise"), ("approximation", "numeric"), ("approximation", "decision")]
+    assert found.verdicts[0].kind == "PROVED" and found.verdicts[-1].kind == "SUPPORTED" and found.verdicts[-1].n == SAMPLES
+    assert found.tables["flips"] and found.tables["blame"][0]["node"] == "second"
+    assert "to blame" in str(found)
+    refused = tauto.same(same.path / "a.onnx", same.path / "near.onnx", data, decision="top1", budget="flips=0.1%",
+                         report=same.path / "q.html")
+    assert not refused and (same.path / "q.html").read_text().startswith("<!doctype html>")
+    with pytest.raises(tauto.Error, match="required data, box or sample, got none"):
+        tauto.same(same.path / "a.onnx", same.path / "a.onnx")
+    with pytest.raises(tauto.Error, match="top-?k?:?5|topk:5"):
+        tauto.same(same.path / "a.onnx", same.path / "a.onnx", data, decision="topk:5")
