@@ -341,13 +341,9 @@ class Network:
 def unbroadcast(shape, sign):
     """The adjoint of an operand that was broadcast from `shape`: summed over what was repeated."""
     def pull(g):
-        lead = g.ndim - 1 - len(shape)
-        if lead:
-            g = g.sum(axis=tuple(range(1, 1 + lead)))
+        g = g.sum(axis=tuple(range(1, g.ndim - len(shape))))
         axes = tuple(i + 1 for i, d in enumerate(shape) if d == 1 and g.shape[i + 1] != 1)
-        if axes:
-            g = g.sum(axis=axes, keepdims=True)
-        return (sign * g) << P
+        return (sign * g.sum(axis=axes, keepdims=True)) << P
     return pull
 
 
@@ -425,8 +421,12 @@ def check(path, certificate, loaded=None):
     require(certificate["model"] == digest, "the model is another one")
     feeds = {i["name"]: np.frombuffer(base64.b64decode(i["f32"]), "<f4").reshape(i["shape"])
              for i in certificate["inputs"]}
-    names = {i.name for i in model.graph.input} - {t.name for t in model.graph.initializer}
-    require(set(feeds) == names, "inputs of other names than the model's")
+    given = {t.name for t in model.graph.initializer}
+    shapes = {i.name: [d.dim_value for d in i.type.tensor_type.shape.dim]
+              for i in model.graph.input if i.name not in given}
+    require(set(feeds) == set(shapes), "inputs of other names than the model's")
+    require(all(a.ndim == len(shapes[n]) and all(d in (0, s) for d, s in zip(shapes[n], a.shape))
+                for n, a in feeds.items()), "an input of another shape than the model's")
     network = Network(model, certificate)
     network.run(feeds)
     output = certificate["output"]
@@ -457,7 +457,7 @@ def check(path, certificate, loaded=None):
                 seeds[row, below] = -ONE
         for pair, error in zip(part, network.bound(output, seeds.reshape((len(part),) + value.c.shape))):
             margin = margin_of(pair, c, limit)
-            require(margin > error, f"outputs {pair}: margin {margin / ONE:.3g} does not exceed the bound {error / ONE:.3g}")
+            require(margin > error, f"{pair}: margin {margin / ONE:.3g} does not exceed the bound {error / ONE:.3g}")
             believe(claimed[pair], margin, error, pair)
 
 

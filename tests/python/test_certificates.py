@@ -156,6 +156,8 @@ def test_corrupted_certificates_are_rejected(tmp_path):
         assert "another size" in spoiled(lambda c: c["activations"][k].update(pattern=pattern[:-1]))
     assert "no activations" in spoiled(lambda c: c["activations"].pop())
     assert "other nodes" in spoiled(lambda c: c["activations"].append({"node": "relu9", "pattern": ""}))
+    assert "another shape" in spoiled(lambda c: c["inputs"][0].update(shape=[8, 1]))
+    assert "other names" in spoiled(lambda c: c["inputs"][0].update(name="z"))
     other = certified(path, inputs(2, (1, 8)))
     spoiled(lambda c: c.update(inputs=other["inputs"]))
     # The same certificate for a model with one weight off by one unit in the last place.
