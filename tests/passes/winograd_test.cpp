@@ -157,5 +157,15 @@ TEST(Winograd, IsChosenWhereItPays) {
   EXPECT_EQ(tile(28, 20), 0);  // channels that do not fill vectors
 }
 
+TEST(Winograd, SymbolsOfSizesCountAsAnImage) {
+  PlainConvolution c;
+  c.batch = Dim::symbol("N");
+  c.in = c.out = 64;
+  c.height = c.width = Dim::symbol("H");
+  EXPECT_EQ(winograd_tile(c), 4);
+  c.height = c.width = floor_div(Dim::symbol("H") + 31, Dim(32));  // 8 × 8
+  EXPECT_EQ(winograd_tile(c), 0);
+}
+
 }  // namespace
 }  // namespace tauto
