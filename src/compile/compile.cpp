@@ -239,6 +239,12 @@ std::shared_ptr<const Executable> compile(std::shared_ptr<const Module> m, const
     }
     for (Group& g : groups) {
       CompiledGroup k;
+      if (g.kind == Group::Kind::Kernel && g.source >= 0 && !c.blocked.count(g.source)) {
+        Group view;  // a copy that brings nothing into another layout
+        view.kind = Group::Kind::View;
+        view.result = g.result, view.source = g.source, view.nodes = g.nodes;
+        g = std::move(view);
+      }
       if (g.kind == Group::Kind::Kernel) {
         k = std::move(built.at(g.result));
         if (options.fault)

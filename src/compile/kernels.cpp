@@ -378,6 +378,16 @@ class Fusion {
     for (Id r : f.results) escapes_[static_cast<size_t>(r)] = true;
   }
 
+  // A result of the model that only shows a value which others read, and shows it as it is: the value may
+  // have another layout than results have.
+  bool may_copy(Id id) const {
+    const Id from = about(id).view_of;
+    return escapes_[static_cast<size_t>(id)] && f_.name == "main" && users(id).empty() &&
+           static_cast<size_t>(from) >= f_.parameter_count() && !escapes_[static_cast<size_t>(from)] &&
+           about(from).lowered && about(from).view_of < 0 && users(from).size() > 1 &&
+           f_.node(id).type.dims == f_.node(from).type.dims;
+  }
+
   const std::vector<Id>& users(Id id) const { return users_[static_cast<size_t>(id)]; }
   const std::set<Id>& members(Id root) const { return groups_[static_cast<size_t>(root)].members; }
 
@@ -609,6 +619,10 @@ std::vector<Group> group_nodes(const Module& m, const Function& f, const GroupOp
     if (about[i].view_of >= 0) {
       g.kind = Group::Kind::View;
       g.source = about[i].view_of;
+      if (fusion.may_copy(id)) {  // a view after all where the value is not blocked: compile.cpp
+        g = GroupLowering(f, inlined, finite, id).run(m);
+        g.source = about[i].view_of;
+      }
     } else if (about[i].lowered) {
       try {
         Group k = GroupLowering(f, inlined, finite, id).run(m);

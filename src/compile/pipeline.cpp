@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "graph/text.h"
+#include "passes/copy_results.h"
 #include "passes/flush_to_zero.h"
 #include "passes/fold_constants.h"
 #include "passes/inline_calls.h"
@@ -22,6 +23,7 @@ const std::vector<GraphPass>& graph_passes() {
       {"inline_calls", [](const Module& m) { return inline_calls(m); }},
       {"sink_constants", [](const Module& m) { return sink_constants(m); }},
       {"zero_points", [](const Module& m) { return zero_points(m); }},
+      {"copy_results", [](const Module& m) { return copy_results(m); }},
   };
   return passes;
 }

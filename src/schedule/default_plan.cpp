@@ -8,6 +8,7 @@
 #include <set>
 
 #include "loops/affine.h"
+#include "schedule/neighbours.h"
 #include "schedule/schedule.h"
 #include "schedule/spell_out.h"
 #include "support/error.h"
@@ -194,6 +195,17 @@ Tiling tiling(const Nest& n, const Survey& s, const Axis& lanes, const Dim& stri
 
 }  // namespace
 
+std::string axis_of_neighbours(const Nest& n, const std::string& lanes) {
+  const Survey s(n);
+  if (lanes.empty() || !s.reductions.empty()) return "";
+  for (const Access& l : s.loads) {
+    if (!l.affine || !l.reads(lanes) || l.stride(lanes) == Dim(1)) continue;
+    for (const Axis& a : n.axes)
+      if (a.variable != lanes && a.extent.is_literal() && l.stride(a.variable) == Dim(1)) return a.variable;
+  }
+  return "";
+}
+
 Plan default_plan(const Nest& n, const Target& t) {
   Plan p;
   const Survey s(n);
@@ -286,8 +298,9 @@ Plan default_plan(const Nest& n, const Target& t) {
   // be had, the one that moves least memory, the outermost where it is all the same.
   int64_t most = 1;
   double least = 0;
+  const std::string near = axis_of_neighbours(n, p.lanes);
   for (const Axis& a : n.axes) {
-    if (is_whole(a)) continue;
+    if (is_whole(a) || a.variable == near) continue;
     int64_t count = size_or(a.extent, 64);
     if (&a == lanes) count = (count + t.lanes * p.vectors - 1) / (t.lanes * p.vectors);
     if (&a == rows || &a == abreast) count = (count + p.row_count - 1) / p.row_count;

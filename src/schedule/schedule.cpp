@@ -5,6 +5,7 @@
 #include <set>
 
 #include "schedule/abreast.h"
+#include "schedule/neighbours.h"
 #include "schedule/scheduler.h"
 #include "support/error.h"
 
@@ -57,6 +58,10 @@ Scheduled Scheduler::run() {
   for (const Axis* a : whole_)
     if (a != lanes_) order.push_back(a);
   if (lanes_ && is_whole(*lanes_)) order.push_back(lanes_);
+  if (const Axis* near = axis(axis_of_neighbours(n_, p_.lanes)); near && near != parallel_ && !steps_) {
+    order.erase(std::find(order.begin(), order.end(), near));
+    order.push_back(near);
+  }
   if (const auto at = std::find(order.begin(), order.end(), parallel_); at != order.end())
     std::rotate(order.begin(), at, at + 1);
   if (p_.block > 1) {

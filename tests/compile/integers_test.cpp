@@ -172,6 +172,45 @@ TEST(Integers, ConvolutionsAreTheInterpreters) {
   }
 }
 
+// A result that lies in blocks inside the model is copied out of them, and no more than once.
+TEST(Integers, ResultsThatTheModelReadsAreCopies) {
+  std::mt19937 random(4);
+  auto m = std::make_shared<Module>();
+  Builder b(*m, "main");
+  Id x = b.parameter("x", Type::tensor(f32, {1, 16, 5, 19}));
+  std::vector<Id> results;
+  for (int layer = 0; layer < 3; ++layer) {
+    Case c{u8, i8, {1, 16, 5, 19}, {16, 16, 3, 3}};
+    c.pad = 1;
+    const Id q = b.add(ops::cast, {b.add(ops::round, {x})}, {{"to", u8}});
+    const auto wide = [&](Id i) { return b.add(ops::cast, {i}, {{"to", i32}}); };
+    const Id sum = b.add(ops::contract, {wide(q), wide(b.constant(drawn(random, i8, c.w_shape)))},
+                         {{"access", convolution_access(c)}});
+    const Id flat = b.add(ops::reshape, {sum, b.ints({1, 16, 5, 19})});
+    x = b.add(ops::mul, {b.add(ops::cast, {flat}, {{"to", f32}}), b.number(0x1p-10, f32)});
+    results.push_back(x);
+  }
+  b.finish(results, {"first", "second", "third"});
+  Tensor in(f32, {1, 16, 5, 19});
+  for (int64_t i = 0; i < in.count(); ++i) in.data<float>()[i] = static_cast<float>(random() % 255);
+  const std::vector<Value> inputs{in};
+  const auto expected = interpret(*m, inputs);
+  for (const Isa isa : {Isa::Avx2, Isa::Avx512}) {
+    if (is_avx512(isa) && !this_cpu().features.avx512) continue;
+    CompileOptions options;
+    options.isa = isa;
+    const auto e = compile(m, options);
+    for (const int threads : {1, 3}) {
+      ExecuteOptions run;
+      run.threads = threads;
+      const auto got = e->run(inputs, run);
+      for (size_t i = 0; i < got.size(); ++i)
+        EXPECT_EQ(content_hash(got[i].tensor), content_hash(expected[i].tensor))
+            << isa_name(isa) << ", " << i;
+    }
+  }
+}
+
 // The least and the greatest of values whose channels lie in blocks: zeros keep the sign, NaN is found.
 TEST(Integers, ExtremesOfBlockedChannelsAreTheInterpreters) {
   std::mt19937 random(3);
