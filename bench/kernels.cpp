@@ -165,31 +165,19 @@ class Bench {
   double percent_of_dots(const Case& c) {
     auto m = std::make_shared<Module>();
     Builder b(*m, "main");
-    Program p;
-    p.inputs = {draw(c.a)};
     Tensor w(i8, c.b);
     std::mt19937 random(2);
     for (int64_t i = 0; i < w.count(); ++i) w.data<int8_t>()[i] = static_cast<int8_t>(random());
-    const Id x = b.parameter("a", type_of(p.inputs[0]));
+    const Id x = b.parameter("a", type_of(Value(draw(c.a))));
     const auto wide = [&](Id i) { return b.add(ops::cast, {i}, {{"to", i32}}); };
     const Id q = b.add(ops::cast, {b.add(ops::round, {x})}, {{"to", u8}});
     const Id sum = b.add(ops::contract, {wide(q), wide(b.constant(w))}, {{"access", access_of(c)}});
-    const Id y = b.add(ops::mul, {b.add(ops::cast, {sum}, {{"to", f32}}), b.number(0.0625, f32)});
-    b.finish({b.add(ops::relu, {y})}, {"y"});
-    p.code = compile(m, {.isa = isa_});
-    const auto run = [&] {
-      Profile profile;
-      p.code->run(p.inputs, {.profile = &profile}, p.context);
-      double took = 0;
-      for (const Profile::Event& e : profile.events) {
-        const Group& g = e.function->groups[e.group].group;
-        for (Id id : g.nodes)
-          if (e.function->function->node(id).op == &ops::contract) took = static_cast<double>(e.took) * 1e-9;
-      }
-      return took;
-    };
-    const double share = percent(
-        run, [&] { return 2 * macs(c) / roofs_.dots(); }, g_budget);
+    const Id y =
+        b.add(ops::relu, {b.add(ops::mul, {b.add(ops::cast, {sum}, {{"to", f32}}), b.number(0.0625, f32)})});
+    b.finish({b.add(ops::cast, {b.add(ops::round, {y})}, {{"to", u8}})}, {"y"});
+    const TimedKernel p(m, -1, isa_, roofs_.data());
+    const double share =
+        percent([&] { return p.run(1); }, [&] { return 2 * macs(c) / roofs_.dots(); }, g_budget);
     if (verbose_) std::printf("  %-34s %6.1f %%\n", c.name.c_str(), share), std::fflush(stdout);
     return share;
   }

@@ -37,12 +37,15 @@ inline Tensor draw(const Shape& shape) {
 // loops of the roofs read and write: pages are the same.
 class TimedKernel {
  public:
-  // `node`: what the kernel ends with. Its values are filled with numbers.
+  // `node`: what the kernel ends with; none: the one that contracts. Its values are filled with numbers.
   TimedKernel(std::shared_ptr<const Module> m, Id node, Isa isa, Tensor& memory)
       : code_(compile(std::move(m), {.isa = isa})) {
     const CompiledFunction& f = code_->functions().at("main");
-    const auto group = std::find_if(f.groups.begin(), f.groups.end(),
-                                    [&](const CompiledGroup& g) { return g.group.result == node; });
+    const auto contracts = [&](Id id) { return f.function->node(id).op == &ops::contract; };
+    const auto group = std::find_if(f.groups.begin(), f.groups.end(), [&](const CompiledGroup& g) {
+      return node >= 0 ? g.group.result == node
+                       : std::any_of(g.group.nodes.begin(), g.group.nodes.end(), contracts);
+    });
     CHECK(group != f.groups.end() && group->built, "a benchmark's node has no kernel of its own");
     const CompiledGroup& g = *group;
     built_ = g.built;
@@ -61,11 +64,14 @@ class TimedKernel {
       if (a.kind == KernelArgument::Kind::Result) {
         p = place(element_count(bound.shape));
       } else {
-        const Tensor t = a.kind == KernelArgument::Kind::Constant
-                             ? a.constant
-                             : draw(*shape_of(f.function->node(a.value).type, {}));
-        p = place(t.count());
-        std::copy_n(t.data<float>(), t.count(), p);
+        const Type* type = a.kind == KernelArgument::Kind::Value ? &f.function->node(a.value).type : nullptr;
+        Tensor t = !type                  ? a.constant
+                   : type->element == f32 ? draw(*shape_of(*type, {}))
+                                          : Tensor(type->element, *shape_of(*type, {}));
+        if (type && type->element.is_integer())
+          for (int64_t i = 0; i < t.bytes(); ++i) static_cast<uint8_t*>(t.raw())[i] = static_cast<uint8_t>(i);
+        p = place((t.bytes() + 3) / 4);
+        std::memcpy(p, t.raw(), static_cast<size_t>(t.bytes()));
       }
       arguments_.push_back(reinterpret_cast<uint64_t>(p));
     }
