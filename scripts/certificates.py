@@ -134,7 +134,7 @@ def run(net: Net, progress: lib_workers.Progress) -> Unit:
         unit.chunks.append(chunk_of(net, certifier, model, digest, chunk, unit, seconds))
         progress.show(f"{net.name} {chunk * CHUNK + CHUNK}/{net.count}")
     certified = sum(int(line.split("/")[0]) for line in unit.chunks)
-    accepted, asked = check(net, certifier, model, digest, progress)
+    accepted, asked = check(net, certifier, model, digest, net.checks, progress)
     unit.facts = {"model": digest, "semantics": str(tauto.semantics_version), "decision": net.decision,
                   "inputs": f"{net.count}, {net.sampling}", "certified": f"{certified} of {net.count}",
                   "checker accepts": f"{accepted} of {asked}",
@@ -143,14 +143,14 @@ def run(net: Net, progress: lib_workers.Progress) -> Unit:
     return unit
 
 
-def check(net: Net, certifier: tauto.Certifier, model: tauto.Model, digest: str,
+def check(net: Net, certifier: tauto.Certifier, model: tauto.Model, digest: str, count: int,
           progress: lib_workers.Progress) -> tuple[int, int]:
-    """Seeded certificates of the network, as files, through the checker."""
+    """`count` seeded certificates of the network, as files, through the checker."""
     random = np.random.default_rng([SEED, 1, *net.name.encode()])
     accepted = asked = 0
-    loaded = check_certificate.read_model(net.path) if net.checks else None
+    loaded = check_certificate.read_model(net.path) if count else None
     for index in random.permutation(net.count):
-        if asked == net.checks:
+        if asked == count:
             break
         try:
             made = text_of(certificate(certifier, model, digest, {model.inputs[0].name: net.sample(int(index))}))
@@ -200,8 +200,9 @@ def read(net: Net) -> Unit | None:
     return unit if same else None
 
 
-def recheck(nets: list[Net], units: dict[str, Unit]) -> tuple[int, list[str]]:
-    """A seeded 2 % of the chunks again. (how many, those that differ)"""
+def recheck(nets: list[Net], units: dict[str, Unit], progress: lib_workers.Progress) -> tuple[int, list[str]]:
+    """A seeded 2 % of the chunks again, and a certificate of each of their networks through the checker. (how many
+    chunks, what differs)"""
     random = np.random.default_rng([SEED, 2])
     chunks = [(net, chunk) for net in nets if net.refine for chunk in range(len(units[net.name].chunks))]
     if not chunks:
@@ -214,6 +215,9 @@ def recheck(nets: list[Net], units: dict[str, Unit]) -> tuple[int, list[str]]:
         again = chunk_of(net, certifier, model, digest_of(net.path), chunk, None, [])
         if again != units[net.name].chunks[chunk]:
             differing.append(f"{net.name}, chunk {chunk}: {units[net.name].chunks[chunk]} before, {again} now")
+        accepted, asked = check(net, certifier, model, digest_of(net.path), 1, progress)
+        if accepted < asked:
+            differing.append(f"{net.name}: the checker rejects what it accepted before")
     return len(chosen), differing
 
 
@@ -265,7 +269,7 @@ def main() -> int:
         progress.step(net.name)
     progress.close()
     nets = [net for net in nets if net.name in units]
-    count, differing = (0, []) if options.show else recheck([n for n in nets if n.name not in fresh], units)
+    count, differing = (0, []) if options.show else recheck([n for n in nets if n.name not in fresh], units, progress)
     for line in differing:
         print(line)
     print(f"{len(fresh)} units run, {len(nets) - len(fresh)} were there, {count} chunks of them run again, "
