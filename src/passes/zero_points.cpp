@@ -46,7 +46,7 @@ Id reshaped(Builder& b, Id x, const Dims& dims) {
 struct Centred {
   Id x = -1, z = -1;  // as they are; z: of one value, of x's type, or none
 };
-Centred centred(const Builder& b, Id id) {
+Centred centred(Builder& b, Id id) {
   const auto narrow = [&](Id i) {
     const Node& n = b.node(i);
     if (n.op != &ops::cast || !(n.type.element == i32)) return Id{-1};
@@ -58,6 +58,12 @@ Centred centred(const Builder& b, Id id) {
   if (n.op != &ops::sub) return {};
   const Id x = narrow(n.inputs[0]), z = n.inputs[1];
   if (x < 0 || !is_one_value(b.type(z)) || !(b.type(x).dims == n.type.dims)) return {};
+  if (const Tensor* known = b.constant_of(z)) {  // widened already
+    const ElementType e = b.type(x).element;
+    const int64_t v = aligned(*known).as_ints()[0];
+    if (v < e.min_value() || v > static_cast<int64_t>(e.max_value())) return {};
+    return {x, b.number(static_cast<double>(v), e)};
+  }
   const Id own = narrow(z);
   return own >= 0 && b.type(own).element == b.type(x).element ? Centred{x, own} : Centred{};
 }
