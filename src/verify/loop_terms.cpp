@@ -453,24 +453,38 @@ struct ElementTerms::Inside {
     return i;
   }
 
+  // Where an index is an expression the kernel is run whole, if it is small: then the elements are these.
+  static constexpr int64_t kMostWalked = 100'000;
+  const std::unordered_map<int64_t, Term>* walked = nullptr;
+
   Inside(const loops::Kernel& k, std::vector<SymbolicBuffer>& buffers, const Env& sizes)
       : evaluation(k, buffers, sizes) {
     const loops::Stmt* s = &k.body;
-    while (const auto* f = (*s)->as<loops::For>()) s = &f->body;
+    int64_t trips = 1;
+    while (const auto* f = (*s)->as<loops::For>()) {
+      if (const auto n = loops::literal_index(f->to); n && trips <= kMostWalked) trips *= *n;
+      if (f->to.as<loops::Size>()) trips = kMostWalked + 1;
+      s = &f->body;
+    }
     store = (*s)->as<loops::Store>();
     if (!store) throw Undecided{"not one store inside of loops"};
+    shape = &evaluation.shape(*store->buffer);
+    while (k.buffers[result] != store->buffer) ++result;
     for (const Expr& i : store->index) {
       const auto* v = i.as<loops::Variable>();
       const auto n = loops::literal_index(i);
-      if (!v && !n) throw Undecided{"a store whose index is no variable"};
+      if (!v && !n) {
+        if (trips > kMostWalked) throw Undecided{"a store whose index is no variable"};
+        evaluation.run();
+        walked = &buffers[result].written;
+        return;
+      }
       variables.push_back(v ? v->name : "");
       numbers.push_back(n.value_or(0));
     }
-    shape = &evaluation.shape(*store->buffer);
     parts = shape->parts;
     std::stable_sort(parts.begin(), parts.end(),
                      [](const Extents::Part& a, const Extents::Part& b) { return a.stride > b.stride; });
-    while (k.buffers[result] != store->buffer) ++result;
   }
 };
 
@@ -481,14 +495,22 @@ ElementTerms::~ElementTerms() = default;
 size_t ElementTerms::result() const { return inside_->result; }
 
 int64_t ElementTerms::elements() const {
+  if (inside_->walked) return static_cast<int64_t>(inside_->walked->size());
   int64_t n = 1;
   for (const int64_t d : inside_->shape->dims) n *= d;
   return n;
 }
 
-bool ElementTerms::is_padding(int64_t element) const { return !inside_->indices_of(element); }
+bool ElementTerms::is_padding(int64_t element) const {
+  if (inside_->walked) return inside_->walked->count(element) == 0;
+  return !inside_->indices_of(element);
+}
 
 std::optional<Term> ElementTerms::at(int64_t element) {
+  if (inside_->walked) {
+    const auto found = inside_->walked->find(element);
+    return found == inside_->walked->end() ? std::nullopt : std::optional(found->second);
+  }
   const auto i = inside_->indices_of(element);
   if (!i) return std::nullopt;
   for (size_t d = 0; d < i->size(); ++d) {

@@ -20,7 +20,7 @@ struct KernelProof {
   bool asked = false;  // `wanted` was true for the key, and the sizes let it run; else there is no proof
   Proof proof;
   Comparison compared;  // on numbers, beside the proof
-  double seconds = 0;
+  double seconds = 0;   // of the processor
 };
 
 // At the sizes that they had in a run; kernels that it did not reach, at small ones.
