@@ -59,6 +59,10 @@ struct SymbolicBuffer {
   // The element at an i64 that is a term: a function of it.
   std::optional<Term> read_at(Term index) const {
     if (!looked_up || !given || !written.empty()) return std::nullopt;
+    if (const auto number = term_literal_of(index)) {  // it does not follow from elements after all
+      const auto i = static_cast<int64_t>(*number);
+      return i >= 0 && i < count ? read(i) : std::nullopt;
+    }
     return term_apply(term_name(name + "@"), type, {index});
   }
   void write(int64_t element, Term t) {
