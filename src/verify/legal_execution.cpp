@@ -186,10 +186,12 @@ class Execution {
 }  // namespace
 
 std::vector<Value> legal_execution(const Module& m, std::vector<Value> inputs, uint64_t seed,
-                                   const std::function<bool()>* cancelled) {
+                                   const std::function<bool()>* cancelled,
+                                   std::function<void(const Function&, Id, const Value&)> watch) {
   Execution execution(m, seed);
   InterpretOptions options;
   options.cancelled = cancelled;
+  options.watch = std::move(watch);
   if (seed != 0)
     options.replace = [&](const Function& f, Id id, const std::vector<Value>& in, const Env& env) {
       return execution.other(f, id, in, env);

@@ -10,6 +10,7 @@ namespace tauto::equivalence {
 
 // Execution 0 is the definition, others follow from the seed.
 std::vector<Value> legal_execution(const Module& m, std::vector<Value> inputs, uint64_t seed,
-                                   const std::function<bool()>* cancelled = nullptr);
+                                   const std::function<bool()>* cancelled = nullptr,
+                                   std::function<void(const Function&, Id, const Value&)> watch = {});
 
 }  // namespace tauto::equivalence

@@ -1,13 +1,11 @@
 // What is compared: something that maps a model's inputs to its outputs. Ours under some options, or an
 // outside implementation in a process of its own.
 //
-//   model.onnx                                      a model, an artifact or the text of a graph, compiled for
-//   this CPU "model.onnx --isa avx2 --threads 2"             another instruction set, more threads
-//   "model.onnx --allow winograd"                   with a rewrite that rounds otherwise (docs/contracts.md)
-//   "model.onnx --off fuse,layouts"                 without these stages (compile/pipeline.h)
-//   "model.onnx --interpret"                        by the interpreter, which is the definition
-//   onnxruntime:model.onnx                          ONNX Runtime; "onnxruntime:model.onnx --threads 2
-//   --optimise none" openvino:model.onnx                             OpenVINO with f32
+//   model.onnx                 a model, an artifact or the text of a graph, compiled for this CPU
+//   "model.onnx --isa avx2"    how it is compiled and run (compile/model_options.h)
+//   onnxruntime:model.onnx     ONNX Runtime; "onnxruntime:model.onnx --threads 2 --optimise none"
+//   openvino:model.onnx        OpenVINO with f32
+//   legal:SEED:model.onnx      random legal executions, as if somebody else ran it
 //
 // An outside implementation runs under Python (python/tauto/outside.py) in the interpreter that TAUTO_PYTHON3
 // names, in the tree's .venv, or else in python3.
