@@ -7,7 +7,7 @@ NINJA = ninja -C $(BUILD) $(if $(JOBS),-j$(JOBS))
 CMAKE_FLAGS = -G Ninja -DPython_EXECUTABLE=$(abspath $(PYTHON)) -DTAUTO_PYTHON=ON
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check build setup models law mutants memory conformance bench fuzz long bench-interpreter bench-first-run bench-kernels bench-schedules bench-runtime bench-winograd ledger certificates node-bounds golden expect format lint clean
+.PHONY: help demo test check build setup models law mutants equivalence memory conformance bench fuzz long bench-interpreter bench-first-run bench-kernels bench-schedules bench-runtime bench-winograd ledger certificates node-bounds golden expect format lint clean
 
 help:  ## print this list
 	@sed -n 's/^\([a-z-]*\):.*##/\1/p' $(MAKEFILE_LIST) | awk '{n=$$1; $$1=""; printf "  make %-18s%s\n", n, $$0}'
@@ -47,6 +47,9 @@ certificates: build  ## decision certificates: what is missing, a seeded 2 % aga
 node-bounds: build  ## bounds of single nodes against ONNX Runtime, on the public networks
 	@scripts/setup.sh models
 	$(PYTHON) scripts/node_bounds.py $(ARGS)
+
+equivalence: build  ## campaigns of the comparison of networks: what is missing, and docs/equivalence.md
+	$(PYTHON) scripts/equivalence.py $(ARGS)
 
 mutants: build  ## programs with one mistake each: does comparing bits with the interpreter notice?
 	@scripts/setup.sh models
