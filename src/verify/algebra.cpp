@@ -534,7 +534,11 @@ Term with_arguments(Term x, const Term* a) {
   if (name == bits_name()) return same_bits(a[0], term_type(x));
   if (name == bytes_name()) return bytes_together({a[0], a[1], a[2], a[3]});
   if (name == words_name()) return words_together(a[0], a[1]);
-  if (text_of(name).back() == '@') return term_apply(name, term_type(x), {a[0]});  // looked up
+  if (const std::string_view text = text_of(name); text.back() == '@') {  // looked up
+    if (const auto place = known(a[0]))
+      return term_input(text.substr(0, text.size() - 1), *place, term_type(x));
+    return term_apply(name, term_type(x), {a[0]});
+  }
   const std::optional<Function> f = function_called(name);
   CHECK(f.has_value(), term_function(x));
   const int n = loops::arity_of(*f);
