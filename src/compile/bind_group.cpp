@@ -64,8 +64,8 @@ BoundGroup bind_sizes(const Function& f, const CompiledGroup& g, const Env& env)
 }  // namespace
 
 bool lies_blocked(const CompiledGroup& g, size_t argument) {
-  const std::vector<loops::Layout::Part>& parts = g.group.kernel.buffers[argument]->layout.parts;
-  return std::any_of(parts.begin(), parts.end(), [](const loops::Layout::Part& p) { return p.modulus != 0; });
+  const loops::Buffer& b = *g.group.kernel.buffers[argument];
+  return b.layout != loops::row_major(b.dims);
 }
 
 std::optional<Shape> shape_of(const Type& t, const Env& env) {

@@ -123,25 +123,28 @@ std::pair<int, int> expect_probed(const Program& p) {
 using Count = std::pair<int, int>;
 
 TEST(Probes, OfConvolutionsInBlocksOfChannels) {
-  const Program p{R"(
+  for (const int64_t c : {8, 16, 32}) {  // one block, or several
+    std::string functions = R"(
 func main(%0 "x": f32[N, 3, 9, 7]) -> ("y") {
   %1 = @c0
   %2 = @c1
-  %3 = contract(%0, %1) {access: over {n: N, o: 32, y0: 9, y1: 7 | c: 3, k0: 3, k1: 3} [n, c, k0 + y0 - 1, k1 + y1 - 1] [o, c, k0, k1]} : f32[N, 32, 9, 7]
-  %4 = relu(%3) : f32[N, 32, 9, 7]
-  %5 = contract(%4, %2) {access: over {n: N, o: 32, y0: 9, y1: 7 | c: 32, k0: 3, k1: 3} [n, c, k0 + y0 - 1, k1 + y1 - 1] [o, c, k0, k1]} : f32[N, 32, 9, 7]
-  %6 = add(%5, %4) : f32[N, 32, 9, 7]
-  %7 = tanh(%6) : f32[N, 32, 9, 7]
-  %8 = relu(%7) : f32[N, 32, 9, 7]
-  %9 = transpose(%8) {perm: [0, 2, 3, 1]} : f32[N, 9, 7, 32]
-  %10 = exp(%9) : f32[N, 9, 7, 32]
-  %11 = reduce_sum(%10) {axes: [1, 2], keepdims: 0} : f32[N, 32]
+  %3 = contract(%0, %1) {access: over {n: N, o: CC, y0: 9, y1: 7 | c: 3, k0: 3, k1: 3} [n, c, k0 + y0 - 1, k1 + y1 - 1] [o, c, k0, k1]} : f32[N, CC, 9, 7]
+  %4 = relu(%3) : f32[N, CC, 9, 7]
+  %5 = contract(%4, %2) {access: over {n: N, o: CC, y0: 9, y1: 7 | c: CC, k0: 3, k1: 3} [n, c, k0 + y0 - 1, k1 + y1 - 1] [o, c, k0, k1]} : f32[N, CC, 9, 7]
+  %6 = add(%5, %4) : f32[N, CC, 9, 7]
+  %7 = tanh(%6) : f32[N, CC, 9, 7]
+  %8 = relu(%7) : f32[N, CC, 9, 7]
+  %9 = transpose(%8) {perm: [0, 2, 3, 1]} : f32[N, 9, 7, CC]
+  %10 = exp(%9) : f32[N, 9, 7, CC]
+  %11 = reduce_sum(%10) {axes: [1, 2], keepdims: 0} : f32[N, CC]
   return %11
 }
-)",
-                  {floats({2, 3, 9, 7}, 1)},
-                  {floats({32, 3, 3, 3}, 2), floats({32, 32, 3, 3}, 3)}};
-  EXPECT_EQ(expect_probed(p), Count(9, 0));
+)";
+    for (size_t at = 0; (at = functions.find("CC", at)) != std::string::npos; ++at)
+      functions.replace(at, 2, std::to_string(c));
+    const Program p{functions, {floats({2, 3, 9, 7}, 1)}, {floats({c, 3, 3, 3}, 2), floats({c, c, 3, 3}, 3)}};
+    EXPECT_EQ(expect_probed(p), Count(9, 0)) << c;
+  }
 }
 
 TEST(Probes, OfRowsWithTheirSums) {

@@ -83,7 +83,7 @@ def test_random_graphs(first):
     assert compared > 100
 
 
-@pytest.mark.parametrize("name", ["blazeface-front", "silero-v5", "oww-embedding"])
+@pytest.mark.parametrize("name", ["blazeface-front", "silero-v5", "oww-embedding", "ppocr-cls", "yolov8n-320"])
 def test_public_networks(name):
     model = next(m for m in lib_models.public_models() if m.name == name) if lib_models.public_names() else None
     if model is None or not os.path.exists(model.path):
