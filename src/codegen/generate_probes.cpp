@@ -16,16 +16,20 @@ void Generator::store_probe(const loops::Probe& p, Reg v) {
   i.memory = b.type;
   i.operand[0] = v;
   const Reg wanted = guard_ ? guard_ : tail_;
+  std::optional<Linear> offset;
   if (std::all_of(p.index.begin(), p.index.end(), [&](const Expr& x) { return is_linear(x); })) {
-    const Linear offset = element_offset(b, p.index);
-    const bool together = offset.lane == 1, one_for_all = offset.lane == 0 && !guard_;
-    if (!offset.varying && (together || one_for_all)) {
-      i.op = together ? VecOp::Store : VecOp::StoreOne;
-      i.address = address(b, offset);
-      if (together) i.mask = wanted;
-      emit_here(i);
-      return;
+    try {
+      offset = element_offset(b, p.index);
+    } catch (const NotGenerated&) {  // lanes at a distance that only run time knows
     }
+  }
+  if (offset && !offset->varying && (offset->lane == 1 || (offset->lane == 0 && !guard_))) {
+    const bool together = offset->lane == 1;
+    i.op = together ? VecOp::Store : VecOp::StoreOne;
+    i.address = address(b, *offset);
+    if (together) i.mask = wanted;
+    emit_here(i);
+    return;
   }
   std::map<std::string, Bound> lanes;
   for (const auto& [name, bound] : bound_)
