@@ -62,76 +62,76 @@ struct Address {
 // X(name, text, result, operands): result and operands as letters: s scalar, v vector, m mask, w vector whose
 // lane type may be another than the instruction's (its own is in its register), i immediate, a address,
 // - nothing, ? optional mask.
-#define TAUTO_VECTOR_OPS(X)                                                                               \
-  /* scalars: two's complement, 64 bits */                                                                \
-  X(Imm, "imm", s, "i")                                                                                   \
-  X(Arg, "arg", s, "i")         /* argument number i of the call */                                       \
-  X(Scratch, "scratch", s, "i") /* address of byte i of the scratch memory, which is 64-aligned */        \
-  X(MoveS, "mov", s, "s")                                                                                 \
-  X(AddS, "add", s, "ss")                                                                                 \
-  X(SubS, "sub", s, "ss")                                                                                 \
-  X(MulS, "mul", s, "ss")                                                                                 \
-  X(AddI, "addi", s, "si")                                                                                \
-  X(MulI, "muli", s, "si")                                                                                \
-  X(MinS, "min", s, "ss")                                                                                 \
-  X(MaxS, "max", s, "ss")                                                                                 \
-  X(DivS, "div", s, "ss")                                                                                 \
-  X(ModS, "mod", s, "ss")   /* floor, divisor > 0 */                                                      \
-  X(LoadS, "loads", s, "a") /* an integer element (memory type), extended to 64 bits */                   \
-  /* control */                                                                                           \
-  X(Loop, "loop", s, "ssi") /* for result = a; result < b; result += i (i > 0) */                         \
-  X(If, "if", -, "ssi")     /* i: Compare of the two scalars (Less, LessEqual, Equal) */                  \
-  X(Else, "else", -, "")                                                                                  \
-  X(End, "end", -, "")                                                                                    \
-  /* masks */                                                                                             \
-  X(First, "first", m, "s") /* lanes < s (none if s <= 0, all if s >= W) */                               \
-  X(FillM, "fillm", m, "i") /* i: 0 none, 1 all */                                                        \
-  X(AndM, "andm", m, "mm")                                                                                \
-  X(OrM, "orm", m, "mm")                                                                                  \
-  X(XorM, "xorm", m, "mm")                                                                                \
-  X(NotM, "notm", m, "m")                                                                                 \
+#define TAUTO_VECTOR_OPS(X)                                                                                 \
+  /* scalars: two's complement, 64 bits */                                                                  \
+  X(Imm, "imm", s, "i")                                                                                     \
+  X(Arg, "arg", s, "i")         /* argument number i of the call */                                         \
+  X(Scratch, "scratch", s, "i") /* address of byte i of the scratch memory, which is 64-aligned */          \
+  X(MoveS, "mov", s, "s")                                                                                   \
+  X(AddS, "add", s, "ss")                                                                                   \
+  X(SubS, "sub", s, "ss")                                                                                   \
+  X(MulS, "mul", s, "ss")                                                                                   \
+  X(AddI, "addi", s, "si")                                                                                  \
+  X(MulI, "muli", s, "si")                                                                                  \
+  X(MinS, "min", s, "ss")                                                                                   \
+  X(MaxS, "max", s, "ss")                                                                                   \
+  X(DivS, "div", s, "ss")                                                                                   \
+  X(ModS, "mod", s, "ss")   /* floor, divisor > 0 */                                                        \
+  X(LoadS, "loads", s, "a") /* an integer element (memory type), extended to 64 bits */                     \
+  /* control */                                                                                             \
+  X(Loop, "loop", s, "ssi") /* for result = a; result < b; result += i (i > 0) */                           \
+  X(If, "if", -, "ssi")     /* i: Compare of the two scalars (Less, LessEqual, Equal) */                    \
+  X(Else, "else", -, "")                                                                                    \
+  X(End, "end", -, "")                                                                                      \
+  /* masks */                                                                                               \
+  X(First, "first", m, "s") /* lanes < s (none if s <= 0, all if s >= W) */                                 \
+  X(FillM, "fillm", m, "i") /* i: 0 none, 1 all */                                                          \
+  X(AndM, "andm", m, "mm")                                                                                  \
+  X(OrM, "orm", m, "mm")                                                                                    \
+  X(XorM, "xorm", m, "mm")                                                                                  \
+  X(NotM, "notm", m, "m")                                                                                   \
   X(Compare, "cmp", m, "vvi") /* i: Compare; signed integers; false if a float is NaN, but                \
-                                 Unordered true */                                                        \
-  X(Any, "any", s, "m")       /* 1 if some lane is set, else 0 */                                         \
-  /* memory */                                                                                            \
-  X(Load, "load", v, "a?")       /* W elements side by side; masked lanes are 0 and not touched */        \
-  X(Broadcast, "bcast", v, "a")  /* one element in all lanes */                                           \
+                                 Unordered true */ \
+  X(Any, "any", s, "m")       /* 1 if some lane is set, else 0 */                                           \
+  /* memory */                                                                                              \
+  X(Load, "load", v, "a?")       /* W elements side by side; masked lanes are 0 and not touched */          \
+  X(Broadcast, "bcast", v, "a")  /* one element in all lanes */                                             \
   X(Gather, "gather", v, "aw?")  /* element address + lane of w · size of the element (w: i32 or i64);   \
-                                    masked lanes are 0 and not touched */                                 \
-  X(Store, "store", -, "va?")    /* masked lanes are not touched */                                       \
-  X(StoreOne, "store1", -, "va") /* lane 0 only */                                                        \
-  X(Prefetch, "prefetch", -, "a")                                                                         \
-  /* vectors */                                                                                           \
-  X(Const, "const", v, "i") /* the bits i in all lanes */                                                 \
-  X(Splat, "splat", v, "s") /* the low bits of a scalar in all lanes; I32, I64 */                         \
-  X(Iota, "iota", v, "")    /* 0, 1, 2 …; I32, I64 */                                                   \
-  X(MoveV, "movv", v, "v")                                                                                \
-  X(Add, "addv", v, "vv")                                                                                 \
-  X(Sub, "subv", v, "vv")                                                                                 \
-  X(Mul, "mulv", v, "vv")        /* integers wrap */                                                      \
-  X(Div, "divv", v, "vv")        /* floats */                                                             \
-  X(Sqrt, "sqrt", v, "v")        /* floats */                                                             \
-  X(Fma, "fma", v, "vvv")        /* a·b + c, floats */                                                   \
-  X(DotBytes, "dotb", v, "vvv")  /* I32: c + Σ of four: unsigned byte of a · signed byte of b; wraps */ \
-  X(DotWords, "dotw", v, "vvv")  /* I32: c + Σ of two: signed 16 bits of a · those of b; wraps */       \
-  X(Greater, "greater", v, "vv") /* a > b ? a : b; floats and signed integers */                          \
-  X(Lesser, "lesser", v, "vv")   /* a < b ? a : b */                                                      \
-  X(And, "and", v, "vv")                                                                                  \
-  X(Or, "or", v, "vv")                                                                                    \
-  X(Xor, "xor", v, "vv")       /* of the bits, any lane type */                                           \
-  X(AndNot, "andnot", v, "vv") /* ~a & b */                                                               \
-  X(Shl, "shl", v, "vi")                                                                                  \
-  X(Shr, "shr", v, "vi")                                                                                  \
-  X(Sar, "sar", v, "vi") /* 0 <= i < bits; Shr logical */                                                 \
-  X(ShlV, "shlv", v, "vv")                                                                                \
-  X(ShrV, "shrv", v, "vv")                                                                                \
-  X(SarV, "sarv", v, "vv")   /* count (unsigned) >= bits: 0, or the sign */                               \
-  X(Round, "round", v, "vi") /* i: Rounding; to an integer of the same float type */                      \
-  X(Select, "select", v, "mvv")                                                                           \
+                                    masked lanes are 0 and not touched */ \
+  X(Store, "store", -, "va?")    /* masked lanes are not touched */                                         \
+  X(StoreOne, "store1", -, "va") /* lane 0 only */                                                          \
+  X(Prefetch, "prefetch", -, "a")                                                                           \
+  /* vectors */                                                                                             \
+  X(Const, "const", v, "i") /* the bits i in all lanes */                                                   \
+  X(Splat, "splat", v, "s") /* the low bits of a scalar in all lanes; I32, I64 */                           \
+  X(Iota, "iota", v, "")    /* 0, 1, 2 …; I32, I64 */                                                     \
+  X(MoveV, "movv", v, "v")                                                                                  \
+  X(Add, "addv", v, "vv")                                                                                   \
+  X(Sub, "subv", v, "vv")                                                                                   \
+  X(Mul, "mulv", v, "vv")        /* integers wrap */                                                        \
+  X(Div, "divv", v, "vv")        /* floats */                                                               \
+  X(Sqrt, "sqrt", v, "v")        /* floats */                                                               \
+  X(Fma, "fma", v, "vvv")        /* a·b + c, floats */                                                     \
+  X(DotBytes, "dotb", v, "vvv")  /* I32: c + Σ of four: unsigned byte of a · signed byte of b; wraps */   \
+  X(DotWords, "dotw", v, "vvv")  /* I32: c + Σ of two: signed 16 bits of a · those of b; wraps */         \
+  X(Greater, "greater", v, "vv") /* a > b ? a : b; floats and signed integers */                            \
+  X(Lesser, "lesser", v, "vv")   /* a < b ? a : b */                                                        \
+  X(And, "and", v, "vv")                                                                                    \
+  X(Or, "or", v, "vv")                                                                                      \
+  X(Xor, "xor", v, "vv")       /* of the bits, any lane type */                                             \
+  X(AndNot, "andnot", v, "vv") /* ~a & b */                                                                 \
+  X(Shl, "shl", v, "vi")                                                                                    \
+  X(Shr, "shr", v, "vi")                                                                                    \
+  X(Sar, "sar", v, "vi") /* 0 <= i < bits; Shr logical */                                                   \
+  X(ShlV, "shlv", v, "vv")                                                                                  \
+  X(ShrV, "shrv", v, "vv")                                                                                  \
+  X(SarV, "sarv", v, "vv")   /* count (unsigned) >= bits: 0, or the sign */                                 \
+  X(Round, "round", v, "vi") /* i: Rounding; to an integer of the same float type */                        \
+  X(Select, "select", v, "mvv")                                                                             \
   X(Convert, "convert", v, "w")    /* F32 <-> F64; I32, I64 -> F32, F64; F32, F64 -> I32, I64 truncating  \
                                       (out of range: INT_MIN); I32 -> I64 by sign; I64 -> I32 low bits */ \
-  X(Reinterpret, "bits", v, "w")   /* the same bits as another lane type of the same width */             \
-  X(Narrow16, "narrow16", v, "vi") /* F32: rounded once to f16 (i = 0) or bf16 (i = 1), kept as F32 */    \
+  X(Reinterpret, "bits", v, "w")   /* the same bits as another lane type of the same width */               \
+  X(Narrow16, "narrow16", v, "vi") /* F32: rounded once to f16 (i = 0) or bf16 (i = 1), kept as F32 */      \
   X(Down, "down", v, "vi")         /* lane p gets lane p + i; 0 from beyond the last; i < W a power of two */
 
 enum class VecOp : uint8_t {

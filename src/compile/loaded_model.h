@@ -1,8 +1,8 @@
 // A model, ready to run: what the command, the Python module and the C++ API (include/tauto/model.h) stand
 // on.
 //
-//   const LoadedModel m = LoadedModel::load("m.onnx");   ONNX, the text of a graph (graph/text.h), or an
-//   artifact std::vector<Value> out = m.run(m.order(named));    results in the order of m.outputs()
+//   const LoadedModel m = LoadedModel::load("m.onnx");   ONNX, the text of a graph, or an artifact
+//   std::vector<Value> out = m.run(m.order(named));      results in the order of m.outputs()
 //
 // The graph is made when the model is loaded. Where the values of some inputs decide shapes or axes (a
 // Reshape to a shape that is an input), no one graph exists: the model loads all the same, and a run imports

@@ -4,8 +4,7 @@
 //   NAME.tauto   an artifact. NAME is a hash of the program's identity and of the environment that it is for
 //                (compile/artifact.h); the identity stands in the artifact too
 //   NAME.stat    the hash of a model file's content, and the model's signature. NAME is a hash of what the
-//   system
-//                says of the file, and of the environment: a file that was loaded before is known unread
+//                system says of the file, and of the environment: a file loaded before is known unread
 //
 // The identity of a program is what it was made from: the hash of a file's content and of those values of
 // inputs that decide its graph, or the graph's structural hash; and the sizes that it is for. What is found

@@ -3,8 +3,7 @@
 // `Access` is the index map of a contraction or a window reduction:
 //
 //   over {n: N, o: 256, y: floor((H - 1)/2) + 1 | c: 64, ky: 3}  [n, c, 2*y + ky - 1]  [o, c, ky]
-//         output axes, in the order of the output's dims | reduction axes, in their order;  one map per
-//         operand
+//         output axes, in the order of the output's dims | reduction axes, in theirs;  a map per operand
 //
 // An operand's index along one dim is (Σ coefficient·axis + offset) / divisor. A point whose index falls
 // outside the operand, or is not a multiple of the divisor (a zero inserted by input dilation), contributes

@@ -1,8 +1,8 @@
 // The canonical form behind Dim, for the files dim*.cpp and for code that walks dimensions:
 //
-//   poly = sum of terms, largest monomial first (by degree, then by atoms), the constant last, no zero
-//   coefficient term = coefficient * product of atoms, sorted, a power by repetition atom = symbol |
-//   floor(a/b) | mod(a, b) | max(a, b, ...) | min(...) | bcast(...)
+//   poly = sum of terms, largest monomial first (by degree, then by atoms), the constant last, none is zero
+//   term = coefficient * product of atoms, sorted, a power by repetition
+//   atom = symbol | floor(a/b) | mod(a, b) | max(a, b, ...) | min(...) | bcast(...)
 //
 // The order of monomials is graded lexicographic, hence respects multiplication: division looks at leading
 // terms.

@@ -2,11 +2,12 @@
 // evaluation.
 //
 //   module   = "module" name "semantics" int  const*  func*
-//   const    = "const @" name ":" type "sha256:" hash                      big constants, by content; bytes
-//   in a side file func     = "func" name "(" (%param ":" type),* ")" "->" "(" result-name,* ")" "{" node*
-//   "return" value,* "}" node     = "%" id "=" op "(" value,* ")" ["{" attr ": " value,* "}"] ":" type   ["#"
-//   source names] value    = "%" id | "@" const | literal                                     f32[2]
-//   {1.0, 2.0} (small constants)
+//   const    = "const @" name ":" type "sha256:" hash ["# " "source name"]     big ones: bytes in a side file
+//   func     = "func" name "(" param,* ")" "->" "(" "result name",* ")" "{" node* "return" value,* "}"
+//   param    = value "parameter name" ":" type
+//   node     = value "=" (op "(" value,* ")" ["{" attr ":" attribute,* "}"] ":" type | "@" const | literal)
+//              ["# " "source name",*]
+//   value    = "%" int      nodes in order, the parameters first        literal: f32[2] {1.0, 2.0}
 //
 // A node is {op, inputs, attributes, type}; it is made by a Builder, which checks it. Inputs are indices of
 // earlier nodes of the same function, so a function is acyclic by construction. A node with several results

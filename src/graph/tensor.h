@@ -5,9 +5,9 @@
 // number"); `Rep` says which one this tensor's elements are:
 //   Exact     the element type itself (a bool is one byte 0/1; an i4 one byte; a string a std::string)
 //   Ideal     f64 for float types, exact for the rest: the value without rounding error (nearly)
-//   Interval  a pair [lo, hi]: all results which a legal execution may give (FInterval / IInterval,
-//   ops/number.h) Term      a hash-consed symbolic term (ops/term.h) Dims      an integer expression in
-//   symbols (graph/dim.h): shape arithmetic
+//   Interval  a pair [lo, hi]: all results which a legal execution may give (ops/interval.h)
+//   Term      a hash-consed symbolic term (ops/term.h)
+//   Dims      an integer expression in symbols (graph/dim.h): shape arithmetic
 #pragma once
 
 #include <cstddef>

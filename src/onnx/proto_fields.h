@@ -3,9 +3,9 @@
 //   int32_t, int64_t, float, std::optional<int64_t>    a scalar
 //   std::string_view                                   text, bytes or an unparsed message
 //   Packed<T>                                          a packed repeated scalar
-//   std::vector<int64_t>, std::vector<float>           a repeated scalar, written unpacked as proto2 declares
-//   it std::vector<std::string_view>                      repeated text Box<M>, std::vector<M> a sub-message,
-//   repeated sub-messages
+//   std::vector<int64_t>, std::vector<float>           a repeated scalar, written unpacked as proto2 has it
+//   std::vector<std::string_view>                      repeated text
+//   Box<M>, std::vector<M>                             a sub-message, repeated sub-messages
 // A zero number, an empty list, an absent text or message is not written, except where a fourth argument
 // `true` says that the field is there even so (a type's discriminator promises it).
 #pragma once

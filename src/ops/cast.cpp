@@ -4,9 +4,8 @@
 //   to integer    from float: towards zero, then saturated, NaN gives 0; from integer: modulo 2^n. To 4 and 2
 //                 bits: as through i32
 //   to bool       x != 0 (true for NaN)
-//   to f8, f4     ops/small_float.h; attributes `saturate` (default 1) and `round_mode` "up" (default),
-//   "down",
-//                 "nearest" of f8e8m0
+//   to f8, f4     ops/small_float.h; attributes `saturate` (default 1) and, of f8e8m0, `round_mode` "up"
+//                 (default), "down", "nearest"
 //   from string   a decimal number, or [+-]inf or nan in any case; an integer's text is taken exactly, any
 //                 other is read as the nearest f64 and then cast
 //   to string     integers in decimal; floats as the shortest plain decimal that reads back, INF, -INF, NaN;

@@ -4,10 +4,10 @@
 // bounds, for every such δ and every execution of the given order (f the operator without rounding,
 // "computed" what the execution returns):
 //
-//   |computed(c + δ) − f(c + δ)|        ≤ own       what this node rounds; the f64 error of the centre
-//   included |f(c + δ) − f(c) − J δ|             ≤ bend      J: the linear parts, any matrix near the slopes
-//   at c |J| radius                          ≤ spread |f(c + δ) − f(c)|                   ≤ reach     where
-//   empty: spread + bend
+//   |computed(c + δ) − f(c + δ)|  ≤ own       what this node rounds, and the f64 error of the centre
+//   |f(c + δ) − f(c) − J δ|       ≤ bend      J: the linear parts, any matrix near the slopes at c
+//   |J| radius                    ≤ spread
+//   |f(c + δ) − f(c)|             ≤ reach     where empty: spread + bend
 //
 // The per-node check asks for `own` at points (radius 0); signed propagation (verify/error_propagation) and
 // the bounds of rounding rewrites ask for all of it. Bounds are rounded up (`above`); a bound that is

@@ -6,8 +6,7 @@
 //   Ideal     double for every float type                   the value without rounding, nearly
 //   Interval  FInterval<float|double>, IInterval            every legal execution's result (ops/interval.h)
 //   Term      Term                                          symbolic terms (ops/term.h)
-//   Dims      Dim                                           integer expressions; throws Unknown where
-//   undecided
+//   Dims      Dim                                           integer expressions; Unknown where undecided
 // This header holds the native numbers and Dim; it includes the other two.
 #pragma once
 

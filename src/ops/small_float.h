@@ -5,8 +5,8 @@
 //   f8e4m3fnuz        4         3       8   240           -         0x80 (no -0)
 //   f8e5m2            5         2      15   57344         0x7c      0x7d-0x7f
 //   f8e5m2fnuz        5         2      16   57344         -         0x80 (no -0)
-//   f8e8m0            8         0     127   2^127         -         0xff; no sign, no zero: code c is
-//   2^(c-127) f4e2m1            2         1       1   6             -         -
+//   f8e8m0            8         0     127   2^127         -         0xff; no sign or zero: c is 2^(c-127)
+//   f4e2m1            2         1       1   6             -         -
 // (https://onnx.ai/onnx/technical/float8.html, .../float4.html; OCP Microscaling Formats 1.0)
 #pragma once
 

@@ -7,11 +7,10 @@
 // the kernel of step `first` writes it, that of `last` reads it last, so two buffers may share bytes only if
 // one's last step comes before the other's first. Two relations allow more:
 //   a view      lies inside another buffer, at an offset the caller states (a slice, a part of a
-//   concatenation
-//               that its producer writes in place); it takes no room, and its parent lives at least as long;
+//               concatenation that its producer writes in place); it takes no room, and its parent lives at
+//               least as long;
 //   in place    the kernel that is one buffer's last reader and the other's writer allows both to begin at
-//   the
-//               same address (elementwise: element i is read before it is written, and nothing else is).
+//               the same address (elementwise: element i is read before it is written, and nothing else is).
 #pragma once
 
 #include <cstdint>

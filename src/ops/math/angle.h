@@ -3,11 +3,11 @@
 //   asin: |x| <= 1/2: |x| + |x|^3 P(x^2), P of degree 12
 //         else pi/2 - 2 (s + s^3 P(z)),  z = (1 - |x|) / 2,  s = sqrt(z) with its low part
 //   acos: the same pieces: pi/2 - asin x, or 2 (s + ...) for x > 1/2, pi - 2 (s + ...) for x < -1/2
-//   atan2(y, x), small = min(|x|, |y|), big = max(|x|, |y|): atan(small / big) is q + q^3 P(q^2), P of degree
-//   10, with
+//   atan2(y, x), small = min(|x|, |y|), big = max(|x|, |y|): atan(small / big) is q + q^3 P(q^2), P of
+//   degree 10, with
 //         q = small / big                             where that is at most tan(pi/8)
-//         q = (small - big) / (small + big), + pi/4   elsewhere; both terms and the quotient keep their low
-//         parts and pi/2 - that if |y| > |x|, pi - that if x < 0
+//         q = (small - big) / (small + big), + pi/4   elsewhere; both terms and the quotient keep low parts
+//         and pi/2 - that if |y| > |x|, pi - that if x < 0
 //   atan(x) = atan2(x, 1)
 // In f32 the same trees run in f64 with shorter P (degree 6, 5) and are rounded once.
 // Largest error measured: see accuracy.h.

@@ -2,9 +2,9 @@
 //
 //   erf, f32:  |x| <= 1: |x| + |x| P(x^2), P of degree 6;  else 1 - e^p(|x| - 1), p of degree 7 is log erfc
 //   erf, f64:  |x| <= 3/4: the same with degree 10;  else 1 - erfc(|x|)
-//   erfc, f64: |x| <= 1/4: 1 - erf x;  else, for x > 0, e^(-x^2) g(t) / (1 + 2x), t = (x - 4) / (x + 4), g of
-//   degree 22 (after Shepherd and Laframboise,
-//              Math. Comp. 36, 1981), every step but the last ones with its low part;  erfc(-x) = 2 - erfc x
+//   erfc, f64: |x| <= 1/4: 1 - erf x;  else, for x > 0, e^(-x^2) g(t) / (1 + 2x), t = (x - 4) / (x + 4),
+//              g of degree 22 (after Shepherd and Laframboise, Math. Comp. 36, 1981), every step but the
+//              last ones with its low part;  erfc(-x) = 2 - erfc x
 //   erfc, f32: the same in f64, up to 1/2 by erf of degree 5, with g of degree 12; rounded once
 // The sign of x is copied to erf's result. Largest error measured: see accuracy.h.
 #pragma once

@@ -4,8 +4,8 @@
 //   e^u = 1 + (r + (r_lo + u^2 q(u))),  q of degree 4 (f32), 9 (f64)
 //   e^x = e^u 2^n in two multiplications by powers of two: one rounding also where the result is denormal
 //   2^x:       n = round(x),  r + r_lo = (x - n) ln2
-//   e^x - 1:   2 (2^(n-1) (e^u - 1) + (2^(n-1) - 1/2)), the inner sum's rounding error added back; x where
-//   |x| is tiny
+//   e^x - 1:   2 (2^(n-1) (e^u - 1) + (2^(n-1) - 1/2)), the inner sum's rounding error added back;
+//              x where |x| is tiny
 // x is first clamped to where the result overflows or vanishes, which gives exp(+inf) = inf and exp(-inf) =
 // +0. Largest error measured: see accuracy.h.
 #pragma once

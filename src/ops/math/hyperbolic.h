@@ -2,10 +2,11 @@
 //
 //   sinh: |x| <= 1: |x| + |x|^3 P(x^2), P of degree 3 (f32), 6 (f64)
 //   cosh: |x| <= 1: 1 + x^2 P(x^2), degrees as above
-//   else with e^|x| / 4 = s (1 + r + t) as in exp.h, s a power of two:  2 (s + (s r + (s t -+ 1 / (16 s (1 +
-//   r + t))))) asinh = log1p(a + a^2 / (1 + sqrt(1 + a^2))), a = |x|;  acosh = log1p(t + sqrt(t^2 + 2t)), t =
-//   x - 1 atanh = log1p(2a / (1 - a)) / 2;  each log1p of an unevaluated sum;  asinh, acosh of huge x: log(x)
-//   + ln2
+//   else with e^|x| / 4 = s (1 + r + t) as in exp.h, s a power of two:
+//         2 (s + (s r + (s t -+ 1 / (16 s (1 + r + t)))))
+//   asinh = log1p(a + a^2 / (1 + sqrt(1 + a^2))), a = |x|;  acosh = log1p(t + sqrt(t^2 + 2t)), t = x - 1;
+//   atanh = log1p(2a / (1 - a)) / 2;  each log1p of an unevaluated sum
+//   asinh, acosh of huge x: log(x) + ln2
 // In f32 the last three run in f64, with the shorter log (degree 3), and are rounded once.
 // Largest error measured: see accuracy.h.
 #pragma once

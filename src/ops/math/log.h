@@ -5,9 +5,8 @@
 //                         f64: s = f / (2 + f), u = s (f^2/2 + s^2 R(s^2)) - f^2/2, R of degree 6
 //   log x = (k ln2_hi + f) + (what that sum lost + u + k ln2_lo);  k ln2_hi is exact
 //   log2 x: k + (f + u) log2 e, f + u and the product as unevaluated sums
-//   log1p x: 1 + x as an unevaluated sum, decomposed as above; f then has a low part f_lo, whose share in the
-//   result
-//            is f_lo (1 - f + f^2)
+//   log1p x: 1 + x as an unevaluated sum, decomposed as above; f then has a low part f_lo, whose share in
+//            the result is f_lo (1 - f + f^2)
 // log(0) = -inf, log(x < 0) = NaN, log(inf) = inf; log2 is exact at powers of two.
 // Largest error measured: see accuracy.h.
 #pragma once
