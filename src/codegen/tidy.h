@@ -2,8 +2,7 @@
 // addresses.
 //
 //  - A load or constant moves down to its first use in the same basic block, so that the values of a tile
-//  need
-//    registers one after the other and not all at once; loads do not pass stores.
+//    need registers one after the other and not all at once; loads do not pass stores.
 //  - A copy is what it copies; so is select(m, load … ? m, 0).
 //  - Scalars are folded, see fold_scalars.h.
 //  - Independent chains of a basic block alternate, see interleave.h.

@@ -151,7 +151,7 @@ def test_other_threads_run_while_a_model_does():
 
 def test_ctrl_c_ends_a_run():
     model = tauto.load(make_models.slow())
-    x = np.zeros((1024, 1024), np.float32)
+    x = np.zeros((4096, 4096), np.float32)
     timer = threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGINT))
     timer.start()
     started = time.monotonic()
