@@ -370,8 +370,8 @@ bool SpellOut::has_partials_in_lanes(const Reduce& r) const {
   Dim n = 1;
   for (const Axis& a : r.axes) n = n * a.extent;
   const auto terms = n.as_literal(), last = r.axes.back().extent.as_literal();
-  return terms && last && *terms % kPartialSums == 0 && kPartialSums % *last == 0 &&
-         *last == std::min<int64_t>(target_.lanes, kPartialSums) &&
+  return terms && last && *last == std::min<int64_t>(target_.lanes, kPartialSums) &&
+         *terms % kPartialSums == 0 &&
          any_node(r.operands[0], [](const Expr& e) { return e.as<Reduce>() != nullptr; }) &&
          mentions(r.operands[0], r.axes.back().variable) &&
          lies_side_by_side(r.operands[0], r.axes.back().variable);
