@@ -36,8 +36,7 @@ uint64_t& mask_out(const Step& s) { return *out<uint64_t>(s); }
 uint64_t mask_in(const Step& s, int k) { return *in<uint64_t>(s, k); }
 uint64_t all(const Step& s) { return ~uint64_t{0} >> (64 - s.lanes); }
 
-// ---- shapes of work: F is a stateless lambda
-// ----------------------------------------------------------------
+// ---- shapes of work: F is a stateless lambda -------------------------------------------------------------
 
 template <class T, class F>
 void fill(const Step& s) {  // f(immediate or scalar operand, lane)
@@ -82,8 +81,7 @@ void from_other(const Step& s) {
   for (int l = 0; l < s.lanes; ++l) out<T>(s)[l] = F{}(T{}, in<From>(s, 0)[l]);
 }
 
-// ---- which function: the templates above for the lane types an operation is defined on
-// ------------------------
+// ---- which function: the templates above for the lane types an operation is defined on -------------------
 
 #define TAUTO_ON(name, shape)                                                                              \
   template <class F>                                                                                       \

@@ -29,8 +29,7 @@ void require_content(const Tensor& t, const std::string& content, const std::str
     throw Damaged(cat("constant @", name, ": required ", content, ", got ", got));
 }
 
-// --- printing
-// --------------------------------------------------------------------------------------------------
+// --- printing ---------------------------------------------------------------------------------------------
 
 std::string list_of(const std::vector<Dim>& dims) {
   std::string s = "[";
@@ -119,8 +118,7 @@ class Printer {
   std::map<const void*, size_t> constants_, numbers_;
 };
 
-// --- parsing
-// ---------------------------------------------------------------------------------------------------
+// --- parsing ----------------------------------------------------------------------------------------------
 
 // Constants that only references read, compared when the first of them is about to.
 struct Later {

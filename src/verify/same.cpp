@@ -46,8 +46,7 @@ class Comparison {
   }
 
  private:
-  // --- what is compared
-  // -------------------------------------------------------------------------------------
+  // --- what is compared -----------------------------------------------------------------------------------
   void describe() {
     r_.a = a_.spec();
     r_.b = b_.spec();
@@ -88,8 +87,7 @@ class Comparison {
     return hex(hash.digest());
   }
 
-  // --- every sample
-  // ------------------------------------------------------------------------------------------
+  // --- every sample ---------------------------------------------------------------------------------------
   void compare_samples() {
     const int64_t unit = s_.batched() ? (s_.fixed() > 0 ? s_.fixed() : o_.batch) : 1;
     std::vector<int64_t> starts;
@@ -231,8 +229,7 @@ class Comparison {
                           label});
   }
 
-  // --- certified, excused
-  // --------------------------------------------------------------------------------------
+  // --- certified, excused ---------------------------------------------------------------------------------
   void judge_flips() {
     if (!o_.rule) return;
     const bool plain = !custom_ && o_.rule->kind != DecisionRule::Kind::Boxes;
@@ -302,8 +299,7 @@ class Comparison {
     }
   }
 
-  // --- the legs
-  // ------------------------------------------------------------------------------------------------
+  // --- the legs -------------------------------------------------------------------------------------------
   void implementation() {
     if (!o_.bitwise) return;
     System* ours = !b_.is_outside() ? &b_ : !a_.is_outside() ? &a_ : nullptr;
@@ -532,8 +528,7 @@ class Comparison {
     r_.lines.push_back(std::move(line));
   }
 
-  // --- whose fault the flips are
-  // -----------------------------------------------------------------------------
+  // --- whose fault the flips are --------------------------------------------------------------------------
   void charge() {
     if (custom_ || o_.rule->kind == DecisionRule::Kind::Boxes) return;
     const auto margin_of = [&](const std::vector<Value>& out, int64_t at, const std::string& decided) {

@@ -288,8 +288,7 @@ TEST(Proto, FilesOfValuesSurvive) {
   EXPECT_EQ(optional.proto.map_value->keys, (std::vector<int64_t>{4, -4}));
 }
 
-// --- errors
-// ------------------------------------------------------------------------------------------------------
+// --- errors -----------------------------------------------------------------------------------------------
 
 TEST(Proto, ErrorsNameTheFieldAndTheByte) {
   using std::string_literals::operator""s;
