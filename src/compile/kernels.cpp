@@ -94,6 +94,7 @@ class GroupLowering {
     if (!group_.kernel.sources.empty())
       group_.kernel.name += "_" + identifier(group_.kernel.sources.back()).substr(0, 40);
     reduction_extents(value);
+    add_unasked();
     return std::move(group_);
   }
 
@@ -151,6 +152,18 @@ class GroupLowering {
    private:
     GroupLowering& g_;
   };
+
+  // Where the kernel cannot run the references of the whole group do, and they need also what no element asks
+  // for (parts of a concatenation that have none).
+  void add_unasked() {
+    std::vector<Id>& nodes = group_.nodes;
+    for (size_t i = 0; i < nodes.size(); ++i)
+      for (Id in : f_.node(nodes[i]).inputs)
+        if (inlined_[static_cast<size_t>(in)] && f_.node(in).op != &ops::constant &&
+            std::find(nodes.begin(), nodes.end(), in) == nodes.end())
+          nodes.push_back(in);
+    std::sort(nodes.begin(), nodes.end());
+  }
 
   Expr lowered(Id id, const std::vector<Expr>& index) {
     if (std::find(group_.nodes.begin(), group_.nodes.end(), id) == group_.nodes.end())
