@@ -5,6 +5,7 @@
 // node (attribute `access`, graph/attribute.h). Elements: both operands and the result are of one type; f16
 // and bf16 are widened, summed in f32 and rounded once; integers wrap. With an attribute `to` the operands
 // are integers of any types that are converted to it first.
+#include <algorithm>
 #include <cmath>
 
 #include "ops/contraction.h"
@@ -81,6 +82,7 @@ void enclose(EvalContext& c, const BoundAccess& access) {
     return x.lo == x.hi || x.lo != x.lo ? std::fabs(x.lo)
                                         : num::up(std::max(std::fabs(x.lo), std::fabs(x.hi)));
   };
+  const auto largest_finite = [&](I x) { return std::isfinite(largest(x)) ? largest(x) : 0; };
   Tensor out = c.make();
   const size_t n = static_cast<size_t>(out.count());
   std::vector<double> centre(n), reach(n), core(n);
@@ -99,12 +101,19 @@ void enclose(EvalContext& c, const BoundAccess& access) {
     core = reach;
   else
     product(magnitude, core);
+  std::vector<double> finite = reach;
+  if (std::any_of(reach.begin(), reach.end(), [](double x) { return !std::isfinite(x); }))
+    product(largest_finite, finite);
   const double terms = static_cast<double>(access.reduction_terms()) + 2;
   const double u = std::numeric_limits<T>::epsilon() / 2, gamma = terms * u / (1 - terms * u);
   const double own = 4 * terms * std::numeric_limits<double>::epsilon();  // of these f64 sums
   const double tiny = terms * static_cast<double>(std::numeric_limits<T>::denorm_min());
   I* o = out.data<I>();
   for (size_t i = 0; i < n; ++i) {
+    if (!(finite[i] * (1 + gamma + own) < static_cast<double>(std::numeric_limits<T>::max()))) {
+      o[i] = num::anything<T>();  // a product or sum on the way may overflow in one order and not in another
+      continue;
+    }
     if (!std::isfinite(reach[i])) {
       o[i] = is_point(c.tensor(0)) && is_point(c.tensor(1)) ? I{centre[i], centre[i]} : num::anything<T>();
       continue;

@@ -99,18 +99,20 @@ std::vector<FInterval<T>> enclose_sums(const Tensor& x, double terms, const SumO
     return sum(v);
   };
   const auto lo = sum_of([](I i) { return i.lo; }), hi = sum_of([](I i) { return i.hi; });
-  const auto reach = sum_of([](I i) { return std::max(std::fabs(i.lo), std::fabs(i.hi)); });
-  const auto infinite = sum_of([](I i) { return std::isfinite(i.lo) && std::isfinite(i.hi) ? 0.0 : 1.0; });
+  const auto is_finite = [](I i) { return std::isfinite(i.lo) && std::isfinite(i.hi); };
+  const auto reach =
+      sum_of([&](I i) { return is_finite(i) ? std::max(std::fabs(i.lo), std::fabs(i.hi)) : 0; });
+  const auto infinite = sum_of([&](I i) { return is_finite(i) ? 0.0 : 1.0; });
   const auto wide = sum_of([](I i) { return i.lo < i.hi ? 1.0 : 0.0; });
   const double u = std::numeric_limits<T>::epsilon() / 2, gamma = terms * u / (1 - terms * u);
   const double own = 2 * terms * std::numeric_limits<double>::epsilon();  // of these f64 sums
   std::vector<I> out(lo.size());
   for (size_t i = 0; i < out.size(); ++i) {
     const double radius = (gamma + own) * reach[i] * 1.0001;
-    if (infinite[i] != 0)  // points: an infinity or NaN in every order
-      out[i] = wide[i] == 0 ? I{lo[i], lo[i]} : num::anything<T>();
-    else if (!(reach[i] + radius < static_cast<double>(std::numeric_limits<T>::max())))
+    if (!(reach[i] + radius < static_cast<double>(std::numeric_limits<T>::max())))
       out[i] = num::anything<T>();
+    else if (infinite[i] != 0)  // points: an infinity or NaN in every order
+      out[i] = wide[i] == 0 ? I{lo[i], lo[i]} : num::anything<T>();
     else if (terms <= 1)
       out[i] = {lo[i], hi[i]};
     else

@@ -245,5 +245,22 @@ TEST(Contraction, IntervalsHoldTheExactResult) {
     }
 }
 
+// Added from the left the products are infinite, and then not a number; in another order they stay infinite.
+TEST(Contraction, IntervalsHoldWhatOverflowsOnTheWay) {
+  const Attributes attributes{{"access", access("over {n: 1, o: 1 | k: 3} [n, k] [k, o]")}};
+  const float inf = std::numeric_limits<float>::infinity(), large = 3e38f, x[] = {inf, large, large},
+              y[] = {1, -4, -4}, z[] = {large, large, -large}, one[] = {1, 1, 1}, few[] = {inf, 1, 1};
+  const auto enclosure = [&](const float* a, const float* b) {
+    const Tensor p = Tensor::of<float>({1, 3}, {a, 3}), q = Tensor::of<float>({3, 1}, {b, 3});
+    return evaluate(ops::contract, {in_rep(p, Rep::Interval), in_rep(q, Rep::Interval)}, attributes,
+                    Rep::Interval)
+        .data<FInterval<float>>()[0];
+  };
+  EXPECT_TRUE(num::is_anything(enclosure(x, y)));
+  EXPECT_TRUE(num::is_anything(enclosure(z, one)));
+  const auto surely = enclosure(few, one);
+  EXPECT_EQ(surely.lo, inf);
+}
+
 }  // namespace
 }  // namespace tauto::testing

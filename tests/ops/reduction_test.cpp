@@ -296,5 +296,13 @@ TEST(Reduction, OfTermsIsTheOrderItself) {
   EXPECT_EQ(text_of(y.data<Term>()[0]), join(join(four(0), four(2)), join(four(1), four(3))));
 }
 
+// Added from the right the sum is infinity - infinity.
+TEST(Reduction, IntervalsHoldWhatOverflowsOnTheWay) {
+  const float x[] = {std::numeric_limits<float>::infinity(), -3e38f, -3e38f};
+  const Tensor points = in_rep(Tensor::of<float>({3}, x), Rep::Interval);
+  const Tensor enclosure = evaluate(ops::reduce_sum, {points}, over({0}), Rep::Interval);
+  EXPECT_TRUE(num::is_anything(enclosure.data<FInterval<float>>()[0]));
+}
+
 }  // namespace
 }  // namespace tauto::testing
