@@ -102,23 +102,8 @@ BufferPtr SpellOut::buffer(const std::string& stem, ElementType type, int64_t co
 }
 
 bool SpellOut::lies_over_lanes(const Expr& e, const std::string& variable) const {
-  if (e.as<Reduce>()) return !mentions(e, variable);
-  if (const auto* l = e.as<loops::Load>()) {
-    if (!mentions(e, variable)) return true;
-    if (l->index.size() != 1) return false;
-    const auto a = affine_of(l->index[0], ranges_);
-    return a && a->coefficient(variable) == Dim(1);
-  }
-  const auto every = [&](const std::vector<Expr>& all) {
-    for (const Expr& x : all)
-      if (!lies_over_lanes(x, variable)) return false;
-    return true;
-  };
-  if (const auto* a = e.as<loops::Apply>()) return every(a->arguments);
-  if (const auto* c = e.as<loops::Convert>()) return lies_over_lanes(c->from, variable);
-  if (const auto* b = e.as<loops::Bits>()) return lies_over_lanes(b->from, variable);
-  if (const auto* p = e.as<loops::Probe>()) return lies_over_lanes(p->value, variable);
-  return true;
+  return lies_side_by_side(e, variable) &&
+         !any_node(e, [&](const Expr& x) { return x.as<Reduce>() && mentions(x, variable); });
 }
 
 Expr SpellOut::spell(const Reduce& r, ElementType type) {
