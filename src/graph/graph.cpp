@@ -8,7 +8,7 @@
 
 namespace tauto {
 
-const int kSemanticsVersion = 2;
+const int kSemanticsVersion = 3;
 
 std::vector<Type> Function::parameter_types() const {
   std::vector<Type> t;

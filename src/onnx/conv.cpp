@@ -2,6 +2,7 @@
 // channels of a group unless M is 1; the result is then seen as (N, G·M, spatial…).
 #include "onnx/conv.h"
 
+#include "onnx/quantize.h"
 #include "onnx/window.h"
 
 namespace tauto::onnx {
@@ -94,23 +95,8 @@ Id convolution(Conversion& c, Id x, Id w) {
   return grouped(c, c.add(ops::contract, {x, w}, {{"access", a.finish()}}), o, o.x[0], o.w[0], window.output);
 }
 
-Id add_bias(Conversion& c, Id y, Id b) {
-  Dims shape(c.type_of(y).dims.size() - 1, Dim(1));
-  shape[0] = c.type_of(y).dims[1];
-  return c.add(ops::add, {y, c.add(ops::reshape, {b, c.b.dims(std::move(shape))})});
-}
-
-namespace convert {
-
-void Conv(Conversion& c) {
-  const Id y = convolution(c, c.in(0), c.in(1));
-  c.out(c.has(2) ? add_bias(c, y, c.in(2)) : y);
-}
-
-// Σ over (c, k ascending) of x[(y + pad − k·dilation) / stride] · w; w: (G·C, M, kernel…), unflipped.
-void ConvTranspose(Conversion& c) {
-  Id x = c.in(0);
-  const Operands o = operands(c, x, c.in(1));
+Id transposed_convolution(Conversion& c, Id x, Id w) {
+  const Operands o = operands(c, x, w);
   const std::vector<Dim> kernel(o.w.begin() + 2, o.w.end());
   check_kernel_shape(c, kernel);
   const Window window = transposed_window_of(c, std::span(o.x).subspan(2), kernel);
@@ -136,9 +122,31 @@ void ConvTranspose(Conversion& c) {
   }
   a.operand(std::move(xi));
   a.operand(std::move(wi));
-  const Id r = grouped(c, c.add(ops::contract, {x, c.in(1)}, {{"access", a.finish()}}), o, o.x[0],
-                       out * Dim(o.group), window.output);
-  c.out(c.has(2) ? add_bias(c, r, c.in(2)) : r);
+  return grouped(c, c.add(ops::contract, {x, w}, {{"access", a.finish()}}), o, o.x[0], out * Dim(o.group),
+                 window.output);
+}
+
+Id add_bias(Conversion& c, Id y, Id b) {
+  Dims shape(c.type_of(y).dims.size() - 1, Dim(1));
+  shape[0] = c.type_of(y).dims[1];
+  return c.add(ops::add, {y, c.add(ops::reshape, {b, c.b.dims(std::move(shape))})});
+}
+
+namespace convert {
+
+void Conv(Conversion& c) {
+  if (const Id y = contraction_of_dequantized(c, convolution, {.channels = 0, .along = 1}); y >= 0)
+    return c.out(y);
+  const Id y = convolution(c, c.in(0), c.in(1));
+  c.out(c.has(2) ? add_bias(c, y, c.in(2)) : y);
+}
+
+void ConvTranspose(Conversion& c) {
+  // Channels of groups stand in two dims of the weights.
+  const ChannelsOf channels{.channels = c.attr_int("group", 1) == 1 ? 1 : -1, .along = 1};
+  if (const Id y = contraction_of_dequantized(c, transposed_convolution, channels); y >= 0) return c.out(y);
+  const Id y = transposed_convolution(c, c.in(0), c.in(1));
+  c.out(c.has(2) ? add_bias(c, y, c.in(2)) : y);
 }
 
 }  // namespace convert

@@ -9,6 +9,10 @@ namespace tauto::onnx {
 // bias. Reads group, strides, pads, dilations, auto_pad, kernel_shape of the node.
 Id convolution(Conversion& c, Id x, Id w);
 
+// The same of ConvTranspose: Σ over (c, k ascending) of x[(y + pad − k·dilation) / stride] · w; w: (G·C, M,
+// kernel…), unflipped.
+Id transposed_convolution(Conversion& c, Id x, Id w);
+
 // b (M values) added along dim 1 of y.
 Id add_bias(Conversion& c, Id y, Id b);
 

@@ -174,6 +174,17 @@ void Conversion::out(int i, Id id) {
   if (i < output_count()) outputs_[static_cast<size_t>(i)] = id;
 }
 
+const Dequantized* Conversion::dequantized(int i) const {
+  if (!has(i) || static_cast<size_t>(i) >= node.input.size()) return nullptr;
+  const auto& known = importer_.scope().dequantized;
+  const auto at = known.find(node.input[static_cast<size_t>(i)]);
+  return at == known.end() ? nullptr : &at->second;
+}
+
+void Conversion::set_dequantized(Dequantized d) {
+  if (!node.output.empty()) importer_.scope().dequantized[node.output[0]] = d;
+}
+
 int64_t Conversion::axis(int64_t axis, int64_t rank) const {
   if (axis < -rank || axis >= rank)
     refuse(cat("axis: required ", -rank, " <= axis < ", rank, ", got ", axis));

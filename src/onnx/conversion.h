@@ -32,6 +32,15 @@ class Conversion;
 // Changes the results of a body before it is closed; the Conversion adds nodes to the body.
 using Adapt = std::function<void(Conversion& inside, std::vector<Id>& results)>;
 
+// What DequantizeLinear makes of integers: (q − zero point) · scale. Contractions of such values are sums of
+// integers (onnx/quantize.h).
+struct Dequantized {
+  Id q = -1;                    // i32: the zero point is taken off
+  Id scale = -1;                // f32, of one value or a vector along `axis`
+  int64_t axis = -1;            // -1: one scale
+  int64_t least = 0, most = 0;  // what q may be
+};
+
 class Conversion {
  public:
   Builder& b;
@@ -90,6 +99,10 @@ class Conversion {
   void out(int i, Id id);
   void out(Id id) { out(0, id); }
   const std::vector<Id>& outputs() const { return outputs_; }
+
+  // Does input i come from DequantizeLinear? Of values of the same graph.
+  const Dequantized* dequantized(int i) const;
+  void set_dequantized(Dequantized d);  // of output 0
 
   // Short forms.
   Id add(const Op& op, std::vector<Id> in, Attributes attributes = {}) {

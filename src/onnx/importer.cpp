@@ -294,6 +294,9 @@ void Importer::inline_function(const FunctionProto& f, const NodeProto& node, st
     fail("required at most ", f.input.size(), " inputs, got ", inputs.size());
   for (size_t i = 0; i < f.input.size(); ++i)
     inner.names[f.input[i]] = i < inputs.size() && inputs[i] >= 0 ? inputs[i] : kAbsent;
+  for (size_t i = 0; i < f.input.size() && i < node.input.size(); ++i)
+    if (const auto d = scope.dequantized.find(node.input[i]); d != scope.dequantized.end())
+      inner.dequantized[f.input[i]] = d->second;
   std::vector<Id> outputs(node.output.size(), -1);
   {
     Entered entered(*this, inner);

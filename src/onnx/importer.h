@@ -14,6 +14,8 @@ struct Scope {
   Scope* outer = nullptr;  // of the enclosing graph, null in functions
   Builder* builder = nullptr;
   std::map<std::string_view, Id> names;  // kAbsent: a function's input which the caller left out
+  // By name, not by node: equal constants are one node, whoever made them.
+  std::map<std::string_view, Dequantized> dequantized;
   const std::map<std::string_view, int64_t>* opsets = nullptr;
   const std::map<std::string_view, const AttributeProto*>* arguments =
       nullptr;         // attributes of the enclosing call

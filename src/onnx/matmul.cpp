@@ -1,4 +1,5 @@
 // MatMul: a contraction over k. MatMul broadcasts the leading (batch) dims as numpy does.
+#include "onnx/quantize.h"
 #include "onnx/shapes.h"
 
 namespace tauto::onnx::convert {
@@ -33,6 +34,13 @@ void rows_times_matrix(Conversion& c) {
 
 void MatMul(Conversion& c) {
   if (!c.type(0).ranked && c.rank(1) == 2) return rows_times_matrix(c);
+  if (c.dequantized(0) && c.dequantized(1) && c.rank(0) >= 2 && c.rank(1) >= 2) {
+    const auto product = [](Conversion& c, Id a, Id b) { return c.convert("MatMul", {a, b}, {})[0]; };
+    const int64_t last = c.rank(1) - 1;
+    const ChannelsOf channels{
+        .channels = last, .along = std::max(c.rank(0), c.rank(1)) - 1, .summed = last - 1};
+    if (const Id y = contraction_of_dequantized(c, product, channels); y >= 0) return c.out(y);
+  }
   Dims a = c.dims(0), b = c.dims(1);
   if (a.empty() || b.empty()) c.refuse(cat("required rank >= 1, got ", c.type(0), " and ", c.type(1)));
   const bool row = a.size() == 1, column = b.size() == 1;

@@ -3,6 +3,8 @@
 // even, saturation.
 #include "onnx/quantize.h"
 
+#include "graph/unaligned.h"
+
 #include "onnx/conv.h"
 
 namespace tauto::onnx {
@@ -53,6 +55,47 @@ int64_t quantization_axis(Conversion& c) {
 // f32(f64(a)·f64(b)): the combined scale of a product.
 Id scale_product(Conversion& c, Id a, Id b) {
   return cast(c, c.add(ops::mul, {cast(c, a, f64), cast(c, b, f64)}), f32);
+}
+
+constexpr double kMostSum = 0x1p31 - 1;
+
+double magnitude(const Dequantized& d) {
+  return std::max(std::fabs(static_cast<double>(d.least)), std::fabs(static_cast<double>(d.most)));
+}
+
+// The largest magnitude among constant integers; nothing if they are not known.
+std::optional<double> known_magnitude(Conversion& c, Id id) {
+  const Tensor* t = c.b.constant_of(id);
+  if (!t) return std::nullopt;
+  double most = 0;
+  for (const int64_t v : aligned(*t).as_ints()) most = std::max(most, std::fabs(static_cast<double>(v)));
+  return most;
+}
+
+// Is s everywhere the product of the scales a (one value) and b, rounded once?
+bool is_product(Conversion& c, Id s, Id a, Id b) {
+  const Tensor *ts = c.b.constant_of(s), *ta = c.b.constant_of(a), *tb = c.b.constant_of(b);
+  if (!ts || !ta || !tb) return false;
+  const Tensor vs = aligned(*ts), va = aligned(*ta), vb = aligned(*tb);
+  const int64_t n = std::max(vs.count(), vb.count());
+  if ((vs.count() != 1 && vs.count() != n) || (vb.count() != 1 && vb.count() != n)) return false;
+  for (int64_t i = 0; i < n; ++i) {
+    const double product =
+        static_cast<double>(va.data<float>()[0]) * vb.data<float>()[vb.count() == 1 ? 0 : i];
+    if (vs.data<float>()[vs.count() == 1 ? 0 : i] != static_cast<float>(product)) return false;
+  }
+  return true;
+}
+
+// What q − z may be.
+std::pair<int64_t, int64_t> range_of(Conversion& c, ElementType q, Id zero) {
+  int64_t least = q.min_value(), most = static_cast<int64_t>(q.max_value()), low = least, high = most;
+  if (zero < 0) return {least, most};
+  if (const Tensor* known = c.b.constant_of(zero); known && known->count() > 0) {
+    const std::vector<int64_t> z = aligned(*known).as_ints();
+    low = *std::min_element(z.begin(), z.end()), high = *std::max_element(z.begin(), z.end());
+  }
+  return {least - high, most - low};
 }
 
 Id requantized(Conversion& c, Id acc, Id multiplier, Id y_scale, Id y_zero) {
@@ -106,6 +149,38 @@ Id centred(Conversion& c, Id q, Id zero) {
   return zero < 0 ? x : c.add(ops::sub, {x, cast(c, zero, i32)});
 }
 
+Id contraction_of_dequantized(Conversion& c, Contract contract, const ChannelsOf& channels) {
+  const Dequantized *x = c.dequantized(0), *w = c.dequantized(1);
+  if (!x || !w || x->axis >= 0 || (w->axis >= 0 && w->axis != channels.channels)) return -1;
+  const Type &tx = c.type_of(x->q), &tw = c.type_of(w->q);
+  if (!tx.ranked || !tw.ranked) return -1;
+  Dim terms = 1;
+  for (size_t d = 0; d < tw.dims.size(); ++d)
+    if (channels.summed >= 0 ? static_cast<int64_t>(d) == channels.summed
+                             : static_cast<int64_t>(d) != channels.channels)
+      terms = terms * tw.dims[d];
+  if (!terms.is_literal()) return -1;
+  const double sum = static_cast<double>(terms.literal()) * magnitude(*x) * magnitude(*w);
+  if (sum > kMostSum) return -1;
+
+  const auto along = [&](Id p) {
+    const int64_t rank = static_cast<int64_t>(std::max(tx.dims.size(), tw.dims.size()));
+    return along_axis(c, p, channels.along, rank);
+  };
+  Id acc = contract(c, x->q, w->q);
+  const Dequantized* b = c.dequantized(2);
+  bool added = false;
+  if (b && is_product(c, b->scale, x->scale, w->scale) && c.type_of(b->q).dims.size() <= 1)
+    if (const auto most = known_magnitude(c, b->q); most && sum + *most <= kMostSum) {
+      acc = c.add(ops::add, {acc, along(b->q)});
+      added = true;
+    }
+  const Id m = scale_product(c, along_axis(c, x->scale, 0, 0), along(w->scale));
+  const Id y = c.add(ops::mul, {cast(c, acc, f32), m});
+  if (!c.has(2) || added) return y;
+  return c.add(ops::add, {y, c.type(2).ranked && c.rank(2) == 1 ? along(c.in(2)) : c.in(2)});
+}
+
 namespace convert {
 
 void QuantizeLinear(Conversion& c) {
@@ -134,8 +209,17 @@ void DequantizeLinear(Conversion& c) {
   const ElementType q = c.element(0), e = c.element(1).is_float() ? c.element(1) : f32;
   Id x;
   if (q.is_integer() && q.bits <= 16) {
-    x = cast(c, centred(c, c.in(0), c.has(2) ? parameter(c, 2, axis, block) : -1), e);
+    const Id zero = c.has(2) ? parameter(c, 2, axis, block) : -1, integers = centred(c, c.in(0), zero);
+    if (block == 0 && e == f32 && out == f32) {
+      const auto [least, most] = range_of(c, q, zero);
+      c.set_dequantized({integers, c.in(1), one_value(c.type(1)) ? -1 : axis, least, most});
+    }
+    x = cast(c, integers, e);
   } else {
+    const bool centred_at_0 = !c.has(2) || known_magnitude(c, c.in(2)) == 0.0;
+    if (q == i32 && block == 0 && e == f32 && out == f32 && centred_at_0)  // a bias
+      c.set_dequantized({c.in(0), c.in(1), one_value(c.type(1)) ? -1 : axis, i32.min_value(),
+                         static_cast<int64_t>(i32.max_value())});
     x = cast(c, c.in(0), e);
     if (c.has(2)) x = c.add(ops::sub, {x, cast(c, parameter(c, 2, axis, block), e)});
   }

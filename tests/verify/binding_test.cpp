@@ -9,7 +9,7 @@ namespace tauto::equivalence {
 namespace {
 
 // Five kernels, each in turn needed by a later one.
-constexpr char kModel[] = R"(module g semantics 2
+constexpr char kModel[] = R"(module g semantics 3
 
 func main(%0 "x": f32[64, 64]) -> ("y", "z") {
   %1 = exp(%0) : f32[64, 64]
@@ -34,7 +34,7 @@ struct Bound {
 
 Bound bound() {
   std::string text = kModel;
-  text.replace(text.find("semantics 2"), 11, cat("semantics ", kSemanticsVersion));
+  text.replace(text.find("semantics 3"), 11, cat("semantics ", kSemanticsVersion));
   const LoadedModel m = LoadedModel::from_text(text);
   CompileOptions options;
   options.fuse = false;

@@ -139,7 +139,7 @@ constexpr Net kPool{"pool", R"(func main(%0 "x": f32[2, 12]) -> ("y") {
 
 class Nets : public testing::TestWithParam<Net> {};
 
-Module module_of(const Net& n) { return parse_module(std::string("module net semantics 2\n\n") + n.body); }
+Module module_of(const Net& n) { return parse_module(std::string("module net semantics 3\n\n") + n.body); }
 
 std::vector<Value> inputs_of(const Module& m, std::mt19937_64& random) {
   std::vector<Value> in;
@@ -373,7 +373,7 @@ TEST(ErrorPropagation, EveryElementwiseRule) {
 
 // (x + y) − y: what y's error adds meets itself with the other sign.
 TEST(ErrorPropagation, SignsCancel) {
-  const Module m = parse_module(R"(module m semantics 2
+  const Module m = parse_module(R"(module m semantics 3
 
 func main(%0 "x": f32[1], %1 "y": f32[1]) -> ("z") {
   %2 = f32[] {3.0}
@@ -392,7 +392,7 @@ func main(%0 "x": f32[1], %1 "y": f32[1]) -> ("z") {
 
 // A relu between inputs that nearly cancel: refinement sees that they move together.
 TEST(ErrorPropagation, RefinementDecidesRelus) {
-  const Module m = parse_module(R"(module m semantics 2
+  const Module m = parse_module(R"(module m semantics 3
 
 func main(%0 "x": f32[1], %1 "y": f32[1]) -> ("z") {
   %2 = f32[] {3.0}
@@ -417,7 +417,7 @@ func main(%0 "x": f32[1], %1 "y": f32[1]) -> ("z") {
 // A quantizer at a rounding border: the integer is an interval, and what is made of it too; away from the
 // border it is decided and the result exact.
 TEST(ErrorPropagation, UndecidedIntegersAreIntervals) {
-  const Module m = parse_module(R"(module m semantics 2
+  const Module m = parse_module(R"(module m semantics 3
 
 func main(%0 "x": f32[2]) -> ("q", "y") {
   %1 = f32[] {3.0}
@@ -462,7 +462,7 @@ TEST(Certify, PlantedTiesAreNotCertified) {
 
 // 2^24 + 1 + … − 2^24: the sum depends on the order, so no bound may be below what orders differ by.
 TEST(Certify, NetsThatFollowTheOrderOfSumsAreNotCertified) {
-  const Module m = parse_module(R"(module m semantics 2
+  const Module m = parse_module(R"(module m semantics 3
 
 func main(%0 "x": f32[1, 18], %1 "w": f32[2, 18]) -> ("y") {
   %2 = contract(%0, %1) {access: over {m: 1, n: 2 | k: 18} [m, k] [n, k]} : f32[1, 2]
