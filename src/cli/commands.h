@@ -29,6 +29,11 @@ struct ShowOptions {
 };
 int show(const ShowOptions& options);
 
+struct ProveOptions {
+  std::string model;
+};
+int prove(const ProveOptions& options);
+
 struct RunOptions {
   std::string model;
   std::vector<std::string> inputs;  // NAME=FILE or NAME=LITERAL

@@ -64,6 +64,12 @@ constexpr char kCompileExamples[] =
     "edited,\n"
     "  tauto run model.onnx --random 1 --schedule plans --profile   and run: other speed, same bits\n";
 
+constexpr char kProveExamples[] =
+    "Contractions of integers and their thresholds against the float definition, by finite comparison: over\n"
+    "all accumulators that the weights allow, neuron by neuron. Exit code 4 where something is not proved.\n"
+    "Example:\n"
+    "  tauto prove tfc_1w1a.onnx\n";
+
 constexpr char kSameExamples[] =
     "A and B: a model (ONNX, graph text, artifact), with options in quotes (\"m.onnx --isa avx2 --threads "
     "2\", "
@@ -116,6 +122,13 @@ int dispatch(int argc, char** argv) {
   };
   add_allow(show_command, show_options.allow);
   show_command->footer(kShowExamples);
+
+  ProveOptions prove_options;
+  CLI::App* prove_command =
+      app.add_subcommand("prove", "Prove, for every input, what was made of a network of few bits");
+  prove_command->add_option("model", prove_options.model, "an ONNX file, a graph text or an artifact")
+      ->required();
+  prove_command->footer(kProveExamples);
 
   RunOptions run_options;
   uint64_t seed = 0;
@@ -210,10 +223,10 @@ int dispatch(int argc, char** argv) {
   const auto is_command = [&](const CLI::App* c) { return c->get_name() == argv[1]; };
   const auto commands = app.get_subcommands([](const CLI::App*) { return true; });
   if (argc > 1 && argv[1][0] != '-' && std::none_of(commands.begin(), commands.end(), is_command)) {
-    std::fputs(
-        cat("tauto: required check, compile, run, same or show, got \"", argv[1], "\" (see tauto --help)\n")
-            .c_str(),
-        stderr);
+    std::fputs(cat("tauto: required check, compile, prove, run, same or show, got \"", argv[1],
+                   "\" (see tauto --help)\n")
+                   .c_str(),
+               stderr);
     return kExitUsage;
   }
   try {
@@ -238,6 +251,7 @@ int dispatch(int argc, char** argv) {
   if (show_command->parsed()) return show(show_options);
   if (compile_command->parsed()) return compile(compile_options);
   if (same_command->parsed()) return same(same_options);
+  if (prove_command->parsed()) return prove(prove_options);
   return run(run_options);
 }
 

@@ -8,10 +8,12 @@
 #include "passes/flush_to_zero.h"
 #include "passes/fold_constants.h"
 #include "passes/inline_calls.h"
+#include "passes/integers.h"
 #include "passes/online_softmax.h"
 #include "passes/reassociate.h"
 #include "passes/sink_constants.h"
 #include "passes/specialise.h"
+#include "passes/thresholds.h"
 #include "passes/winograd.h"
 #include "passes/zero_points.h"
 
@@ -22,6 +24,8 @@ const std::vector<GraphPass>& graph_passes() {
       {"fold_constants", [](const Module& m) { return fold_constants(m); }},
       {"inline_calls", [](const Module& m) { return inline_calls(m); }},
       {"sink_constants", [](const Module& m) { return sink_constants(m); }},
+      {"integers", [](const Module& m) { return integers(m); }},
+      {"thresholds", [](const Module& m) { return thresholds(m); }},
       {"zero_points", [](const Module& m) { return zero_points(m); }},
       {"copy_results", [](const Module& m) { return copy_results(m); }},
   };

@@ -79,10 +79,10 @@ void Rewrite::keep_origin(LedgerEntry& e, const std::vector<Id>& inputs) const {
   e.inputs = inputs;
 }
 
-void Rewrite::record(Id old, const std::vector<Id>& now) {
+void Rewrite::record(Id old, const std::vector<Id>& now, const std::set<Id>& inside) {
   LedgerEntry e = entry(old, now.front());
   if (b.module().keeps_replays) {
-    const Boundary boundary(from, old, {});
+    const Boundary boundary(from, old, inside);
     e.consumed = consumed_program(b.module(), from, boundary, old);
     e.produced = produced_program(b, moved_, boundary, now);
     keep_origin(e, boundary.inputs);

@@ -29,7 +29,9 @@ class Rewrite {
   Id copy(Id old, std::vector<Id> inputs);
   // Records that `old` became `now` exactly. Of a tuple: its parts.
   void record(Id old, Id now) { record(old, std::vector<Id>{now}); }
-  void record(Id old, const std::vector<Id>& now);
+  void record(Id old, const std::vector<Id>& now) { record(old, now, {}); }
+  // The nodes `inside`, by which `old` was computed, are no longer needed for it.
+  void record(Id old, const std::vector<Id>& now, const std::set<Id>& inside);
   // Records that `old`, and the nodes `inside` that it alone was computed by, became `now` up to a rounding.
   // `bound` adds the nodes of Contract::bound to a builder; at(id) is there the value that `old`, a node
   // inside or an input of theirs had in the old function.

@@ -5,30 +5,17 @@
 
 #include "graph/unaligned.h"
 #include "ops/ops.h"
+#include "passes/known_constant.h"
 #include "passes/rewrite.h"
 
 namespace tauto {
 namespace {
 
 constexpr int64_t kTerms = 4;  // of a dot product of bytes
-constexpr int kDepth = 6;      // steps from constants to the weights
 
 // What constants and a few steps of arithmetic on them give.
-std::optional<Tensor> constant_of(const Builder& b, Id id, int depth = kDepth) {
-  const Node& n = b.node(id);
-  if (const Tensor* t = constant_value(n)) return aligned(*t);
-  if (depth == 0 || n.inputs.empty() || !n.op->eval || n.op->is(kEffect) || n.op->is(kControl) ||
-      !n.type.is_tensor() || !n.type.is_static())
-    return std::nullopt;
-  std::vector<Value> in;
-  for (const Id i : n.inputs) {
-    std::optional<Tensor> t = constant_of(b, i, depth - 1);
-    if (!t) return std::nullopt;
-    in.emplace_back(std::move(*t));
-  }
-  EvalContext c(*n.op, n.attributes, in, n.type, Rep::Exact);
-  n.op->eval(c);
-  return c.out.tensor;
+std::optional<Tensor> constant_of(const Builder& b, Id id) {
+  return known_constant([&](Id i) -> const Node& { return b.node(i); }, id);
 }
 
 bool is_one_value(const Type& t) {
