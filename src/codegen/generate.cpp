@@ -218,10 +218,14 @@ void Generator::statement(const loops::Store& s) {
       return;
     }
     // The instruction that made the value may write the tile itself: it is the last one, and nobody else has
-    // it.
+    // it, not even by a name.
     std::vector<Instr>& code = regions_.back().code;
-    if (!code.empty() && code.back().result == v && !mutable_.count({static_cast<int>(v.cls), v.id}) &&
-        !regions_.back().known.empty() && known_[regions_.back().known.back()] == v) {
+    const bool named = std::any_of(bound_.begin(), bound_.end(), [&](const auto& b) {
+      return b.second.kind == Bound::Kind::Vector && b.second.reg == v;
+    });
+    if (!named && !code.empty() && code.back().result == v &&
+        !mutable_.count({static_cast<int>(v.cls), v.id}) && !regions_.back().known.empty() &&
+        known_[regions_.back().known.back()] == v) {
       known_.erase(regions_.back().known.back());
       regions_.back().known.pop_back();
       code.back().result = to;

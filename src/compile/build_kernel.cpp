@@ -28,6 +28,9 @@ BuiltKernel stages(const Group& g, Isa isa, const Plan* plan) {
     k.plan = std::move(carried.plan);
     k.scheduled = std::move(carried.scheduled);
     k.generated = generate(k.scheduled.kernel, target.lanes, target.registers);
+    // Linear in the program's length, and what it finds would be a wrong result.
+    const std::string broken = vec::check(k.generated.program);
+    CHECK(broken.empty(), k.generated.program.name, ": ", broken);
     k.bytes = vec::encode(k.generated.program, vec::x64_features_of(isa));
   } catch (const NotScheduled& e) {
     k.reason = e.reason;

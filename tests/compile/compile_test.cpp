@@ -5,6 +5,7 @@
 
 #include "graph/text.h"
 #include "interpret/interpret.h"
+#include "support/cpu.h"
 
 namespace tauto {
 namespace {
@@ -53,6 +54,25 @@ TEST(Compile, EqualLayersShareTheirCode) {
     in.emplace_back(std::move(x));
   }
   EXPECT_TRUE(e->run(in, {}) == interpret(*m, in));
+}
+
+// A sum of nothing, 65 times: the inner sum is a constant with a name, which two accumulators begin with and every
+// step reads.
+TEST(Compile, ANamedConstantIsNobodysAccumulator) {
+  const auto m = module_of(R"(func main(%0 "x": f64[3, 65, 0]) -> ("y") {
+  %1 = f64[3] {1.0, -2.0, 3.0}
+  %2 = mul(%0, %0) : f64[3, 65, 0]
+  %3 = reduce_sum(%2) {axes: [1, 2], keepdims: 0} : f64[3]
+  %4 = less(%3, %1) : bool[3]
+  %5 = where(%4, %1, %3) : f64[3]
+  return %5
+})");
+  for (const Isa isa : {Isa::Avx2, Isa::Avx512}) {
+    if (isa == Isa::Avx512 && !this_cpu().features.avx512) continue;
+    const auto e = compile(m, {.isa = isa});
+    EXPECT_EQ(1u, e->functions().at("main").groups.size());
+    EXPECT_TRUE(e->run({Tensor(f64, {3, 65, 0})}, {}) == interpret(*m, {Tensor(f64, {3, 65, 0})}));
+  }
 }
 
 }  // namespace
