@@ -7,10 +7,10 @@ NINJA = ninja -C $(BUILD) $(if $(JOBS),-j$(JOBS))
 CMAKE_FLAGS = -G Ninja -DPython_EXECUTABLE=$(abspath $(PYTHON)) -DTAUTO_PYTHON=ON
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check build setup models law mutants equivalence memory conformance bench fuzz long bench-interpreter bench-first-run bench-kernels bench-schedules bench-runtime bench-winograd ledger certificates node-bounds golden expect format lint clean
+.PHONY: help demo test check build setup models law mutants equivalence memory conformance bench fuzz long bench-interpreter bench-first-run bench-kernels bench-schedules bench-runtime bench-winograd bench-int8 ledger certificates node-bounds golden expect format lint clean
 
 help:  ## print this list
-	@sed -n 's/^\([a-z-]*\):.*##/\1/p' $(MAKEFILE_LIST) | awk '{n=$$1; $$1=""; printf "  make %-18s%s\n", n, $$0}'
+	@sed -n 's/^\([a-z0-9-]*\):.*##/\1/p' $(MAKEFILE_LIST) | awk '{n=$$1; $$1=""; printf "  make %-18s%s\n", n, $$0}'
 
 demo: build  ## fetch a pretrained network, run it on real input, compare with ONNX Runtime
 	@scripts/setup.sh models
@@ -97,6 +97,10 @@ bench-schedules: build  ## the default schedule beside 200 drawn ones, on 64 dra
 bench-winograd: build  ## 3x3 convolutions by --allow winograd beside our own direct ones
 	@scripts/setup.sh models
 	$(PYTHON) bench/winograd.py $(ARGS)
+
+bench-int8: build  ## networks of bytes beside our own f32 and OpenVINO's, answers compared first
+	@scripts/setup.sh models bench
+	$(PYTHON) bench/precision.py int8 --build $(BUILD) $(ARGS)
 
 golden: build  ## refresh tests/golden from this machine
 	$(PYTHON) scripts/golden.py --refresh $(ARGS)

@@ -1,6 +1,7 @@
 """One system under measurement in a process of its own: worker.py SYSTEM MODEL CASE THREADS OUTPUTS
 
-SYSTEM is tauto, onnxruntime or openvino; CASE holds the inputs; OUTPUTS is written after the first run. Lines on
+SYSTEM is tauto, onnxruntime or openvino, perhaps with a precision ("tauto:bf16"; "openvino:default": what it
+chooses by itself); CASE holds the inputs; OUTPUTS is written after the first run. Lines on
 stdout answer lines on stdin, so that the process does nothing but what it is asked:
 
     -> loaded SECONDS VERSION      after loading and compiling
@@ -31,14 +32,14 @@ LONG = 1.0        # a run of this many seconds needs no warming up and no repeti
 Run = Callable[[], list[np.ndarray]]
 
 
-def load_tauto(path: str, inputs: dict[str, np.ndarray], threads: int) -> tuple[Run, list[str], str]:
+def load_tauto(path: str, inputs: dict[str, np.ndarray], threads: int, precision: str = "") -> tuple[Run, list[str], str]:
     import tauto
 
-    model = tauto.load(path)
+    model = tauto.load(path, precision=precision) if precision else tauto.load(path)
     return (lambda: model.run(inputs, threads=threads)), [slot.name for slot in model.outputs], tauto.__version__
 
 
-def load_onnxruntime(path: str, inputs: dict[str, np.ndarray], threads: int) -> tuple[Run, list[str], str]:
+def load_onnxruntime(path: str, inputs: dict[str, np.ndarray], threads: int, _: str = "") -> tuple[Run, list[str], str]:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -50,13 +51,15 @@ def load_onnxruntime(path: str, inputs: dict[str, np.ndarray], threads: int) -> 
     return (lambda: session.run(names, inputs)), names, onnxruntime.__version__
 
 
-def load_openvino(path: str, inputs: dict[str, np.ndarray], threads: int) -> tuple[Run, list[str], str]:
+def load_openvino(path: str, inputs: dict[str, np.ndarray], threads: int,
+                  precision: str = "f32") -> tuple[Run, list[str], str]:
     import openvino
 
     # f32 as the network says; by default OpenVINO computes in bf16 where the CPU can.
-    model = openvino.Core().compile_model(path, "CPU", {
-        "INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": 1,
-        "INFERENCE_NUM_THREADS": threads})
+    settings = {"PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": 1, "INFERENCE_NUM_THREADS": threads}
+    if precision != "default":
+        settings["INFERENCE_PRECISION_HINT"] = precision
+    model = openvino.Core().compile_model(path, "CPU", settings)
     request = model.create_infer_request()
     places = {}
     for index, port in enumerate(model.inputs):
@@ -113,7 +116,8 @@ def serve(argv: list[str], say: Callable[[str], Any]) -> None:
     system, path, case, threads, outputs = argv
     inputs = read_inputs(case)
     started = time.perf_counter()
-    run, names, version = LOADERS[system](path, inputs, int(threads))
+    name, _, precision = system.partition(":")
+    run, names, version = LOADERS[name](path, inputs, int(threads), *([precision] if precision else []))
     say(f"loaded {time.perf_counter() - started:.6f} {version}")
     started = time.perf_counter()
     answers = run()

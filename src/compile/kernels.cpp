@@ -480,8 +480,14 @@ class Fusion {
     return all_same(p);
   }
 
+  // Bytes that are only made larger by what follows: they are kept, and widened where they are used.
+  bool is_widened(Id root, Id p) const {
+    return f_.node(p).type.element.bits == 8 && f_.node(root).type.element.bits > 8;
+  }
+
   bool joins_element_by_element(Id root, Id p) {
     const Members& g = group(root);
+    if (group(p).contracts && is_widened(root, p)) return false;
     if (group(p).reduces) return !g.reduces && is_same_element(root, p);
     const bool one = users(p).size() == 1, widens = widens_constants(p);
     return std::all_of(users(p).begin(), users(p).end(), [&](Id u) {

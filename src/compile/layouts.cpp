@@ -22,12 +22,12 @@ int64_t block_of(ElementType e, int64_t channels, int64_t block) {
   return e.bits == 8 && channels % block != 0 ? channels : block;
 }
 
-// Bytes only where a dot product wants them, see below.
+// Bytes that are no multiple of the block only where a dot product wants them, see below.
 bool may_be_blocked(const Type& t, int64_t block, bool dots) {
-  if (!t.is_tensor() || !t.ranked || t.rank() < 3 || !(t.element == f32 || (dots && t.element == u8)))
-    return false;
+  if (!t.is_tensor() || !t.ranked || t.rank() < 3 || !(t.element == f32 || t.element == u8)) return false;
   const auto channels = t.dims[1].as_literal();
   if (!channels || *channels < kBytes) return false;
+  if (!dots) return *channels % block == 0;
   block = block_of(t.element, *channels, block);
   return *channels >= block && *channels % (t.element == u8 ? kBytes : block) == 0;
 }
@@ -56,6 +56,27 @@ void collect_dots(const Group& g, std::set<Id>& dots) {
           });
       },
       [](const loops::Stmt&) {});
+}
+
+// What such values are made from, element by element or by moving bytes (borders), lies the same way.
+void collect_sources(const Function& f, const std::vector<Group>& groups, std::set<Id>& dots) {
+  for (auto g = groups.rbegin(); g != groups.rend(); ++g) {
+    if (g->kind != Group::Kind::Kernel || !dots.count(g->result)) continue;
+    bool reduces = false;
+    each_node(
+        g->kernel.body,
+        [&](const Expr& e) {
+          reduces = reduces || e.as<loops::Reduce>();
+          return true;
+        },
+        [](const loops::Stmt&) {});
+    const Type& to = f.node(g->result).type;
+    for (const KernelArgument& a : g->arguments) {
+      if (reduces || a.kind != KernelArgument::Kind::Value) continue;
+      const Type& t = f.node(a.value).type;
+      if (t.element == u8 && t.rank() == to.rank() && t.dims[1] == to.dims[1]) dots.insert(a.value);
+    }
+  }
 }
 
 // Does it contract with a constant that differs between channels?
@@ -137,6 +158,7 @@ std::set<Id> choose_blocked(const Function& f, const std::vector<Group>& groups,
   std::set<Id> allowed, dots;
   for (const Group& g : groups)
     if (g.kind == Group::Kind::Kernel) collect_dots(g, dots);
+  collect_sources(f, groups, dots);
   for (const Group& g : groups)
     if (g.kind != Group::Kind::Reference &&
         may_be_blocked(f.node(g.result).type, block, dots.count(g.result) != 0))

@@ -11,6 +11,7 @@
 #include "passes/integers.h"
 #include "passes/online_softmax.h"
 #include "passes/reassociate.h"
+#include "passes/requantize.h"
 #include "passes/sink_constants.h"
 #include "passes/specialise.h"
 #include "passes/thresholds.h"
@@ -27,6 +28,7 @@ const std::vector<GraphPass>& graph_passes() {
       {"integers", [](const Module& m) { return integers(m); }},
       {"thresholds", [](const Module& m) { return thresholds(m); }},
       {"zero_points", [](const Module& m) { return zero_points(m); }},
+      {"requantize", [](const Module& m) { return requantize(m); }},
       {"copy_results", [](const Module& m) { return copy_results(m); }},
   };
   return passes;

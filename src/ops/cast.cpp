@@ -10,6 +10,10 @@
 //                 other is read as the nearest f64 and then cast
 //   to string     integers in decimal; floats as the shortest plain decimal that reads back, INF, -INF, NaN;
 //                 bools as 1 and 0
+#include <bit>
+#include <cmath>
+#include <optional>
+
 #include "ops/cast.h"
 #include "ops/elementwise.h"
 #include "ops/error_rule.h"
@@ -91,9 +95,73 @@ void cast_eval(EvalContext& c) {
   }
 }
 
+// ---- steps of a quantizer ---------------------------------------------------------------------------------
+//
+// sat(rne(x) + z), a byte, is rne(clip(x, −z, 255 − z)) + z, and rne of what is small is an addition: the last
+// bits of x + 1.5·2²³ are the integer. No NaN test is left (of a NaN the lower limit is taken, which gives 0)
+// and no conversion. Read back, that integer needs no byte, and minus z it is the same float again.
+
+constexpr double kMagic = 0x1.8p23;
+constexpr int64_t kMagicBits = 0x4b400000;
+
+const loops::Apply* call(const loops::Expr& e, loops::Function f) {
+  const auto* a = e.as<loops::Apply>();
+  return a && a->function == f ? a : nullptr;
+}
+
+std::optional<int64_t> i32_literal(const loops::Expr& e) {
+  const auto* l = e.as<loops::Literal>();
+  return l && e.type() == i32 ? std::optional(int64_t{static_cast<int32_t>(l->bits)}) : std::nullopt;
+}
+
+// The i32 in 0 … 255 that x is to u8 before it is made narrow; undefined if x is no rounded f32.
+loops::Expr rounded_to_byte(loops::Expr x) {
+  double z = 0;
+  if (const auto* a = call(x, loops::Function::Add)) {
+    const auto* l = a->arguments[1].as<loops::Literal>();
+    if (!l || x.type() != f32) return {};
+    z = double{std::bit_cast<float>(static_cast<uint32_t>(l->bits))};
+    if (!(z >= 0 && z <= 255) || z != std::floor(z)) return {};
+    x = a->arguments[0];
+  }
+  const auto* r = call(x, loops::Function::RoundEven);
+  if (!r || x.type() != f32) return {};
+  const auto number = [](double v) { return loops::number(f32, v); };
+  const loops::Expr above =
+      loops::apply(loops::Function::Greater2, {r->arguments[0], number(z == 0 ? 0 : -z)});
+  const loops::Expr clipped = loops::apply(loops::Function::Lesser2, {above, number(255 - z)});
+  const loops::Expr magic = loops::apply(loops::Function::Add, {clipped, number(kMagic)});
+  return loops::apply(loops::Function::Add, {loops::bits(magic, i32), loops::number(i32, z - kMagicBits)});
+}
+
+// The x + 1.5·2²³ of an i32 made by rounded_to_byte and what it adds to the bits.
+std::optional<std::pair<loops::Expr, int64_t>> behind_byte(const loops::Expr& e) {
+  const auto* a = call(e, loops::Function::Add);
+  const auto* b = a ? a->arguments[0].as<loops::Bits>() : nullptr;
+  const auto z = a ? i32_literal(a->arguments[1]) : std::nullopt;
+  const auto* magic = b && z && e.type() == i32 ? call(b->from, loops::Function::Add) : nullptr;
+  const auto* l = magic && b->from.type() == f32 ? magic->arguments[1].as<loops::Literal>() : nullptr;
+  const bool ours = l && l->bits == static_cast<uint64_t>(kMagicBits) && *z >= -kMagicBits &&
+                    *z <= 255 - kMagicBits && call(magic->arguments[0], loops::Function::Lesser2);
+  return ours ? std::optional(std::pair(b->from, *z)) : std::nullopt;
+}
+
 loops::Expr cast_lower(Lowering& l, const Index& index) {
   // The parameters of f8 do not matter: `lower` refuses these types.
-  return converted(l.at(0, index), l.type().element);
+  const loops::Expr x = l.at(0, index);
+  const ElementType to = l.type().element;
+  if (to == u8)
+    if (const loops::Expr byte = rounded_to_byte(x); byte.defined()) return converted(byte, u8);
+  if (const auto* c = x.as<loops::Convert>(); to == i32 && c && x.type() == u8 && behind_byte(c->from))
+    return c->from;
+  if (to == f32 && x.type() == i32) {
+    const auto* s = call(x, loops::Function::Sub);
+    const auto z = s ? i32_literal(s->arguments[1]) : std::optional<int64_t>(0);
+    const auto byte = z ? behind_byte(s ? s->arguments[0] : x) : std::nullopt;
+    if (byte && byte->second - *z == -kMagicBits)
+      return loops::apply(loops::Function::Sub, {byte->first, loops::number(f32, kMagic)});
+  }
+  return converted(x, to);
 }
 
 // Between floats: rounded once if the result has fewer digits. Anything else is known by intervals only.

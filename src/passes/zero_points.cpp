@@ -159,13 +159,22 @@ Id taken_out(Rewrite& w, Id old, size_t data) {
   const int64_t extent = access.extents[static_cast<size_t>(k)].literal(),
                 whole = (extent + kTerms - 1) / kTerms * kTerms;
 
-  // How x has to be wider.
+  const auto unsigned_of = [&](Id i) {
+    return b.type(i).element == u8 ? i : b.add(ops::add, {cast(b, i, u8), b.scalar<uint8_t>(128)});
+  };
+  Id z = c.z < 0 ? Id{-1} : reshaped(b, unsigned_of(c.z), {});
+  if (c.z < 0 && b.type(c.x).element == i8) z = b.scalar<uint8_t>(128);
+  if (const auto known = z < 0 ? std::nullopt : constant_of(b, z); known && known->as_ints()[0] == 0) z = -1;
+
+  // How x has to be wider. Where nothing is taken from it, what lies outside adds nothing and is left out; but
+  // what the caller gives is copied, so that it lies as dot products read it.
+  const bool borders = z >= 0 || b.node(c.x).op == &ops::parameter;
   const size_t rank = of_x.size();
   std::vector<int64_t> pads(2 * rank, 0);
   for (size_t d = 0; d < rank; ++d) {
     const bool is_k = static_cast<int>(d) == x_dim;
     const bool is_whole = of_x[d].terms.size() == 1 && is_plain(of_x[d], of_x[d].terms[0].axis);
-    if (!is_k && !is_whole) {
+    if (!is_k && !is_whole && borders) {
       const auto over = overhang(access, of_x[d], from[d]);
       if (!over) return -1;
       pads[d] = over->first, pads[rank + d] = over->second;
@@ -185,11 +194,7 @@ Id taken_out(Rewrite& w, Id old, size_t data) {
   std::transform(values.begin(), values.end(), bytes.data<int8_t>(),
                  [&](int32_t v) { return static_cast<int8_t>(v - m); });
 
-  const auto unsigned_of = [&](Id i) {
-    return b.type(i).element == u8 ? i : b.add(ops::add, {cast(b, i, u8), b.scalar<uint8_t>(128)});
-  };
-  Id x = unsigned_of(c.x), z = c.z < 0 ? Id{-1} : reshaped(b, unsigned_of(c.z), {});
-  if (c.z < 0 && b.type(c.x).element == i8) z = b.scalar<uint8_t>(128);
+  Id x = unsigned_of(c.x);
   if (std::any_of(pads.begin(), pads.end(), [](int64_t p) { return p != 0; }))
     x = b.add(ops::pad, {x, b.ints(pads), z < 0 ? b.scalar<uint8_t>(0) : z},
               {{"mode", std::string("constant")}});

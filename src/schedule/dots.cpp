@@ -102,8 +102,7 @@ std::optional<Nest> with_dots(const Nest& n, const Target& t) {
   const Expr* sum = only_sum(n.store.value);
   if (!sum || sum->type() != i32) return std::nullopt;
   const Reduce& r = *sum->as<Reduce>();
-  if (r.guard.defined() || (r.order == loops::Order::Blocks && r.function != Function::Fma))
-    return std::nullopt;
+  if (r.order == loops::Order::Blocks && r.function != Function::Fma) return std::nullopt;
   const loops::Load *x = nullptr, *w = nullptr;
   if (r.operands.size() == 1) x = widened(r.operands[0], u8);
   for (size_t i = 0; r.operands.size() == 2 && i < 2 && !x; ++i) {
@@ -128,6 +127,7 @@ std::optional<Nest> with_dots(const Nest& n, const Target& t) {
   for (const Axis& k : r.axes) {
     const auto extent = k.extent.as_literal(), stride = at_w->coefficient(k.variable).as_literal();
     if (at_x->coefficient(k.variable) != Dim(1) || !extent || *extent % kTerms != 0) continue;
+    if (r.guard.defined() && mentions(r.guard, k.variable)) continue;  // a step is taken whole
     if (w ? !stride || *stride == 0 : *extent > kShortRow) continue;
     std::optional<Affine> x4 = quarter(*at_x, k.variable);
     if (!x4) continue;
@@ -171,8 +171,8 @@ std::optional<Nest> with_dots(const Nest& n, const Target& t) {
       d.kernel.buffers[w_number] = as_words(w->buffer, elements);
       b = loops::load(d.kernel.buffers[w_number], {index});
     }
-    const Expr dot = loops::reduce(loops::Order::Blocks,
-                                   t.byte_dots ? Function::DotBytes : Function::DotWords, axes, {a, b});
+    const Expr dot = loops::reduce(
+        loops::Order::Blocks, t.byte_dots ? Function::DotBytes : Function::DotWords, axes, {a, b}, r.guard);
     const loops::ExprNode* old = sum->get();
     d.store.value = rewrite(n.store.value, [&](const Expr& e) { return e.get() == old ? dot : Expr(); });
     return d;

@@ -1,0 +1,185 @@
+#!/usr/bin/env python3
+"""Do fewer bits pay? Networks in int8 and bf16 beside our own f32 and OpenVINO, answers compared first.
+
+int8: each network is quantized by onnxruntime.quantization (QDQ, u8 activations, i8 weights per channel), with
+limits from its stored cases; everybody runs that one file. A system counts if its answer lies near what ONNX Runtime
+gives when it computes every node as written. bf16: our --precision bf16 beside OpenVINO's default, which takes bf16
+where the CPU has it; the answer is compared with the network's stored one. Every system has a process of its own,
+the others stopped; medians over rounds, one thread. Ends with
+
+    bench-int8: A x own f32 (least B, network), C x openvino f32 hint (least D), E x openvino default
+    bench-bf16: A x own f32 (least B, network), C x openvino default (least D)
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import statistics
+import sys
+from typing import Any
+
+import nets
+import numpy as np
+import onnx
+from report import geometric_mean
+from systems import HERE, Failed, Running, System
+
+NETS = ("opennsfw-resnet50", "yolov8n-320", "ppocr-det", "ppocr-rec", "oww-embedding", "spliceai1")
+NEAR = {"int8": 2e-2, "bf16": 1e-1}    # mean and largest difference from the reference, as a part of its scale
+OURS, OWN_F32 = "tauto", "tauto f32"
+
+
+def fixed(proto: onnx.ModelProto, inputs: dict[str, np.ndarray]) -> onnx.ModelProto:
+    """The network for these sizes, in an opset that has scales per channel."""
+    if next(o.version for o in proto.opset_import if o.domain in ("", "ai.onnx")) < 13:
+        proto = onnx.version_converter.convert_version(proto, 13)
+    for value in proto.graph.input:
+        for dim, size in zip(value.type.tensor_type.shape.dim, inputs[value.name].shape if value.name in inputs else ()):
+            dim.dim_value = size
+    for value in proto.graph.output:
+        value.type.tensor_type.ClearField("shape")
+    del proto.graph.value_info[:]
+    return onnx.shape_inference.infer_shapes(proto)
+
+
+def quantized(net: nets.Net, inputs: dict[str, np.ndarray], path: str) -> None:
+    from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+
+    class Samples(CalibrationDataReader):  # type: ignore[misc]
+        def __init__(self) -> None:
+            self.left_ = [inputs]
+
+        def get_next(self) -> dict[str, np.ndarray] | None:
+            return self.left_.pop() if self.left_ else None
+
+    import onnxruntime
+
+    onnxruntime.set_default_logger_severity(4)
+    logging.disable(logging.WARNING)
+    onnx.save(fixed(onnx.load(net.model.path), inputs), path + ".float")
+    quantize_static(path + ".float", path, Samples(), quant_format=QuantFormat.QDQ, per_channel=True,
+                    activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8)
+    os.remove(path + ".float")
+
+
+def as_written(path: str, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    names = [output.name for output in session.get_outputs()]
+    return dict(zip(names, session.run(names, inputs)))
+
+
+def difference(kind: str, want: dict[str, np.ndarray], got: dict[str, np.ndarray]) -> float:
+    """Of the worst output: mean (int8, where one rounding decides a step) or largest, as a part of its scale."""
+    worst = 0.0
+    for name, expected in want.items():
+        if name not in got or got[name].shape != expected.shape:
+            return np.inf
+        apart = np.abs(np.asarray(got[name], np.float64) - expected)
+        scale = float(np.abs(expected).max(initial=0)) or 1.0
+        worst = max(worst, float(apart.mean() if kind == "int8" else apart.max(initial=0)) / scale)
+    return worst
+
+
+def measure(kind: str, net: nets.Net, folder: str, build: str, python: str, rounds: int, seconds: float,
+            patience: float) -> dict[str, Any]:
+    """{system: {"seconds", "apart", "why"}}; no seconds where it failed or answers otherwise."""
+    case = nets.make_case(net, folder)
+    with np.load(case.path) as stored:
+        inputs = {str(name): stored[f"in_{i}"] for i, name in enumerate(stored["input_names"])}
+    worker, ours = os.path.join(HERE, "worker.py"), (("PYTHONPATH", os.path.join(build, "python")),)
+    model, want = net.model.path, dict(case.outputs)
+    if kind == "int8":
+        model = os.path.join(folder, f"{net.name}.int8.onnx")
+        quantized(net, inputs, model)
+        want = as_written(model, inputs)
+    contestants = [
+        (System(OURS, (sys.executable, worker, "tauto" if kind == "int8" else "tauto:bf16"), ours), model),
+        (System(OWN_F32, (sys.executable, worker, "tauto"), ours), net.model.path),
+        (System("openvino default", (python, worker, "openvino:default")), model)]
+    if kind == "int8":
+        contestants.append((System("openvino f32 hint", (python, worker, "openvino")), model))
+    found: dict[str, Any] = {}
+    running = []
+    for system, path in contestants:
+        try:
+            one = Running(system, path, case.path, 1, os.path.join(folder, f"{net.name}.{system.name}.npz"), patience)
+        except Failed as failure:
+            found[system.name] = {"rounds": [], "why": str(failure)}
+            continue
+        apart = difference(kind, dict(case.outputs) if system.name == OWN_F32 else want, one.outputs())
+        near = apart <= NEAR[kind]
+        found[system.name] = {"rounds": [], "apart": apart, "why": "" if near else "answers otherwise"}
+        if near:
+            running.append(one)
+        else:
+            one.end()
+    try:
+        for number in range(rounds):
+            for one in running[number % len(running):] + running[:number % len(running)] if running else []:
+                found[one.system.name]["rounds"].append(statistics.median(one.time(seconds)))
+    finally:
+        for one in running:
+            one.end()
+    return found
+
+
+def row(name: str, found: dict[str, Any]) -> tuple[str, dict[str, float]]:
+    """The table's line, and how many times as fast ours is as each other."""
+    ratios, cells = {}, []
+    mine = found[OURS]["rounds"]
+    for system, of in found.items():
+        time = f"{statistics.median(of['rounds']) * 1e3:9.3f} ms" if of["rounds"] else f"   ({of['why']})"
+        apart = f" apart {of['apart']:.1e}" if "apart" in of else ""
+        if system != OURS and of["rounds"] and mine:
+            each = sorted(other / own for other, own in zip(of["rounds"], mine))
+            ratios[system] = statistics.median(of["rounds"]) / statistics.median(mine)
+            time += f" = {ratios[system]:.2f} ({each[0]:.2f} to {each[-1]:.2f})"
+        cells.append(f"    {system:18}{time}{apart}")
+    return "\n".join([name, *cells]), ratios
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("kind", choices=("int8", "bf16"))
+    parser.add_argument("--only", default="", metavar="NAMES", help="comma-separated beginnings of network names")
+    parser.add_argument("--build", default=os.environ.get("TAUTO_BUILD", os.path.join(nets.ROOT, "build")))
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--seconds", type=float, default=0.2, help="of one system in one round")
+    parser.add_argument("--patience", type=float, default=300.0)
+    parser.add_argument("--rivals-python", default=os.path.join(nets.ROOT, ".venv-bench", "bin", "python"))
+    arguments = parser.parse_args(argv)
+    with open("/proc/cpuinfo", encoding="utf-8") as handle:
+        needed = {"int8": "avx512_vnni", "bf16": "avx512_bf16"}[arguments.kind]
+        if needed not in handle.read():
+            print(f"bench-{arguments.kind}: n/a (no {needed})")
+            return 0
+    build = os.path.abspath(arguments.build)
+    folder = os.path.join(build, "bench", "precision")
+    os.makedirs(folder, exist_ok=True)
+    every: dict[str, dict[str, float]] = {}
+    wanted = tuple(arguments.only.split(","))
+    for net in nets.nets(tuple(name for name in NETS if name.startswith(wanted))):
+        found = measure(arguments.kind, net, folder, build, arguments.rivals_python, arguments.rounds,
+                        arguments.seconds, arguments.patience)
+        text, ratios = row(net.name, found)
+        print(text, flush=True)
+        every[net.name] = ratios
+    parts = []
+    for system, what in ((OWN_F32, "own f32"), ("openvino f32 hint", "openvino f32 hint"),
+                         ("openvino default", "openvino default")):
+        ratios = {name: of[system] for name, of in every.items() if system in of}
+        if ratios:
+            least = min(ratios, key=ratios.__getitem__)
+            parts.append(f"{geometric_mean(list(ratios.values())):.2f} x {what} (least {ratios[least]:.2f}, {least})")
+    print(f"bench-{arguments.kind}: " + ", ".join(parts))
+    return 0 if every and all(OWN_F32 in of for of in every.values()) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

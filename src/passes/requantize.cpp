@@ -1,0 +1,221 @@
+// Which divisions; the comparison beside the borders.
+#include "passes/requantize.h"
+
+#include <cmath>
+#include <limits>
+
+#include "graph/unaligned.h"
+#include "ops/ops.h"
+#include "passes/rewrite.h"
+
+namespace tauto {
+namespace {
+
+constexpr int kDepth = 24;                                     // steps back over which bounds are followed
+constexpr float kLeastScale = 0x1p-60f, kMostScale = 0x1p60f;  // nothing under- or overflows on the way
+constexpr double kMostQuotient = 0x1p60;
+// Units in the last place beside a border: two roundings on one side, a rounded factor and two on the other.
+constexpr double kUnits = 8 * 0x1p-23;
+
+float next(float x) { return std::nextafterf(x, std::numeric_limits<float>::infinity()); }
+
+// f(x) for all floats x in from … to: until it says no.
+template <class F>
+bool all_floats(double from, double to, F f) {
+  float x = static_cast<float>(from);
+  while (static_cast<double>(x) > from) x = std::nextafterf(x, -std::numeric_limits<float>::infinity());
+  for (; static_cast<double>(x) <= to; x = next(x))
+    if (!f(x)) return false;
+  return true;
+}
+
+// The same for all f32(i), i an i32.
+template <class F>
+bool all_integers(double from, double to, F f) {
+  from = std::max(from, -0x1p31), to = std::min(to, 0x1p31);
+  if (std::max(std::fabs(from), std::fabs(to)) >= 0x1p24) return all_floats(from, to, f);
+  for (double i = std::ceil(from); i <= to; i += 1)
+    if (!f(static_cast<float>(i))) return false;
+  return true;
+}
+
+// f(k − ½) for each border between two bytes.
+template <class F>
+bool all_borders(const ByteRange& b, F f) {
+  for (int32_t k = b.least - b.zero + 1; k <= b.most - b.zero; ++k)
+    if (!f(static_cast<double>(k) - 0.5)) return false;
+  return true;
+}
+
+// What f32(1 / s) lacks of 1 / s.
+float rest_of_reciprocal(float s) {
+  return static_cast<float>(1.0 / static_cast<double>(s) - static_cast<double>(1 / s));
+}
+
+}  // namespace
+
+bool is_same_quotient(float s, const ByteRange& bytes, bool twice_as_long) {
+  if (!(s >= kLeastScale && s <= kMostScale)) return false;
+  const float r = 1 / s, rest = rest_of_reciprocal(s);
+  return all_borders(bytes, [&](double border) {
+    const double at = border * static_cast<double>(s), reach = std::fabs(at) * kUnits;
+    return all_floats(at - reach, at + reach, [&](float x) {
+      const float q = twice_as_long ? std::fmaf(x, r, x * rest) : x * r;
+      return std::nearbyintf(x / s) == std::nearbyintf(q);
+    });
+  });
+}
+
+bool is_same_product(float m, float s, float product, const ByteRange& bytes) {
+  if (!(s >= kLeastScale && s <= kMostScale && m >= kLeastScale && m <= kMostScale)) return false;
+  return all_borders(bytes, [&](double border) {
+    const double at = border * static_cast<double>(s) / static_cast<double>(m),
+                 reach = std::fabs(at) * kUnits;
+    return all_integers(at - reach - 1, at + reach + 1,
+                        [&](float x) { return std::nearbyintf(x * m / s) == std::nearbyintf(x * product); });
+  });
+}
+
+namespace {
+
+const Tensor* f32_constant(const Builder& b, Id id) {
+  const Tensor* t = b.constant_of(id);
+  return t && t->type() == f32 && t->count() > 0 ? t : nullptr;
+}
+
+// No element is larger, and none is NaN; infinity where nothing is known.
+double largest(const Builder& b, Id id, int depth = kDepth) {
+  const Node& n = b.node(id);
+  const double unknown = std::numeric_limits<double>::infinity();
+  if (const Tensor* t = b.constant_of(id)) {
+    if (t->type() != f32) return unknown;
+    double r = 0;
+    for (const float x : aligned(*t).values<float>())
+      r = x == x ? std::max(r, std::fabs(double{x})) : unknown;
+    return r;
+  }
+  if (depth == 0 || n.inputs.empty() || !n.type.is_tensor() || n.type.element != f32) return unknown;
+  const auto in = [&](size_t i) { return largest(b, n.inputs[i], depth - 1); };
+  if (n.op == &ops::cast) {
+    const ElementType e = b.type(n.inputs[0]).element;
+    return e.is_integer() ? std::max(-static_cast<double>(e.min_value()), static_cast<double>(e.max_value()))
+                          : unknown;
+  }
+  const auto rounded = [](double x) { return x * (1 + 0x1p-23); };
+  if (n.op == &ops::mul) return rounded(in(0) * in(1));
+  if (n.op == &ops::add || n.op == &ops::sub) return rounded(in(0) + in(1));
+  if (n.op == &ops::fma) return rounded(in(0) * in(1) + in(2));
+  if (n.op == &ops::max || n.op == &ops::min) return std::max(in(0), in(1));
+  if (n.op == &ops::relu || n.op == &ops::round || n.op == &ops::reshape || n.op == &ops::transpose)
+    return in(0);
+  return unknown;
+}
+
+Id tensor_like(Builder& b, const Tensor& t, std::span<const float> values) {
+  Tensor r(f32, std::vector<int64_t>(t.shape().begin(), t.shape().end()));
+  std::copy(values.begin(), values.end(), r.data<float>());
+  return b.constant(std::move(r));
+}
+
+// f32(acc) · m′ in the place of (f32(acc) · m) / s; -1: no factor does.
+Id by_one_product(Builder& b, Id quotient, float s, const ByteRange& bytes) {
+  const Node& product = b.node(quotient);
+  if (product.op != &ops::mul) return -1;
+  for (const size_t i : {size_t{0}, size_t{1}}) {
+    const Node& acc = b.node(product.inputs[i]);
+    const Tensor* m = f32_constant(b, product.inputs[1 - i]);
+    if (!m || acc.op != &ops::cast || b.type(acc.inputs[0]).element != i32) continue;
+    std::vector<float> factors;
+    for (const float each : aligned(*m).values<float>()) {
+      const auto ideal = static_cast<float>(static_cast<double>(each) / static_cast<double>(s));
+      const float up = next(ideal), down = std::nextafterf(ideal, 0);
+      bool found = false;
+      for (const float f : {ideal, down, up, std::nextafterf(down, 0), next(up)})
+        if ((found = is_same_product(each, s, f, bytes))) {
+          factors.push_back(f);
+          break;
+        }
+      if (!found) return -1;
+    }
+    const Id x = product.inputs[i];
+    return b.add(ops::mul, {x, tensor_like(b, *m, factors)});
+  }
+  return -1;
+}
+
+// The bytes of `old`, a cast, without a division; -1 if it has none that can go.
+Id without_division(Rewrite& w, Id old) {
+  Builder& b = w.b;
+  const ElementType to = w.node(old).type.element;
+  if (to != u8 && to != i8) return -1;
+  Id at = w.moved(w.node(old).inputs[0]), zero = -1;
+  ByteRange bytes{static_cast<int32_t>(to.min_value()), static_cast<int32_t>(to.max_value()), 0};
+  if (b.node(at).op == &ops::add) {
+    for (const size_t i : {size_t{0}, size_t{1}}) {
+      const Tensor* z = f32_constant(b, b.node(at).inputs[i]);
+      if (!z || z->count() != 1 || b.node(b.node(at).inputs[1 - i]).op != &ops::round) continue;
+      const float v = aligned(*z).values<float>()[0];
+      if (!(v >= static_cast<float>(bytes.least) && v <= static_cast<float>(bytes.most)) || v != std::rint(v))
+        return -1;
+      bytes.zero = static_cast<int32_t>(v);
+      zero = b.node(at).inputs[i];
+      at = b.node(at).inputs[1 - i];
+      break;
+    }
+  }
+  if (b.node(at).op != &ops::round || b.type(at).element != f32) return -1;
+  at = b.node(at).inputs[0];
+  if (b.node(at).op != &ops::div) return -1;
+  const Id x = b.node(at).inputs[0], divisor = b.node(at).inputs[1];
+  const Tensor* scale = f32_constant(b, divisor);
+  if (!scale) return -1;
+  const auto scales = aligned(*scale).values<float>();
+
+  Id quotient = scales.size() == 1 ? by_one_product(b, x, scales[0], bytes) : -1;
+  if (quotient < 0) {
+    double least = kMostScale;
+    bool same = true, long_same = true;
+    for (const float s : scales) {
+      least = std::min(least, static_cast<double>(s));
+      same = same && is_same_quotient(s, bytes, false);
+      long_same = long_same && is_same_quotient(s, bytes, true);
+    }
+    if (!long_same || !(largest(b, x) <= kMostQuotient * std::min(1.0, least))) return -1;
+    std::vector<float> reciprocals, rests;
+    for (const float s : scales) reciprocals.push_back(1 / s), rests.push_back(rest_of_reciprocal(s));
+    const Id r = tensor_like(b, *scale, reciprocals);
+    quotient = same ? b.add(ops::mul, {x, r})
+                    : b.add(ops::fma, {x, r, b.add(ops::mul, {x, tensor_like(b, *scale, rests)})});
+  }
+  if (b.type(quotient).dims != b.type(at).dims) return -1;
+  Id r = b.add(ops::round, {quotient});
+  if (zero >= 0) r = b.add(ops::add, {r, zero});
+  return b.add(ops::cast, {r}, {{"to", to}});
+}
+
+}  // namespace
+
+Module requantize(const Module& m) {
+  bool any = false;
+  for (const auto& [name, f] : m.functions)
+    for (const Node& n : f->nodes) any |= n.op == &ops::round;
+  if (!any) return m;
+  return rewrite(m, "requantize", [](Rewrite& w, Id old) {
+    if (w.node(old).op == &ops::sub && w.node(old).type.element == i32) {  // x − 0
+      const Id x = w.moved(w.node(old).inputs[0]);
+      const Tensor* z = w.b.constant_of(w.moved(w.node(old).inputs[1]));
+      if (z && z->count() == 1 && aligned(*z).as_ints()[0] == 0 && w.b.type(x) == w.node(old).type) {
+        w.record(old, x);
+        return x;
+      }
+    }
+    if (w.node(old).op == &ops::cast)
+      if (const Id now = without_division(w, old); now >= 0) {
+        w.record(old, now);
+        return now;
+      }
+    return w.copy(old);
+  });
+}
+
+}  // namespace tauto
