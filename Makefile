@@ -7,7 +7,7 @@ NINJA = ninja -C $(BUILD) $(if $(JOBS),-j$(JOBS))
 CMAKE_FLAGS = -G Ninja -DPython_EXECUTABLE=$(abspath $(PYTHON)) -DTAUTO_PYTHON=ON
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check build setup models law mutants equivalence memory conformance bench fuzz long bench-interpreter bench-first-run bench-kernels bench-schedules bench-runtime bench-winograd bench-int8 ledger certificates node-bounds golden expect format lint clean
+.PHONY: help demo test check build setup models law lowbit mutants equivalence memory conformance bench fuzz long bench-interpreter bench-first-run bench-kernels bench-schedules bench-runtime bench-winograd bench-int8 ledger certificates node-bounds golden expect format lint clean
 
 help:  ## print this list
 	@sed -n 's/^\([a-z0-9-]*\):.*##/\1/p' $(MAKEFILE_LIST) | awk '{n=$$1; $$1=""; printf "  make %-18s%s\n", n, $$0}'
@@ -35,6 +35,9 @@ models: build  ## every public network against ONNX Runtime, node by node
 law: build  ## machine code == interpreter, bit for bit, on every instruction set
 	@scripts/setup.sh models
 	$(PYTHON) scripts/law.py $(ARGS)
+
+lowbit: build  ## networks of one and two bits: every neuron proved, every bit compared, answers that hang on one
+	$(PYTHON) scripts/lowbit.py $(ARGS)
 
 ledger: build  ## every rewrite of the public networks run again: does it keep its contract?
 	@scripts/setup.sh models

@@ -2,14 +2,21 @@
 convolutional, with scales of either sign, and the stored TFC networks; machine code of each instruction set gives the
 bits of the interpreter, and every neuron is proved."""
 
+import contextlib
+import io
 import os
 import subprocess
+import sys
 import unittest
 
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
 import tauto
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "scripts"))
+
+import lowbit  # noqa: E402
 
 SHARED = os.path.join(os.environ.get("TAUTO_SHARED", os.path.join(os.path.dirname(__file__), "../../../shared")),
                       "data/lowbit")
@@ -108,6 +115,19 @@ class LowBitTest(unittest.TestCase):
             self.assertEqual(said.returncode, 0, f"seed {seed}, network {n}: {said.stdout}{said.stderr}")
             proved += int(said.stdout.split("PROVED ")[-1].split()[0])
         self.assertGreater(proved, 100, f"seed {seed}")
+
+    @unittest.skipUnless(os.path.isdir(SHARED), f"no {SHARED}")
+    def test_the_campaign_on_a_few_images(self):
+        out = io.StringIO()
+        with contextlib.redirect_stdout(out):
+            self.assertEqual(lowbit.main(["--images", "40"]), 0, out.getvalue())
+        self.assertRegex(out.getvalue(), r"lowbit: proved 788 of 788 neurons in [0-9.]+ s, 0 differing bits over 40 images")
+
+    def test_flipping_is_of_one_bit(self):
+        rows = lowbit.flipped(np.float32([[-1, 0], [1, -2]]), 2)
+        self.assertEqual(rows.tolist(), [[[-2, 0], [0, -2]], [[1, 0], [-1, -2]],
+                                         [[-1, 1], [1, -1]], [[-1, -2], [1, 0]]])
+        self.assertEqual(lowbit.flipped(np.float32([[1, -1]]), 1).tolist(), [[[-1, -1]], [[1, 1]]])
 
     @unittest.skipUnless(os.path.isdir(SHARED), f"no {SHARED}")
     def test_stored_networks_are_proved_and_the_law_holds(self):
