@@ -10,6 +10,7 @@
 #include "compile/faults.h"
 #include "python/probes.h"
 #include "python/values.h"
+#include "verify/locate_stage.h"
 #include "verify/prove_executable.h"
 
 namespace nb = nanobind;
@@ -23,7 +24,7 @@ struct Faulty {
   std::shared_ptr<const Module> module;
   Env sizes;
   Fault fault;
-  std::shared_ptr<const Executable> executable;
+  std::shared_ptr<const Executable> executable, probed = nullptr;  // probed: made when asked for
   ExecutionContext context;
 
   std::shared_ptr<const Executable> compiled(const ProbeOptions* probes) const {
@@ -33,6 +34,59 @@ struct Faulty {
     options.probes = probes;
     return compile(module, options);
   }
+};
+
+// Holds programs with faults against what is legal, as if they were somebody else's.
+class Judge {
+  using ValueCheck = equivalence::ValueCheck;
+  using RunChecks = equivalence::RunChecks;
+  using StageFound = equivalence::StageFound;
+
+ public:
+  explicit Judge(const std::string& order) : order_(order == "ours" ? Order::Ours : Order::Any) {
+    if (order != "ours" && order != "any")
+      fail("judge: required the order \"any\" or \"ours\", got \"", order, "\"");
+  }
+  // The first illegal value of a run; nothing: none.
+  std::optional<ValueCheck> check(Faulty& f, const std::vector<Value>& inputs, int threads) {
+    if (!f.probed) {
+      ProbeOptions all;
+      all.all = true;
+      f.probed = f.compiled(&all);
+    }
+    if (!checks_) {
+      first_ = f.probed;
+      checks_ = std::make_unique<RunChecks>(first_->module(), order_);
+    }
+    ExecuteOptions options;
+    options.threads = threads;
+    const ProbedRun run = run_probed(*f.probed, inputs, options);
+    looked_ = 0;
+    for (ValueCheck& c : checks_->check(inputs, run.values, true)) {
+      looked_ += c.trips > 0;
+      if (c.trips > 0 && !c.worst.legal()) return std::move(c);
+    }
+    return std::nullopt;
+  }
+  StageFound stage(const Faulty& f, const ValueCheck& bad) const {
+    return locate_stage(*f.executable, bad, *checks_, order_);
+  }
+  const Module& module() const { return first_->module(); }
+  // Whose memory it reads: its inputs, and what they are views of.
+  std::vector<Id> reads(const ValueCheck& c) const {
+    std::vector<Id> all = module().functions.at(c.function)->node(c.node).inputs;
+    for (size_t i = 0; i < all.size(); ++i)
+      for (const CompiledGroup& g : first_->functions().at(c.function).groups)
+        if (g.group.kind == Group::Kind::View && g.group.result == all[i]) all.push_back(g.group.source);
+    return all;
+  }
+  int64_t looked() const { return looked_; }
+
+ private:
+  Order order_;
+  std::shared_ptr<const Executable> first_;
+  std::unique_ptr<RunChecks> checks_;
+  int64_t looked_ = 0;
 };
 
 }  // namespace
@@ -116,13 +170,56 @@ void define_faults(nb::module_& m, RunInputs (*inputs_of)(const LoadedModel&, nb
           "As Model.probe, of the program with the fault. What the kernel with the fault computes on the way "
           "is "
           "not stored: it stays as it is.");
+  nb::class_<Judge>(m, "_Judge",
+                    "What bounds alone say of faulty programs of one model and sizes; for tests.")
+      .def(nb::init<const std::string&>(), "order"_a = "any")
+      .def(
+          "check",
+          [inputs_of](Judge& judge, Faulty& f, nb::handle inputs, int threads, bool stage) -> nb::object {
+            const RunInputs given = inputs_of(f.model, inputs);
+            std::optional<equivalence::ValueCheck> bad;
+            equivalence::StageFound found;
+            {
+              const nb::gil_scoped_release release;
+              bad = judge.check(f, given.values, threads);
+              if (bad && stage) found = judge.stage(f, *bad);
+            }
+            if (!bad) return nb::none();
+            const Function& function = *judge.module().functions.at(bad->function);
+            nb::dict d;
+            d["function"] = bad->function;
+            d["node"] = bad->node;
+            d["op"] = function.node(bad->node).op->name;
+            nb::list reads;
+            for (const Id id : judge.reads(*bad)) reads.append(id);
+            d["inputs"] = reads;
+            d["ratio"] = bad->worst.ratio;
+            d["error"] = bad->worst.error;
+            d["bound"] = bad->worst.bound;
+            d["largest"] = bad->worst.largest;
+            d["scale"] = bad->worst.scale;
+            d["outside"] = bad->worst.outside;
+            d["elements"] = bad->worst.elements;
+            if (stage) {
+              d["stage"] = found.stage;
+              d["kernel"] = found.kernel;
+              d["why"] = found.what;
+            }
+            return d;
+          },
+          "faulty"_a, "inputs"_a, nb::kw_only(), "threads"_a = 1, "stage"_a = false,
+          "The first value of a run that no legal execution of its node gives on what it consumed; None: all "
+          "are "
+          "legal. `stage`: also the stage that made it (verify/locate_stage.h).")
+      .def_prop_ro("looked", &Judge::looked, "Values that the last check looked at.");
   m.def(
       "_faulty",
       [inputs_of](const LoadedModel& model, nb::handle inputs, const std::string& kind, uint64_t seed) {
         const RunInputs given = inputs_of(model, inputs);
         const std::shared_ptr<const Executable> e = model.program(given);
         const Fault fault{fault_named(kind), seed, groups_run(*e, given.values)};
-        std::unique_ptr<Faulty> f(new Faulty{model, model.module(given), e->sizes(), fault, nullptr, {}});
+        std::unique_ptr<Faulty> f(
+            new Faulty{model, model.module(given), e->sizes(), fault, nullptr, nullptr, {}});
         f->executable = f->compiled(nullptr);
         return f.release();
       },

@@ -19,7 +19,7 @@ if (_problem := _cpu.problem()) is not None:
     raise ImportError(_problem)
 
 from ._tauto import Certifier, Error, InternalError, Model, Slot, isas, parse, semantics_version
-from ._tauto import _fault_kinds, _faulty  # noqa: F401 - for tests: programs with a mistake, docs/debugging.md
+from ._tauto import _fault_kinds, _faulty, _Judge  # noqa: F401 - for tests: programs with a mistake, docs/debugging.md
 from ._tauto import load_bytes as _load_bytes
 from ._tauto import load_file as _load_file
 from .comparison import Same, Verdict, same

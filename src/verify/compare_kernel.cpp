@@ -7,12 +7,11 @@
 #include <cstring>
 #include <random>
 
-#include "codegen/x64/encode.h"
 #include "loops/evaluate.h"
 #include "schedule/dots.h"
 #include "support/cpu.h"
 #include "support/error.h"
-#include "support/float_environment.h"
+#include "verify/kernel_levels.h"
 #include "verify/pattern.h"
 #include "verify/shrink.h"
 
@@ -26,12 +25,6 @@ constexpr double kSampledTerms = 2e7;     // operations of the definition, at fu
 constexpr double kShrunkTerms = 3e6;      // the same on smaller extents, at each width
 constexpr double kMostShrunkTerms = 2e7;  // on those that cannot be smaller, at the width of the machine
 constexpr int64_t kMostBytes = int64_t{1} << 32;
-
-int64_t number(const Dim& d, const Env& sizes) {
-  const auto v = evaluate(d, sizes);
-  CHECK(v.has_value(), "size ", text_of(d));
-  return *v;
-}
 
 bool same_element(const char* x, const char* y, ElementType t) {
   if (std::memcmp(x, y, static_cast<size_t>(t.bytes())) == 0) return true;
@@ -94,9 +87,7 @@ class Memory {
   void pack(std::vector<void*>& addresses, const std::vector<Packing>& packings,
             std::vector<Tensor>& kept) const {
     for (const Packing& p : packings) {
-      Tensor t(drawings_[p.buffer].type, {elements_[p.buffer]});
-      std::memcpy(t.raw(), addresses[p.buffer], static_cast<size_t>(t.bytes()));
-      kept.push_back(packed(t, p));
+      kept.push_back(flat_packed(drawings_[p.buffer].type, elements_[p.buffer], addresses[p.buffer], p));
       addresses[p.buffer] = kept.back().raw();
     }
   }
@@ -110,18 +101,6 @@ class Memory {
   std::vector<void*> addresses_;
   size_t result_ = 0;
 };
-
-std::vector<uint64_t> arguments_of(const Generated& g, const std::vector<void*>& buffers, const Env& sizes,
-                                   std::vector<uint8_t>& workspace) {
-  std::vector<uint64_t> all;
-  for (void* p : buffers) all.push_back(reinterpret_cast<uint64_t>(p));
-  for (const Dim& d : g.sizes) all.push_back(static_cast<uint64_t>(number(d, sizes)));
-  all.push_back(static_cast<uint64_t>(number(g.parallel_from, sizes)));
-  all.push_back(static_cast<uint64_t>(number(g.parallel_to, sizes)));
-  workspace.resize(static_cast<size_t>(number(g.workspace, sizes)) + 64);
-  all.push_back((reinterpret_cast<uint64_t>(workspace.data()) + 63) / 64 * 64);
-  return all;
-}
 
 std::string first_difference(const char* what, const char* x, const char* y, int64_t elements,
                              ElementType t) {
@@ -277,13 +256,7 @@ void at_full_size(const Executable& e, const CompiledGroup& g, const Env& sizes,
   memory.pack(buffers, g.built->scheduled.packings, kept);
   std::vector<uint8_t> workspace;
   const std::vector<uint64_t> arguments = arguments_of(generated, buffers, sizes, workspace);
-  std::vector<uint8_t> scratch(static_cast<size_t>(vec::caller_scratch(generated.program)) + 64);
-  {
-    const FloatEnvironment environment;
-    void* const aligned =
-        reinterpret_cast<void*>((reinterpret_cast<uint64_t>(scratch.data()) + 63) / 64 * 64);
-    e.code().function<void(const uint64_t*, void*)>(g.kernel)(arguments.data(), aligned);
-  }
+  call_code(e, g, arguments);
 
   const Window w = window_of(k, sizes);
   const double work = std::max(1.0, values_in(w.store->value, sizes));
