@@ -12,6 +12,7 @@
 #include <functional>
 
 #include "verify/decision.h"
+#include "verify/run_checks.h"
 #include "verify/samples.h"
 #include "verify/source_checks.h"
 #include "verify/system.h"
@@ -34,10 +35,10 @@ struct SameOptions {
   Budget budget;
   bool stop_early = false;  // look while samples come in, in a drawn order; stop when it is clear
   uint64_t seed = 1;
-  int64_t batch = 64;  // samples to a run, where the model leaves it open
-  int64_t deep = 4;    // samples of the numeric level and the hash matrix
-  double proof_seconds = 60;
-  int64_t legal_draws = 16;  // legal executions of the source that are tried for each flip
+  int64_t batch = 64;         // samples to a run, where the model leaves it open
+  int64_t deep = 4;           // samples of the numeric level and the hash matrix
+  double proof_seconds = 60;  // a third of it each for values, bounds of outputs, and certificates
+  int64_t legal_draws = 16;   // legal executions of the source that are tried for each flip
   OutsideOptions outside;
   std::function<void(const std::string& stage, int64_t done, int64_t total)> progress;
   const std::function<bool()>* cancelled = nullptr;
@@ -87,7 +88,10 @@ struct SameResult {
   std::vector<Line> lines;
   std::vector<OutputDifference> differences;
   std::vector<SourceCheck> nodes;
+  std::vector<ValueCheck> values;  // of our machine code, node by node of its graph
+  std::vector<std::string> value_names;
   std::string first_illegal;  // node
+  std::string stage;          // of ours, that made it
   std::string cut_effect;     // of asking an outside implementation
   std::vector<Flip> flips;
   int64_t ties_seen = 0, nan_a = 0, nan_b = 0;

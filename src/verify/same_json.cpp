@@ -70,7 +70,22 @@ std::string json_of(const SameResult& r, const SameRequest& request) {
                           {"outside", c.outside},
                           {"ulps", c.ulps},
                           {"skipped", c.skipped}});
+  j["values"] = Json::array();  // of our machine code
+  for (size_t i = 0; i < r.values.size() && i < r.value_names.size(); ++i) {
+    const ValueCheck& c = r.values[i];
+    j["values"].push_back({{"node", r.value_names[i]},
+                           {"worst", number(c.worst.ratio)},
+                           {"error", number(c.worst.error)},
+                           {"bound", number(c.worst.bound)},
+                           {"elements", c.worst.elements},
+                           {"outside", c.worst.outside},
+                           {"trips", c.trips},
+                           {"skipped", c.trips > 0         ? ""
+                                       : c.skipped.empty() ? "not looked at"
+                                                           : c.skipped}});
+  }
   j["first_illegal"] = r.first_illegal;
+  j["stage"] = r.stage;
   j["cut_effect"] = r.cut_effect;
   j["flips"] = Json::array();
   for (const Flip& f : r.flips)

@@ -115,8 +115,9 @@ class LegalSystem final : public System {
 }  // namespace
 
 std::shared_ptr<const Executable> compile_for(const LoadedModel& m, const RunInputs& inputs,
-                                              const ModelOptions& o) {
+                                              const ModelOptions& o, const ProbeOptions* probes) {
   CompileOptions how;
+  how.probes = probes;
   how.isa = o.isa.value_or(native_isa());
   how.off = o.off;
   const std::shared_ptr<const Module> module = m.module(inputs);

@@ -58,8 +58,8 @@ class System {
 // Error: "same: …: required …, got …"; a package is missing.
 std::unique_ptr<System> open_system(const std::string& spec, const OutsideOptions& outside = {});
 
-// Machine code for these inputs under these options; compiled here.
+// Machine code for these inputs under these options; compiled here, with probes if there are any.
 std::shared_ptr<const Executable> compile_for(const LoadedModel& m, const RunInputs& inputs,
-                                              const ModelOptions& o);
+                                              const ModelOptions& o, const ProbeOptions* probes = nullptr);
 
 }  // namespace tauto::equivalence

@@ -66,6 +66,7 @@ def test_an_outside_implementation_is_held_to_what_is_legal(same):
                 env={"TAUTO_PYTHON3": sys.executable})
     assert line_of(text, "bitwise") == "PROVED"
     assert line_of(text, "numeric") == "PROVED-ON-SET"
+    assert line_of(text, "outputs") == "PROVED-ON-SET"
     assert line_of(text, "decision") == "SUPPORTED"
     found = json.loads((same.path / "o.json").read_text())
     assert [n["node"] for n in found["nodes"]] == ["first", "act", "second"]
@@ -77,13 +78,33 @@ def test_an_outside_implementation_is_held_to_what_is_legal(same):
 def test_the_node_where_an_outside_implementation_leaves_the_model_is_named(same):
     """far.onnx under ONNX Runtime, held against a.onnx: the activation is another function."""
     text = same("a.onnx", "far.onnx", "--data", "x.npz", "--json", "far.json", code=4)
-    assert line_of(text, "numeric") == "REFUTED"
+    assert line_of(text, "numeric", "approximation") == "REFUTED"
     assert "they part at" in text and text.splitlines()[-3].split()[-1] == "act" or "act" in text.split("they part at")[1]
     found = json.loads((same.path / "far.json").read_text())
     assert found["first_illegal"] == "act" and not found["holds"]
     by_node = {n["node"]: n for n in found["nodes"]}
     assert by_node["first"]["outside"] == 0 and by_node["second"]["outside"] == 0   # legal on what they were given
     assert by_node["act"]["outside"] > 0
+
+
+def test_outputs_beyond_what_is_legal_refute_an_outside_implementation(same):
+    """A legal execution of far.onnx is none of a.onnx: as if somebody else ran it."""
+    text = same("a.onnx", "legal:1:a.onnx", "--data", "x.npz", "--level", "numeric")
+    assert line_of(text, "outputs") == "PROVED-ON-SET"
+    text = same("a.onnx", "legal:1:far.onnx", "--data", "x.npz", "--level", "numeric", "--json", "l.json", code=4)
+    assert line_of(text, "outputs") == "REFUTED"
+    lines = json.loads((same.path / "l.json").read_text())["lines"]
+    assert next(line for line in lines if line["level"] == "outputs")["counts"]
+
+
+def test_values_of_machine_code_are_looked_at_by_probes(same):
+    text = same("a.onnx", "a.onnx --threads 2", "--data", "x.npz", "--json", "v.json")
+    assert line_of(text, "numeric", "implementation") == "PROVED-ON-SET"
+    values = json.loads((same.path / "v.json").read_text())["values"]
+    assert {v["node"].split()[0] for v in values} == {"first", "act", "second"}
+    assert all(v["elements"] > 0 and v["outside"] == 0 and v["worst"] <= 1 and not v["skipped"] for v in values)
+    text = same("a.onnx", "a.onnx", "--data", "x.npz", "--proofs", "0", "--level", "numeric", code=4)
+    assert "no value was looked at within 0 s (--proofs SECONDS)" in text
 
 
 def test_flips_are_counted_bounded_labelled_and_charged(same):
@@ -247,7 +268,8 @@ def test_tauto_same_in_python(same):
     found = tauto.same(same.path / "a.onnx", same.path / "near.onnx", data, decision="top1", budget="flips=25%")
     assert found and found.holds
     assert [(v.leg, v.level) for v in found.verdicts] == [
-        ("implementation", "bitwise"), ("approximation", "bitwise"), ("approximation", "numeric"), ("approximation", "decision")]
+        ("implementation", "bitwise"), ("implementation", "numeric"), ("approximation", "bitwise"), ("approximation", "numeric"),
+        ("approximation", "outputs"), ("approximation", "decision")]
     assert found.verdicts[0].kind == "PROVED" and found.verdicts[-1].kind == "SUPPORTED" and found.verdicts[-1].n == SAMPLES
     assert found.tables["flips"] and found.tables["blame"][0]["node"] == "second"
     assert "to blame" in str(found)

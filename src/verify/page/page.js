@@ -175,6 +175,18 @@ function nodeTable() {
   section("Nodes", found.cut_effect || "each on the inputs it really consumed", box);
 }
 nodeTable();
+function valueTable() {
+  if (!found.values.length) return;
+  const rows = found.values.map(v => {
+    if (v.skipped) return [v.node, "", "", make("span", { class: "more" }, v.skipped)];
+    const bar = make("span", { class: "bar", style: `width:${Math.min(110, 100 * (v.worst === null ? 2 : v.worst))}px;background:${v.outside ? COLORS.flip : COLORS.certified}` });
+    return [v.node, make("span", {}, bar, " " + short(v.worst)), `${short(v.error)} / ${short(v.bound)}`,
+      v.outside ? `${comma(v.outside)} of ${comma(v.elements)}` : comma(v.elements)];
+  });
+  section("Values of the machine code", found.stage || "stored where they are computed, each within its bound on what it was computed from",
+    make("div", { class: "scroll" }, table(["node", "observed / bound", "#error / bound", "#elements"], rows)));
+}
+valueTable();
 
 // --- flips ------------------------------------------------------------------------------------------------------------
 function draw(p) {

@@ -1,0 +1,185 @@
+// Values of machine code, and bounds of outputs: see value_lines.h.
+#include "verify/value_lines.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "verify/comparison.h"
+#include "verify/error_propagation.h"
+#include "verify/locate_stage.h"
+
+namespace tauto::equivalence {
+namespace {
+
+// "conv1 (contract)", or where there is no name "%12 (contract)", "@body %3 (add)".
+std::string name_of(const Module& m, const ValueCheck& c) {
+  const Function& f = *m.functions.at(c.function);
+  const Sources& sources = f.provenance[static_cast<size_t>(c.node)];
+  std::string name = sources.empty() ? cat(c.function == "main" ? "" : cat("@", c.function, " "), "%", c.node)
+                                     : m.sources[static_cast<size_t>(*sources.rbegin())];
+  return cat(name, " (", f.node(c.node).op->name, ")");
+}
+
+int64_t samples_of(const Samples& s, const SameOptions& o, int64_t unit) {
+  return std::min(s.count() / unit * unit, std::max<int64_t>(o.deep / unit, 1) * unit);
+}
+
+bool equal(const std::vector<Value>& a, const std::vector<Value>& b) {
+  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin());
+}
+
+}  // namespace
+
+bool check_values(System& s, const Samples& samples, const SameOptions& o, SameResult& r) {
+  const ModelOptions& how = *s.options();
+  if (how.interpret) return false;
+  Line line{"implementation", "Q -> binary", "numeric", std::nullopt, "", {}, true};
+  const int64_t unit = samples.batched() ? std::max<int64_t>(samples.fixed(), 1) : 1;
+  const int64_t count = samples_of(samples, o, unit);
+  const Deadline deadline(o.proof_seconds / 3, o.cancelled);
+  ProbeOptions all;
+  all.all = true;
+  std::shared_ptr<const Executable> probed;
+  std::unique_ptr<RunChecks> checks;
+  std::vector<ValueCheck>& values = r.values;
+  int64_t runs = 0, changed = 0;
+  for (int64_t first = 0; first + unit <= count && !deadline.is_over(); first += unit) {
+    if (o.progress) o.progress("values", first, count);
+    const RunInputs in = s.model().order(samples.inputs(first, unit));
+    if (!probed) {
+      probed = compile_for(s.model(), in, how, &all);
+      checks = std::make_unique<RunChecks>(probed->module(), Order::Ours);
+    }
+    ExecuteOptions options;
+    options.threads = how.threads;
+    const ProbedRun run = run_probed(*probed, in.values, options);
+    changed += !equal(run.results, s.run(in.values));
+    const std::vector<ValueCheck> found = checks->check(in.values, run.values, false, deadline.enough());
+    deadline.rethrow();
+    ++runs;
+    const auto bad = std::find_if(found.begin(), found.end(),
+                                  [](const ValueCheck& c) { return c.trips > 0 && !c.worst.legal(); });
+    if (bad != found.end()) {
+      // Again up to there, so that what stands in `checks` is what it was.
+      checks->check(in.values, run.values, true, nullptr);
+      const StageFound stage = locate_stage(*compile_for(s.model(), in, how), *bad, *checks, Order::Ours);
+      r.first_illegal = name_of(probed->module(), *bad);
+      line.verdict = refuted(cat("node ", r.first_illegal, " is not legal: ", with_commas(bad->worst.outside),
+                                 " of ", with_commas(bad->worst.elements), " elements outside, at worst ",
+                                 short_text(bad->worst.ratio), " of its bound"));
+      line.detail = line.verdict->reason;
+      r.stage = stage.stage.empty() ? cat("no stage can be named: ", stage.what)
+                                    : cat("stage ", stage.stage, ", kernel ", stage.kernel, ": ", stage.what);
+      line.more.push_back(r.stage);
+      if (r.witness < 0) r.witness = first;
+      values = found;
+      break;
+    }
+    for (size_t i = 0; i < found.size(); ++i) {
+      if (i == values.size()) values.push_back(found[i]);
+      if (i < values.size() && values[i].node == found[i].node &&
+          found[i].worst.ratio > values[i].worst.ratio)
+        values[i].worst = found[i].worst;
+    }
+  }
+  int64_t looked = 0;
+  const ValueCheck* worst = nullptr;
+  for (const ValueCheck& c : values) {
+    if (c.trips == 0) continue;
+    ++looked;
+    if (!worst || c.worst.ratio > worst->worst.ratio) worst = &c;
+  }
+  for (const ValueCheck& c : values) r.value_names.push_back(name_of(probed->module(), c));
+  if (!line.verdict) {
+    if (changed > 0) {
+      line.verdict = refuted(cat("with probes its results are others, on ", changed, " of ", runs, " runs"));
+      line.detail = line.verdict->reason;
+    } else if (looked == 0) {
+      line.verdict = undecided(
+          cat("no value was looked at within ", short_text(o.proof_seconds / 3), " s (--proofs SECONDS)"));
+      line.detail = line.verdict->reason;
+    } else {
+      line.verdict.emplace();
+      line.verdict->kind = Verdict::Kind::ProvedOnSet;
+      line.verdict->n = runs * unit;
+      line.detail =
+          cat(with_commas(looked), " values inside, on ", runs * unit,
+              runs * unit == 1 ? " input" : " inputs", "; worst ", name_of(probed->module(), *worst), ": ",
+              short_text(worst->worst.ratio), " of its bound");
+    }
+  }
+  r.lines.push_back(std::move(line));
+  return true;
+}
+
+void bound_outputs(const Module& source, System& other, const Samples& samples, const SameOptions& o,
+                   bool must_hold, Line& line) {
+  const int64_t unit = samples.batched() ? std::max<int64_t>(samples.fixed(), 1) : 1;
+  const int64_t count = samples_of(samples, o, unit);
+  const Deadline deadline(o.proof_seconds / 3, o.cancelled);
+  PropagationOptions how;
+  how.cancelled = deadline.enough();
+  ErrorPropagation propagation(source);
+  const size_t outputs = other.outputs().size();
+  std::vector<double> bound(outputs, 0), ratio(outputs, 0), scale(outputs, 0);
+  std::vector<bool> floats(outputs, false);
+  int64_t done = 0;
+  std::string why;
+  try {
+    for (int64_t first = 0; first + unit <= count; first += unit) {
+      if (o.progress) o.progress("bounds", first, count);
+      const std::vector<Value> inputs = samples.inputs(first, unit), out = other.run(inputs);
+      propagation.run(inputs, how);
+      for (size_t k = 0; k < outputs; ++k) {
+        if (!out[k].is_tensor() || !out[k].tensor.type().is_float()) continue;
+        floats[k] = true;
+        const std::vector<double> own = propagation.output_error(k, 64), v = as_doubles(out[k].tensor);
+        const Tensor& centre = propagation.centre(k);
+        if (centre.count() != static_cast<int64_t>(v.size())) fail("outputs of other sizes");
+        for (size_t i = 0; i < v.size(); ++i) {
+          const double c = centre.data<double>()[i], b = own.empty() ? 0 : own[i];
+          if (!std::isfinite(b) || !std::isfinite(c))
+            fail("an element of \"", other.outputs()[k].first, "\" has no finite bound");
+          const double error = std::fabs(v[i] - c);
+          bound[k] = std::max(bound[k], b);
+          scale[k] = std::max(scale[k], std::fabs(c));
+          ratio[k] = std::max(ratio[k], error == 0 ? 0
+                                        : b > 0    ? error / b
+                                                   : std::numeric_limits<double>::infinity());
+        }
+      }
+      done += unit;
+    }
+  } catch (const Cancelled&) {
+    deadline.rethrow();
+    why = cat("no bound within ", short_text(o.proof_seconds / 3), " s (--proofs SECONDS)");
+  } catch (const Error& e) {
+    why = e.what();
+    done = 0;
+  }
+  if (done == 0 || std::find(floats.begin(), floats.end(), true) == floats.end()) {
+    line.verdict = undecided(why.empty() ? "no output is of floats" : why);
+    line.detail = cat("no bound: ", line.verdict->reason);
+    return;
+  }
+  double worst = 0;
+  for (size_t k = 0; k < outputs; ++k) {
+    if (!floats[k]) continue;
+    worst = std::max(worst, ratio[k]);
+    const std::string text =
+        cat("\"", other.outputs()[k].first, "\": legal executions of M within ", short_text(bound[k]),
+            " of the exact value (largest ", short_text(scale[k]), "), on ", done,
+            done == 1 ? " input" : " inputs", "; B at most ", short_text(ratio[k]), " of that");
+    (line.detail.empty() ? line.detail : line.more.emplace_back()) = text;
+  }
+  if (worst <= 1) {
+    line.verdict.emplace();
+    line.verdict->kind = Verdict::Kind::ProvedOnSet;
+    line.verdict->n = done;
+  } else if (must_hold) {
+    line.verdict = refuted(cat("an output is ", short_text(worst), " of its bound off"));
+    line.counts = true;
+  }
+}
+
+}  // namespace tauto::equivalence
