@@ -52,6 +52,7 @@ node-bounds: build  ## bounds of single nodes against ONNX Runtime, on the publi
 	$(PYTHON) scripts/node_bounds.py $(ARGS)
 
 equivalence: build  ## campaigns of the comparison of networks: what is missing, and docs/equivalence.md
+	@scripts/setup.sh models bench
 	$(PYTHON) scripts/equivalence.py $(ARGS)
 
 mutants: build  ## programs with one mistake each: does comparing bits with the interpreter notice?

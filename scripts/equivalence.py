@@ -2,10 +2,12 @@
 """What is known of the method by which networks are compared: its campaigns, and docs/equivalence.md made of them.
 
 Campaigns run in units of at most ten minutes; a finished unit is a small text file under bench/campaigns, with the hashes
-of what it was made from, and is not run again until they change. This script runs what is missing of *no false alarm*
-(legal executions that are compared as somebody else's implementation: our evaluator with random orders of summation and
-FMA choices, ONNX Runtime over optimisation levels, threads and nets), re-checks a seeded part, and collects the units of
-the others (scripts/mutants.py, scripts/certificates.py). What has not been measured says so. Ends with
+of what it was made from, and is not run again until they change. Three campaigns are run here: *legal executions*, which
+are compared as somebody else's implementation and may never be refuted (our evaluator with random orders of summation and
+FMA choices; ONNX Runtime and OpenVINO over what they let one choose); *mutants* judged as a foreign binary
+(scripts/mutants.py); and *known different answers* of OpenVINO, which have to be explained by a node. What is missing is run,
+a seeded part is run again and must find the same. The units of certificates are those of scripts/certificates.py. What has
+not been measured says so. Ends with
 
     equivalence: killed K %, node N %, stage P %, false alarms F, certified C %, smallest fault S
 """
@@ -15,11 +17,12 @@ from __future__ import annotations
 import argparse
 import glob
 import hashlib
+import itertools
 import json
 import os
 import sys
 import time
-from typing import Any
+from typing import Any, Iterator
 
 import numpy as np
 import onnx
@@ -27,13 +30,19 @@ import onnx
 import lib_models
 import lib_runtimes
 import lib_workers
+import mutants
 
 UNITS = os.path.join(lib_models.ROOT, "bench", "campaigns")
 PAGE = os.path.join(lib_models.ROOT, "docs", "equivalence.md")
+OPENVINO_PYTHON = os.path.join(lib_models.ROOT, ".venv-bench", "bin", "python")
 SEED = 20241130
-EXECUTIONS = 100          # inputs to a unit
+EXECUTIONS = 100          # inputs to a unit of legal executions
 LEGAL_SEEDS = 2           # of our evaluator, for each net
 ORT = [f"--optimise {level} --threads {threads}" for level in ("none", "basic", "extended", "all") for threads in (1, 2)]
+OPENVINO = [f"--isa {isa} --threads {threads}" for isa in ("avx2", "avx512_core", "all") for threads in (1, 2)] + \
+           ["--mode accuracy"]
+MUTANT_SEEDS = 2          # of each kind, for each small net
+DIFFERENT = ("minilm-int8", "imgly-small")
 RECHECKED = 0.02
 TIMEOUT = 600.0
 
@@ -48,17 +57,31 @@ def digest(path: str) -> str:
         return hashlib.file_digest(handle, "sha256").hexdigest()[:16]
 
 
-def all_units() -> list[dict[str, Any]]:
+def legal_units() -> list[dict[str, Any]]:
     units = []
     for net in nets():
+        single = net.name.startswith("acasxu")
         systems = [f"legal:{seed}" for seed in range(1, LEGAL_SEEDS + 1)]
-        systems += [f"onnxruntime {options}" for options in (ORT if not net.name.startswith("acasxu") else ORT[-1:])]
-        units += [{"net": net.name, "path": net.path, "system": system} for system in systems]
+        systems += [f"onnxruntime {options}" for options in (ORT[-1:] if single else ORT)]
+        if os.path.exists(OPENVINO_PYTHON):
+            systems += [f"openvino {options}" for options in (OPENVINO[-2:-1] if single else OPENVINO)]
+        units += [{"kind": "legal", "net": net.name, "path": net.path, "system": system,
+                   "name": f"{net.name}-{system.replace(' ', '').replace('--', '-').replace(':', '-')}"} for system in systems]
     return units
 
 
-def name_of(unit: dict[str, Any]) -> str:
-    return f"{unit['net']}-{unit['system'].replace(' ', '').replace('--', '-').replace(':', '-')}"
+def mutant_units() -> list[dict[str, Any]]:
+    there = mutants.networks()
+    return [{"kind": "mutants", "net": name, "path": there[name].path, "seed": seed, "name": f"{name}-{seed}"}
+            for name in mutants.SMALL + mutants.LARGE if name in there
+            for seed in range(MUTANT_SEEDS if name in mutants.SMALL else 1)]
+
+
+def different_units() -> list[dict[str, Any]]:
+    there = {model.name: model for model in lib_models.public_models() if os.path.exists(model.path)}
+    if not os.path.exists(OPENVINO_PYTHON):
+        return []
+    return [{"kind": "different", "net": name, "path": there[name].path, "name": name} for name in DIFFERENT if name in there]
 
 
 def samples(net: str, path: str, count: int) -> dict[str, np.ndarray]:
@@ -75,64 +98,162 @@ def samples(net: str, path: str, count: int) -> dict[str, np.ndarray]:
     return data
 
 
-def run_unit(unit: dict[str, Any]) -> dict[str, Any]:
+def run_legal(unit: dict[str, Any]) -> dict[str, Any]:
     """In a worker: every node of every execution, held against what is legal."""
     import tauto
 
     kind, _, options = unit["system"].partition(" ")
+    if kind == "openvino":
+        os.environ["TAUTO_PYTHON3"] = OPENVINO_PYTHON
+    else:
+        os.environ.pop("TAUTO_PYTHON3", None)
     other = f"{kind}:{unit['path']} {options}".strip()
     found = tauto.same(unit["path"], other, samples(unit["net"], unit["path"], EXECUTIONS), level="numeric", deep=EXECUTIONS)
-    line = found.verdicts[-1]
+    line = next(line for line in found.verdicts if line.level == "numeric")
     ratios = [node["worst"] for node in found.tables["nodes"] if node["worst"] is not None and not node["skipped"]]
-    return {"net": unit["net"], "system": unit["system"], "is": found.found["b"]["is"], "executions": EXECUTIONS,
-            "verdict": line.kind, "why": line.reason, "nodes": sum(not node["skipped"] for node in found.tables["nodes"]),
-            "worst": round(max(ratios, default=0.0), 4), "semantics": tauto.semantics_version, "model": digest(unit["path"])}
+    return {"system": unit["system"], "is": found.found["b"]["is"], "executions": EXECUTIONS, "verdict": line.kind,
+            "why": line.reason, "nodes": sum(not node["skipped"] for node in found.tables["nodes"]),
+            "worst": round(max(ratios, default=0.0), 4)}
+
+
+def run_different(unit: dict[str, Any]) -> dict[str, Any]:
+    """In a worker: OpenVINO's answer to a stored case, node by node."""
+    import tauto
+
+    os.environ["TAUTO_PYTHON3"] = OPENVINO_PYTHON
+    model = next(model for model in lib_models.public_models() if model.name == unit["net"])
+    data = {name: value[None] for name, value in lib_models.load_case(model, model.cases[0], onnx.load(model.path))[0].items()}
+    found = tauto.same(unit["path"], f"openvino:{unit['path']}", data, level="numeric", deep=1)
+    outputs = [{key: output[key] for key in ("name", "most", "mean", "scale")} for output in found.tables["outputs"]]
+    line = next(line for line in found.verdicts if line.level == "numeric")
+    illegal = [node for node in found.tables["nodes"] if node["outside"] and not node["skipped"]]
+    return {"is": found.found["b"]["is"], "verdict": line.kind, "why": line.reason, "outputs": outputs,
+            "cut": found.found["cut_effect"], "looked": sum(not node["skipped"] for node in found.tables["nodes"]),
+            "nodes": len(found.tables["nodes"]), "explained": found.found.get("first_illegal_is", ""),
+            "illegal": [{key: node[key] for key in ("node", "op", "outside", "elements", "worst", "error", "bound")}
+                        for node in illegal]}
+
+
+def mutant_of(item: tuple[str, str, int]) -> dict[str, Any]:
+    """In a worker."""
+    os.environ["TAUTO_CACHE"] = "off"
+    return mutants.judge(item)
 
 
 def path_of(unit: dict[str, Any]) -> str:
-    return os.path.join(UNITS, "legal", name_of(unit) + ".json")
+    return os.path.join(UNITS, unit["kind"], unit["name"] + ".json")
+
+
+def stamp(unit: dict[str, Any]) -> dict[str, Any]:
+    import tauto
+
+    return {"net": unit["net"], "semantics": tauto.semantics_version, "model": digest(unit["path"])}
 
 
 def is_done(unit: dict[str, Any]) -> bool:
-    import tauto
-
     if not os.path.exists(path_of(unit)):
         return False
     with open(path_of(unit), encoding="utf-8") as handle:
         known = json.load(handle)
-    return known["semantics"] == tauto.semantics_version and known["model"] == digest(unit["path"])
+    return all(known[key] == value for key, value in stamp(unit).items())
+
+
+def rounded(value: Any) -> Any:
+    if isinstance(value, float):
+        return float(f"{value:.3g}")
+    if isinstance(value, dict):
+        return {key: rounded(one) for key, one in value.items()}
+    return [rounded(one) for one in value] if isinstance(value, list) else value
+
+
+def mutant_row(item: tuple[str, str, int], outcome: lib_workers.Outcome) -> dict[str, Any] | None:
+    """What a unit keeps of a mutant. A worker that died or hung: its mutant did that, which anybody notices."""
+    if outcome.kind in ("crash", "hang"):
+        dead = {"killed": True, "error": f"{outcome.kind} {outcome.value}"}
+        return {"kind": item[1], "verdict": "crash", "foreign": {"any": dead, "ours": dead}, "customs": list(mutants.CUSTOMS)}
+    if outcome.kind != "ok":
+        raise RuntimeError(f"{item}: {outcome.value}")
+    found = dict(outcome.value)
+    if found["verdict"] == "no place":
+        return None
+    site = found.pop("site")
+    found = {key: found[key] for key in ("verdict", "change", "located", "proof", "foreign", "customs") if key in found}
+    for judged in found["foreign"].values():
+        judged.pop("why", None)
+    return rounded({"kind": item[1], "site": {key: site[key] for key in ("stage", "kernel", "what")}, **found})
+
+
+def run_mutants(units: list[dict[str, Any]], jobs: int, end: float) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """Finished units; the rows of one are made by many workers."""
+    for unit in units:
+        items = mutants.items_of(unit["net"], unit["seed"])
+        rows: dict[int, dict[str, Any] | None] = {}
+        for index, outcome in lib_workers.run_all("equivalence:mutant_of", items, jobs, TIMEOUT):
+            rows[index] = mutant_row(items[index], outcome)
+        yield unit, {"seed": unit["seed"], "small": unit["net"] in mutants.SMALL,
+                     "mutants": [rows[i] for i in range(len(items)) if rows[i] is not None]}
+        if time.monotonic() > end:
+            return
+
+
+def run_others(units: list[dict[str, Any]], jobs: int, end: float) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    for kind in ("legal", "different"):
+        mine = [unit for unit in units if unit["kind"] == kind]
+        for index, outcome in lib_workers.run_all(f"equivalence:run_{kind}", mine, jobs, TIMEOUT):
+            if outcome.kind != "ok":
+                raise RuntimeError(f"{mine[index]['name']}: {outcome.kind} {outcome.value}")
+            yield mine[index], outcome.value
+            if time.monotonic() > end:
+                return
+
+
+def verdicts_of(result: dict[str, Any]) -> Any:
+    """What has to be the same when a unit is run again. Places of mistakes may move with the compiler."""
+    if "mutants" in result:
+        return [(row["kind"], str(row.get("site")), row["verdict"], row["foreign"]["any"]["killed"]) for row in result["mutants"]]
+    return [result["verdict"]]
 
 
 def campaign(args: argparse.Namespace) -> list[str]:
     """Runs what is missing and a seeded part of what is there; what went wrong."""
-    units = [unit for unit in all_units() if args.only in name_of(unit)]
-    missing = [unit for unit in units if not is_done(unit)]
-    there = [unit for unit in units if is_done(unit)]
+    units = [unit for unit in legal_units() + mutant_units() + different_units()
+             if args.only in f"{unit['kind']}/{unit['name']}"]
     random = np.random.default_rng(SEED)
-    again = [unit for unit in there if random.random() < RECHECKED]
-    progress = lib_workers.Progress(len(missing) + len(again), "legal executions")
+    missing = [unit for unit in units if args.fresh or not is_done(unit)]
+    again = [unit for unit in units if unit not in missing and random.random() < RECHECKED]
+    progress = lib_workers.Progress(len(missing) + len(again), "equivalence")
     failed = []
-    started = time.monotonic()
+    end = time.monotonic() + (args.seconds or float("inf"))
     todo = missing + again
-    for index, outcome in lib_workers.run_all("equivalence:run_unit", todo, args.jobs, TIMEOUT):
-        progress.step(name_of(todo[index]))
-        if outcome.kind != "ok":
-            failed.append(f"{name_of(todo[index])}: {outcome.kind} {outcome.value}")
-            continue
-        path = path_of(todo[index])
-        text = json.dumps(outcome.value, indent=1) + "\n"
-        if index >= len(missing):
+    of_mutants = [unit for unit in todo if unit["kind"] == "mutants"]
+    others = [unit for unit in todo if unit["kind"] != "mutants"]
+    for unit, result in itertools.chain(run_mutants(of_mutants, args.jobs, end), run_others(others, args.jobs, end)):
+        progress.step(unit["name"])
+        path = path_of(unit)
+        result = {**stamp(unit), **result}
+        if unit in again:
             with open(path, encoding="utf-8") as handle:
-                if json.load(handle)["verdict"] != outcome.value["verdict"]:
-                    failed.append(f"{name_of(todo[index])}: another verdict than before: {outcome.value['verdict']}")
-            continue
+                before = json.load(handle)
+            was, is_ = verdicts_of(before), verdicts_of(result)
+            moved = [row[:2] for row in is_] != [row[:2] for row in was] if "mutants" in result else False
+            if was != is_ and not moved:
+                failed.append(f"{unit['name']}: another verdict than before")
+            if not moved:
+                continue
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, "w", encoding="utf-8") as handle:
-            handle.write(text)
-        if args.seconds and time.monotonic() - started > args.seconds:
-            break
+            handle.write(text_of(result))
     progress.close()
     return failed
+
+
+def text_of(result: dict[str, Any]) -> str:
+    """JSON, a mutant to a line."""
+    if "mutants" not in result:
+        return json.dumps(result, indent=1) + "\n"
+    head = {key: value for key, value in result.items() if key != "mutants"}
+    rows = ",\n  ".join(json.dumps(row) for row in result["mutants"])
+    return json.dumps(head)[:-1] + ', "mutants": [\n  ' + rows + "\n]}\n"
 
 
 def read_units(folder: str) -> list[Any]:
@@ -179,20 +300,85 @@ def certificates() -> tuple[list[str], str]:
     return [f"{certified:,} of {asked:,} decisions certified, in {len(paths)} units."], f"{100 * certified / asked:.2f}"
 
 
+def share(part: int, of: int) -> str:
+    return f"{100 * part / of:.1f}" if of else "not measured"
+
+
+def mutants_section(units: list[dict[str, Any]]) -> tuple[list[str], dict[str, Any]]:
+    rows = [row for unit in units for row in unit["mutants"]]
+    if not rows:
+        return ["Not measured."], {}
+    small = sum(len(unit["mutants"]) for unit in units if unit["small"])
+    unchanged = [row for row in rows if row["verdict"] == "unchanged"]
+    equivalent = sum(row["proof"].startswith("proved") for row in unchanged)
+    t = mutants.foreign_totals(rows)
+    lines = [f"{len(rows):,} mutants of {len({row['kind'] for row in rows})} kinds in {len({unit['net'] for unit in units})} nets, "
+             f"{small:,} of them in nets of at most 0.1 GMAC, 10 inputs each. {t['changed']:,} change a bit of a value, all of which "
+             f"comparing bits with the interpreter catches. Of the {len(unchanged)} that change none on these inputs {equivalent} "
+             "are proved equivalent; the others may differ on other inputs.", "",
+             "Judged as a foreign binary: every value that it computes against all that is legal for its node on what the node "
+             "really consumed, no interpreter, no bits. *Any order* grants every order of additions and every choice of FMA; *our "
+             "order* the one of docs/semantics.md.", "",
+             "| | killed | node named right | stage named right | smallest relative fault |", "|---|---|---|---|---|"]
+    for order, name in (("any", "any order"), ("ours", "our order")):
+        o = mutants.foreign_totals(rows, order)
+        lines.append(f"| {name} | {o['killed']:,} of {o['changed']:,} ({share(o['killed'], o['changed'])} %) | {o['node']:,} of "
+                     f"{o['named']:,} ({share(o['node'], o['named'])} %) | {o['stage']:,} of {o['named']:,} "
+                     f"({share(o['stage'], o['named'])} %) | {o['smallest']:.1e} |")
+    changed = [row for row in rows if row["verdict"] != "unchanged"]
+    survivors = [row for row in changed if not row["foreign"]["any"]["killed"]]
+    sizes = sorted(row["change"] for row in survivors if "change" in row)
+    lines += ["", "A fault's size is the largest error of the node's values, relative to the largest of them. A mutant whose process "
+              "dies or answers with an error is killed and names no node.", "",
+              f"{len(survivors)} changed mutants are legal executions on these inputs: {sum('change' not in r for r in survivors)} "
+              "leave all outputs as they are" + (f", the others change outputs by {sizes[0]:.0e} to {sizes[-1]:.0e} of their scale "
+                                                f"(median {sizes[len(sizes) // 2]:.0e})." if sizes else "."), "",
+              "What comparing outputs by custom notices of the same changed mutants:", "",
+              "| | notices |", "|---|---|"]
+    for custom in mutants.CUSTOMS:
+        n = sum(custom in row["customs"] for row in changed)
+        lines.append(f"| {custom} | {n:,} of {len(changed):,} ({share(n, len(changed))} %) |")
+    lines += ["", "| stage | mistake | changed | killed | node | stage |", "|---|---|---|---|---|---|"]
+    kinds: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        kinds.setdefault(row["kind"], []).append(row)
+    for kind, mine in kinds.items():
+        o = mutants.foreign_totals(mine)
+        stage = next((row["site"]["stage"] for row in mine if "site" in row), "")
+        lines.append(f"| {stage} | {kind} | {o['changed']} | {o['killed']} | {o['node']} of {o['named']} | {o['stage']} of {o['named']} |")
+    t["unchanged"], t["equivalent"] = len(unchanged), equivalent
+    return lines, t
+
+
+def different_section(units: list[dict[str, Any]]) -> list[str]:
+    lines = []
+    for unit in units:
+        most = max(unit["outputs"], key=lambda o: (o["most"] or 0) / (o["scale"] or 1))
+        lines += [f"**{unit['net']}**, {unit['is']}: output \"{most['name']}\" differs by at most "
+                  f"{100 * most['most'] / most['scale']:.2g} % of its scale, {most['mean'] / most['scale']:.1e} in the mean. "
+                  f"{unit['looked']} of {unit['nodes']} nodes could be asked for; {unit['cut']}. " +
+                  (f"{len(unit['illegal'])} of them are no legal execution; the first is {unit['illegal'][0]['node']} "
+                   f"({unit['illegal'][0]['op']}): {unit['illegal'][0]['outside']:,} of {unit['illegal'][0]['elements']:,} elements "
+                   f"outside, at worst {unit['illegal'][0]['worst'] or float('inf'):.2g} of the bound."
+                   if unit["illegal"] else "All of them are legal executions: the net is ill-conditioned there.") +
+                  (f" {unit['explained']}" if unit["explained"] else ""), ""]
+    return lines or ["Not measured.", ""]
+
+
 def write_page(args: argparse.Namespace) -> str:
     rows, total, alarms = table_of_legal(read_units("legal"))
     proved, certified = certificates()
     false_alarms = f"{alarms} of {total:,}" if total else "not measured"
+    of_mutants, t = mutants_section(read_units("mutants"))
     lines = ["# How well the comparison works", "",
              "Written by `make equivalence` from the units under bench/campaigns. What has no unit has not been measured.", "",
+             "## Mutants", "", *of_mutants, "",
              "## No false alarm", "",
              "Legal executions, judged as somebody else's implementation: every node on the inputs that it really had, by bounds "
              "alone. None may be refuted.", "", *rows, "",
-             f"{total:,} executions in all, {EXECUTIONS} inputs to a unit. OpenVINO and other instruction sets for ONNX Runtime are "
-             "not among them.", "",
-             "## Mutants", "",
-             "`make mutants` compares mutants with the interpreter, bit for bit. Judged as a foreign binary, by bounds alone, they "
-             "have not been measured: killed, node, stage and the smallest fault are open.", "",
+             f"{total:,} executions in all, {EXECUTIONS} inputs to a unit. ONNX Runtime does not let one choose its instruction set.",
+             "",
+             "## Known different answers", "", *different_section(read_units("different")),
              "## Certificates", "", *proved, "",
              "## Statistics", "",
              "tests/verify/statistics_test.cpp, in every `make test`: over 10,000 simulated campaigns the bounds of the rate of "
@@ -201,15 +387,19 @@ def write_page(args: argparse.Namespace) -> str:
     if not args.no_page:
         with open(PAGE, "w", encoding="utf-8") as handle:
             handle.write("\n".join(lines))
-    return (f"equivalence: killed not measured, node not measured, stage not measured, false alarms {false_alarms}, "
-            f"certified {certified}{' %' if certified[0].isdigit() else ''}, smallest fault not measured")
+    part = {name: share(t[name], t[of]) + " %" if t else "not measured"
+            for name, of in (("killed", "changed"), ("node", "named"), ("stage", "named"))}
+    return (f"equivalence: killed {part['killed']}, node {part['node']}, stage {part['stage']}, false alarms {false_alarms}, "
+            f"certified {certified}{' %' if certified[0].isdigit() else ''}, smallest fault "
+            f"{format(t['smallest'], '.1e') if t else 'not measured'}")
 
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--only", default="", metavar="TEXT", help="only units whose name contains TEXT")
+    parser.add_argument("--only", default="", metavar="TEXT", help="only units whose KIND/NAME contains TEXT")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--seconds", type=float, default=0, help="stop after so long; the rest is run next time")
+    parser.add_argument("--fresh", action="store_true", help="run units that are there as well")
     parser.add_argument("--no-page", action="store_true", help="leave docs/equivalence.md as it is")
     args = parser.parse_args(argv)
     failed = campaign(args)

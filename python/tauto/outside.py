@@ -1,7 +1,7 @@
 """Implementations that are not ours, asked by `tauto same` over a socket that is this process's stdin.
 
     python3 outside.py onnxruntime MODEL [--threads N] [--optimise none|basic|extended|all]
-    python3 outside.py openvino MODEL [--threads N]
+    python3 outside.py openvino MODEL [--threads N] [--mode accuracy|performance] [--isa avx2|avx512_core|all]
     python3 outside.py decide FILE.py
 
 A frame is eight bytes of length (little-endian) and an .npz archive. "do" says what is asked: `open` (answers with the
@@ -59,6 +59,14 @@ def with_outputs(path: str, nodes: list[str]) -> tuple[Any, dict[str, str]]:
     return model, cuts
 
 
+def cut_model(system: Any, nodes: list[str], ready: Callable[[bytes], Any]) -> tuple[Any, dict[str, str]]:
+    """The model with these outputs, made ready; the last one is kept."""
+    if getattr(system, "cut_nodes_", None) != nodes:
+        model, cuts = with_outputs(system.path_, nodes)
+        system.cut_, system.cut_nodes_ = (ready(model.SerializeToString()), cuts), nodes
+    return system.cut_
+
+
 class OnnxRuntime:
     def __init__(self, path: str, words: list[str]) -> None:
         self.path_, self.ort_ = path, package("onnxruntime")
@@ -82,22 +90,31 @@ class OnnxRuntime:
         return self.session_.run(outputs, inputs)
 
     def values(self, inputs: Arrays, outputs: list[str], nodes: list[str]) -> tuple[list[np.ndarray], Arrays]:
-        model, cuts = with_outputs(self.path_, nodes)
-        found = self._session(model.SerializeToString()).run(outputs + list(cuts.values()), inputs)
+        session, cuts = cut_model(self, nodes, self._session)
+        found = session.run(outputs + list(cuts.values()), inputs)
         return found[:len(outputs)], dict(zip(cuts, found[len(outputs):]))
 
 
 class OpenVino:
+    MODES = ("accuracy", "performance")
+    ISAS = {"avx2": "AVX2", "avx512_core": "AVX512_CORE", "all": "ALL"}
+
     def __init__(self, path: str, words: list[str]) -> None:
+        self.options_ = options_of(words, {"threads": "1", "mode": "performance", "isa": "all"})
+        if self.options_["mode"] not in self.MODES:
+            raise SystemExit(f"--mode: required one of {', '.join(self.MODES)}, got {self.options_['mode']}")
+        if self.options_["isa"] not in self.ISAS:
+            raise SystemExit(f"--isa: required one of {', '.join(self.ISAS)}, got {self.options_['isa']}")
+        os.environ["ONEDNN_MAX_CPU_ISA"] = self.ISAS[self.options_["isa"]]  # read when its kernels are first asked for
         self.path_, self.ov_ = path, package("openvino")
-        self.options_ = options_of(words, {"threads": "1"})
         self.version = f"openvino {self.ov_.__version__.split('-')[0]}"
         self.model_ = self._compile(path)
 
     def _compile(self, model: Any) -> Any:
         core = self.ov_.Core()
         return core.compile_model(core.read_model(model), "CPU", {
-            "INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": int(self.options_["threads"])})
+            "INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": int(self.options_["threads"]),
+            "EXECUTION_MODE_HINT": self.options_["mode"].upper()})
 
     @staticmethod
     def _run(compiled: Any, inputs: Arrays, outputs: list[str]) -> list[np.ndarray]:
@@ -110,8 +127,8 @@ class OpenVino:
         return self._run(self.model_, inputs, outputs)
 
     def values(self, inputs: Arrays, outputs: list[str], nodes: list[str]) -> tuple[list[np.ndarray], Arrays]:
-        model, cuts = with_outputs(self.path_, nodes)
-        found = self._run(self._compile(model.SerializeToString()), inputs, outputs + list(cuts.values()))
+        compiled, cuts = cut_model(self, nodes, self._compile)
+        found = self._run(compiled, inputs, outputs + list(cuts.values()))
         return found[:len(outputs)], dict(zip(cuts, found[len(outputs):]))
 
 
