@@ -21,6 +21,7 @@
 #include "python/interrupts.h"
 #include "python/probes.h"
 #include "python/proofs.h"
+#include "python/quantize.h"
 #include "python/same.h"
 #include "python/values.h"
 #include "verify/replay.h"
@@ -280,9 +281,11 @@ std::string repr(const LoadedModel& m) {
   return cat("tauto.Model(", list(m.inputs()), ") -> (", list(m.outputs()), ")");
 }
 
+// `plan`: the text of a plan of precisions; "": none.
 LoadOptions load_options(const std::function<bool()>* cancelled, bool trust,
-                         const std::vector<std::string>& allow) {
-  return {cancelled, trust, Allowed::of(allow, "load: allow")};
+                         const std::vector<std::string>& allow, const std::string& plan) {
+  return {cancelled, trust, Allowed::of(allow, "load: allow"),
+          plan.empty() ? PrecisionPlan() : parse_precision_plan(plan, "load: precision")};
 }
 
 nb::list ledger_list(const LoadedModel& m) {
@@ -335,7 +338,7 @@ nb::list replays_of(const LoadedModel& m, RunInputs inputs, const std::vector<st
 }
 
 LoadedModel from_bytes(const nb::bytes& bytes, const std::string& folder,
-                       const std::vector<std::string>& allow) {
+                       const std::vector<std::string>& allow, const std::string& plan) {
   const std::span<const uint8_t> span(static_cast<const uint8_t*>(bytes.data()), bytes.size());
   Bytes b{{bytes.inc_ref().ptr(),
            [](PyObject* p) {
@@ -345,7 +348,8 @@ LoadedModel from_bytes(const nb::bytes& bytes, const std::string& folder,
            }},
           span};
   return interruptible([&](const std::function<bool()>* cancelled) {
-    return LoadedModel::from_bytes(std::move(b), "model", folder, load_options(cancelled, false, allow));
+    return LoadedModel::from_bytes(std::move(b), "model", folder,
+                                   load_options(cancelled, false, allow, plan));
   });
 }
 
@@ -551,18 +555,22 @@ NB_MODULE(_tauto, m) {
   define_faults(m, &inputs_of);
   m.def(
       "load_file",
-      [](const std::string& path, bool trust, const std::vector<std::string>& allow) {
+      [](const std::string& path, bool trust, const std::vector<std::string>& allow,
+         const std::string& plan) {
         return interruptible([&](const std::function<bool()>* cancelled) {
-          return LoadedModel::load(path, load_options(cancelled, trust, allow));
+          return LoadedModel::load(path, load_options(cancelled, trust, allow, plan));
         });
       },
-      "path"_a, "trust"_a = false, "allow"_a = std::vector<std::string>());
+      "path"_a, "trust"_a = false, "allow"_a = std::vector<std::string>(), "plan"_a = "");
   bind_same(m);
-  m.def("load_bytes", &from_bytes, "data"_a, "folder"_a = "", "allow"_a = std::vector<std::string>());
+  bind_quantize(m);
+  m.def("load_bytes", &from_bytes, "data"_a, "folder"_a = "", "allow"_a = std::vector<std::string>(),
+        "plan"_a = "");
   m.def(
       "parse",
       [](const std::string& text, const nb::bytes& side, const std::vector<std::string>& allow) {
-        return LoadedModel::from_text(text, {side.c_str(), side.size()}, Allowed::of(allow, "parse: allow"));
+        return LoadedModel::from_text(text, {side.c_str(), side.size()},
+                                      {nullptr, false, Allowed::of(allow, "parse: allow"), {}});
       },
       "text"_a, "side"_a = nb::bytes("", 0), "allow"_a = std::vector<std::string>(),
       "The model of a graph's text and side bytes.");

@@ -18,19 +18,6 @@ namespace {
 
 namespace eq = equivalence;
 
-// Arrays by name: those of the inputs, and "labels".
-NamedValues arrays_of(const nb::dict& data, const NamedTypes& inputs) {
-  NamedValues values;
-  for (const auto& [key, array] : data) {
-    const auto name = nb::cast<std::string>(key);
-    Type type = Type::unranked(i64);
-    for (const auto& [n, t] : inputs)
-      if (n == name) type = t.is_tensor() ? Type::unranked(t.element) : t;
-    values.emplace_back(name, value_of(array, type, cat("same: data \"", name, "\"")));
-  }
-  return values;
-}
-
 // (JSON, page or ""). `options`: the words of the command line, for replays and for what follows from them.
 nb::tuple compare(const std::string& a, const std::string& b, const nb::object& data, const std::string& box,
                   const std::string& sample, const std::string& level, const std::string& decision,
@@ -65,8 +52,8 @@ nb::tuple compare(const std::string& a, const std::string& b, const nb::object& 
   const eq::Samples samples =
       data.is_none()
           ? eq::Samples::drawn(sample.empty() ? "uniform:1000" : sample, box, seed, x->inputs(), x->outputs())
-          : eq::Samples::of(arrays_of(nb::cast<nb::dict>(data), x->inputs()), x->inputs(), x->outputs(),
-                            "arrays");
+          : eq::Samples::of(arrays_of(nb::cast<nb::dict>(data), x->inputs(), "same"), x->inputs(),
+                            x->outputs(), "arrays");
   const eq::SameResult r = interruptible([&](const std::function<bool()>* cancelled) {
     o.cancelled = cancelled;
     return eq::same(*x, *y, samples, o);
@@ -76,6 +63,18 @@ nb::tuple compare(const std::string& a, const std::string& b, const nb::object& 
 }
 
 }  // namespace
+
+NamedValues arrays_of(const nb::dict& data, const NamedTypes& inputs, const char* where) {
+  NamedValues values;
+  for (const auto& [key, array] : data) {
+    const auto name = nb::cast<std::string>(key);
+    Type type = Type::unranked(i64);
+    for (const auto& [n, t] : inputs)
+      if (n == name) type = t.is_tensor() ? Type::unranked(t.element) : t;
+    values.emplace_back(name, value_of(array, type, cat(where, ": data \"", name, "\"")));
+  }
+  return values;
+}
 
 void bind_same(nb::module_& m) {
   m.def("same", &compare, "a"_a, "b"_a, "data"_a.none(), "box"_a, "sample"_a, "level"_a, "decision"_a,

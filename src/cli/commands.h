@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "compile/allowed.h"
+#include "compile/model_options.h"
 
 namespace tauto::cli {
 
@@ -22,9 +22,10 @@ int check(const CheckOptions& options);
 struct ShowOptions {
   std::string model;
   std::string as = "graph";
-  std::string out;    // empty: stdout
-  std::string after;  // the last pass that is to run; empty: none
-  std::string allow;  // rewrites that are not exact: "winograd,reassociate"; empty: none
+  std::string out;                     // empty: stdout
+  std::string after;                   // the last pass that is to run; empty: none
+  std::string allow;                   // rewrites that are not exact: "winograd,reassociate"; empty: none
+  std::string precision, calibration;  // as ModelOptions
   bool ledger = false;
 };
 int show(const ShowOptions& options);
@@ -51,6 +52,7 @@ struct RunOptions {
   std::string schedule;  // file with plans; empty: the default's
   bool trust = false;    // run an artifact's machine code whoever wrote it
   std::string allow;     // as ShowOptions
+  std::string precision, calibration;
 };
 int run(const RunOptions& options);
 
@@ -62,10 +64,25 @@ struct CompileOptions {
   std::vector<std::string> dims;  // SYMBOL=SIZE: compile for these sizes
   std::string out;                // file for an artifact instead of printing; empty: none
   std::string allow;              // as ShowOptions
+  std::string precision, calibration;
   bool ledger = false;
   std::string require, data;  // a statement that has to be shown, the samples for it
 };
 int compile(const CompileOptions& options);
+
+struct QuantizeOptions {
+  std::string model;
+  std::string to = "int8";        // a precision, or the file of a plan
+  std::string data;               // .npz or folder
+  std::string out, plan;          // files to write; empty: none
+  std::vector<std::string> keep;  // nodes that stay f32
+  int threads = 1;
+  bool measure = false;  // f32 where the node is slower
+};
+int quantize(const QuantizeOptions& options);
+
+ModelOptions model_options(const std::string& model, const std::string& allow, const std::string& precision,
+                           const std::string& calibration, const std::string& command);
 
 // The rewrites that `--allow` names. Error, beginning with the command.
 Allowed allowed_of(const std::string& option, const std::string& command);
@@ -86,8 +103,7 @@ int same(const SameOptions& options);
 
 // compile --require: is the statement shown of the model with what `allow` names, against the model without?
 // Prints the verdict lines; says why not on stderr.
-bool is_shown(const std::string& model, const std::string& allow, const std::string& statement,
-              const std::string& data, const std::vector<std::string>& dims);
+bool is_shown(const CompileOptions& options);
 
 // Writes to stdout; Error if that fails (a full disk).
 void put(const std::string& text);

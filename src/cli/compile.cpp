@@ -9,6 +9,7 @@
 #include "compile/loaded_model.h"
 #include "compile/stages.h"
 #include "graph/text.h"
+#include "quantize/load.h"
 
 namespace tauto::cli {
 namespace {
@@ -47,11 +48,10 @@ std::vector<const CompiledGroup*> chosen(const Executable& e, const std::string&
 
 int compile(const CompileOptions& o) {
   if (o.require.empty() && !o.data.empty()) fail("compile: --data: required --require with it");
-  if (!o.require.empty() && !is_shown(o.model, o.allow, o.require, o.data, o.dims)) return kExitDiffers;
+  if (!o.require.empty() && !is_shown(o)) return kExitDiffers;
   const Progress progress("compiling");
-  LoadOptions load;
-  load.allowed = allowed_of(o.allow, "compile");
-  const LoadedModel m = LoadedModel::load(o.model, load);
+  const LoadedModel m =
+      load_model(model_options(o.model, o.allow, o.precision, o.calibration, "compile"), "compile");
   tauto::CompileOptions how;
   Schedules schedules;
   if (!o.schedule.empty()) {

@@ -70,6 +70,19 @@ constexpr char kProveExamples[] =
     "Example:\n"
     "  tauto prove tfc_1w1a.onnx\n";
 
+constexpr char kQuantizeExamples[] =
+    "Options of integers: channel or tensor (scales of weights), affine or symmetric (activations), dynamic "
+    "(their\n"
+    "scales in each run), minmax, percentile:P or mse (their ranges), a8, a4, a2, a1 (their bits),\n"
+    "weights=absmax, mse, twn or xnor (docs/quantization.md).\n"
+    "Examples:\n"
+    "  tauto quantize model.onnx --to int8 --data calib.npz -o q.onnx     QuantizeLinear and "
+    "DequantizeLinear\n"
+    "  tauto quantize model.onnx --to int8,percentile:99.99 --data calib.npz --plan m.plan\n"
+    "  tauto run model.onnx --precision m.plan --random 1 --print         the same bits as q.onnx would "
+    "give\n"
+    "  tauto same model.onnx \"model.onnx --precision m.plan\" --data val.npz --decision top1\n";
+
 constexpr char kSameExamples[] =
     "A and B: a model (ONNX, graph text, artifact), with options in quotes (\"m.onnx --isa avx2 --threads "
     "2\", "
@@ -120,7 +133,14 @@ int dispatch(int argc, char** argv) {
         "--allow", allow,
         cat("NAME,…: apply rewrites that change results within a stated bound: ", names_of_rewrites()));
   };
+  const auto add_precision = [](CLI::App* c, std::string& precision, std::string& calibration) {
+    c->add_option("--precision", precision,
+                  "int8, int4, int2, int1, f16 or bf16 with options (see tauto quantize), or a FILE.plan");
+    c->add_option("--calibrate", calibration,
+                  "FILE.npz: samples on which ranges of activations are measured");
+  };
   add_allow(show_command, show_options.allow);
+  add_precision(show_command, show_options.precision, show_options.calibration);
   show_command->footer(kShowExamples);
 
   ProveOptions prove_options;
@@ -164,6 +184,7 @@ int dispatch(int argc, char** argv) {
   run_command->add_flag("--trust", run_options.trust,
                         "run an artifact's machine code even if this user's key did not sign it");
   add_allow(run_command, run_options.allow);
+  add_precision(run_command, run_options.precision, run_options.calibration);
   run_command->footer(kRunExamples);
 
   CompileOptions compile_options;
@@ -182,6 +203,7 @@ int dispatch(int argc, char** argv) {
   compile_command->add_option("-o,--out", compile_options.out,
                               "FILE: write an artifact, the graph with its machine code for this CPU");
   add_allow(compile_command, compile_options.allow);
+  add_precision(compile_command, compile_options.precision, compile_options.calibration);
   compile_command->add_flag("--ledger", compile_options.ledger,
                             "print every rewrite of the compilation with its contract");
   compile_command->add_option(
@@ -190,6 +212,28 @@ int dispatch(int argc, char** argv) {
       "its budget (\"top1 flips=0.5% confidence=95%\")");
   compile_command->add_option("--data", compile_options.data, "samples for --require, as tauto same --data");
   compile_command->footer(kCompileExamples);
+
+  QuantizeOptions quantize_options;
+  CLI::App* quantize_command =
+      app.add_subcommand("quantize", "Give a model's contractions other number systems");
+  quantize_command->add_option("model", quantize_options.model, "an ONNX file")->required();
+  quantize_command->add_option(
+      "--to", quantize_options.to,
+      "int8 (the default), int4, int2, int1, f16 or bf16, and options behind commas; or a FILE.plan");
+  quantize_command->add_option(
+      "--data", quantize_options.data,
+      "an .npz file or a folder: samples along the first axis, for ranges of activations");
+  quantize_command->add_option("-o,--out", quantize_options.out,
+                               "FILE.onnx: the quantized model, for any runtime");
+  quantize_command->add_option("--plan", quantize_options.plan,
+                               "FILE.plan: what became of each node, for --precision");
+  quantize_command->add_option("--keep", quantize_options.keep, "NODE: stays f32")->take_all();
+  quantize_command
+      ->add_option("--threads", quantize_options.threads, "threads of calibration and --measure (1)")
+      ->check(CLI::Range(1, 1024));
+  quantize_command->add_flag("--measure", quantize_options.measure,
+                             "nodes that are slower than in f32 stay f32");
+  quantize_command->footer(kQuantizeExamples);
 
   SameOptions same_options;
   CLI::App* same_command = app.add_subcommand("same", "Say in what sense two models are the same network");
@@ -223,7 +267,7 @@ int dispatch(int argc, char** argv) {
   const auto is_command = [&](const CLI::App* c) { return c->get_name() == argv[1]; };
   const auto commands = app.get_subcommands([](const CLI::App*) { return true; });
   if (argc > 1 && argv[1][0] != '-' && std::none_of(commands.begin(), commands.end(), is_command)) {
-    std::fputs(cat("tauto: required check, compile, prove, run, same or show, got \"", argv[1],
+    std::fputs(cat("tauto: required check, compile, prove, quantize, run, same or show, got \"", argv[1],
                    "\" (see tauto --help)\n")
                    .c_str(),
                stderr);
@@ -250,6 +294,7 @@ int dispatch(int argc, char** argv) {
   if (check_command->parsed()) return check(check_options);
   if (show_command->parsed()) return show(show_options);
   if (compile_command->parsed()) return compile(compile_options);
+  if (quantize_command->parsed()) return quantize(quantize_options);
   if (same_command->parsed()) return same(same_options);
   if (prove_command->parsed()) return prove(prove_options);
   return run(run_options);

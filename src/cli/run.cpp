@@ -8,6 +8,7 @@
 #include "cli/random_inputs.h"
 #include "cli/sizes.h"
 #include "cli/value_files.h"
+#include "quantize/load.h"
 
 namespace tauto::cli {
 namespace {
@@ -53,10 +54,9 @@ Rep rep_named(const std::string& name) {
 
 LoadedModel load(const RunOptions& o) {
   const Progress progress("loading");
-  LoadOptions options;
-  options.trust = o.trust;
-  options.allowed = allowed_of(o.allow, "run");
-  return LoadedModel::load(o.model, options);
+  ModelOptions options = model_options(o.model, o.allow, o.precision, o.calibration, "run");
+  options.load.trust = o.trust;
+  return load_model(options, "run");
 }
 
 void require_machine_code(const RunOptions& o, const char* option) {

@@ -202,14 +202,16 @@ Compared compare(const SameOptions& o, const std::string& where) {
 
 }  // namespace
 
-bool is_shown(const std::string& model, const std::string& allow, const std::string& statement,
-              const std::string& data, const std::vector<std::string>& dims) {
+bool is_shown(const CompileOptions& options) {
   SameOptions o;
-  o.a = cat('"', model, '"');
-  o.b = allow.empty() ? o.a : cat(o.a, " --allow ", allow);
-  o.data = data;
-  o.dims = dims;
-  for (const std::string& word : split_words(statement, "compile: --require")) {
+  o.a = cat('"', options.model, '"');
+  o.b = o.a;
+  if (!options.allow.empty()) o.b += cat(" --allow ", options.allow);
+  if (!options.precision.empty()) o.b += cat(" --precision ", options.precision);
+  if (!options.calibration.empty()) o.b += cat(" --calibrate \"", options.calibration, '"');
+  o.data = options.data;
+  o.dims = options.dims;
+  for (const std::string& word : split_words(options.require, "compile: --require")) {
     if (word.find('=') != std::string::npos)
       o.budget += cat(o.budget.empty() ? "" : " ", word);
     else if (word == "bitwise" || word == "numeric")
@@ -218,8 +220,8 @@ bool is_shown(const std::string& model, const std::string& allow, const std::str
       o.decision = word;
   }
   if (o.level.empty() == o.decision.empty())
-    fail("compile: --require: required bitwise, numeric, or a decision with its budget, got \"", statement,
-         "\"");
+    fail("compile: --require: required bitwise, numeric, or a decision with its budget, got \"",
+         options.require, "\"");
   const Compared c = compare(o, "compile");
   put("\n" + text_of(c.result) + "\n");
   std::string why;

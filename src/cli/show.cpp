@@ -6,15 +6,14 @@
 #include "compile/pipeline.h"
 #include "graph/text.h"
 #include "onnx/export.h"
+#include "quantize/load.h"
 
 namespace tauto::cli {
 namespace {
 
 LoadedModel load(const ShowOptions& o) {
   const Progress progress("loading");
-  LoadOptions options;
-  options.allowed = allowed_of(o.allow, "show");
-  return LoadedModel::load(o.model, options);
+  return load_model(model_options(o.model, o.allow, o.precision, o.calibration, "show"), "show");
 }
 
 Module module_of(const ShowOptions& o) {
@@ -35,7 +34,7 @@ int show_onnx(const ShowOptions& o) {
     return 0;
   }
   Bytes file = map_file(o.model);
-  if (LoadedModel::is_text(file) || !o.after.empty() || !o.allow.empty()) {
+  if (LoadedModel::is_text(file) || !o.after.empty() || !o.allow.empty() || !o.precision.empty()) {
     file = own(onnx::export_model(module_of(o)));
     put(onnx_text(onnx::read_model(std::move(file), o.model)));
   } else {

@@ -61,7 +61,7 @@ LoadedModel LoadedModel::load(const std::string& path, const LoadOptions& option
     if (is_artifact(bytes)) return LoadedModel(Source::from_artifact(bytes, path, options));
     Bytes side;
     if (bytes.text().find("\nconst @") != std::string_view::npos) side = map_file(path + ".side");
-    LoadedModel m = from_text(bytes.text(), side.text(), options.allowed);
+    LoadedModel m = from_text(bytes.text(), side.text(), options);
     m.source_->name = path;
     return m;
   } catch (const Error& e) {
@@ -75,9 +75,11 @@ LoadedModel LoadedModel::from_bytes(Bytes bytes, std::string name, std::string f
   return LoadedModel(Source::from_file(std::move(bytes), std::move(name), std::move(folder), {}, options));
 }
 
-LoadedModel LoadedModel::from_text(std::string_view text, std::string_view side, const Allowed& allowed) {
-  return LoadedModel(Source::from_module(parse_module(text, side), allowed));
+LoadedModel LoadedModel::from_text(std::string_view text, std::string_view side, const LoadOptions& options) {
+  return LoadedModel(Source::from_module(parse_module(text, side), options));
 }
+
+LoadedModel LoadedModel::of(Module m) { return LoadedModel(Source::from_module(std::move(m), {})); }
 
 void LoadedModel::save(const std::string& path) const {
   std::shared_ptr<const Executable> e;

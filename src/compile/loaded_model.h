@@ -26,6 +26,7 @@
 
 #include "compile/allowed.h"
 #include "compile/bound.h"
+#include "passes/precision.h"
 #include "support/file.h"
 
 namespace tauto {
@@ -45,6 +46,7 @@ struct LoadOptions {
   const std::function<bool()>* cancelled = nullptr;  // asked at each node of the file; then throws Cancelled
   bool trust = false;                                // run an artifact's machine code whoever wrote it
   Allowed allowed;                                   // rewrites that are not exact
+  PrecisionPlan precision;                           // number systems of contractions; empty: as they are
 };
 
 class LoadedModel {
@@ -57,7 +59,8 @@ class LoadedModel {
   static LoadedModel from_bytes(Bytes bytes, std::string name, std::string folder = "",
                                 const LoadOptions& options = {});
   static LoadedModel from_text(std::string_view text, std::string_view side = {},
-                               const Allowed& allowed = {});
+                               const LoadOptions& options = {});
+  static LoadedModel of(Module m);
 
   const NamedTypes& inputs() const;    // without those that have a default
   const NamedTypes& defaults() const;  // initializers that are inputs too: given or not, as one likes

@@ -49,13 +49,20 @@ ModelOptions parse_model_options(std::string_view text, std::string_view where) 
         r.off.emplace_back(rest.substr(0, comma));
       }
       compile_flags(r.off);  // refuses what is no stage
+    } else if (w == "--precision") {
+      r.precision = value();
+    } else if (w == "--calibrate") {
+      r.calibration = value();
     } else if (w == "--trust") {
       r.load.trust = true;
     } else if (w == "--allow" || w.substr(0, 8) == "--allow=") {
       if (w == "--allow" && i + 1 == words.size()) fail(where, ": --allow: required names of rewrites");
       r.load.allowed = Allowed::parse(w == "--allow" ? words[++i] : w.substr(8), cat(where, ": --allow"));
     } else if (w.substr(0, 2) == "--") {
-      fail(where, ": required --allow, --trust, --isa, --threads, --off or --interpret, got \"", w, "\"");
+      fail(where,
+           ": required --allow, --precision, --calibrate, --trust, --isa, --threads, --off or --interpret, "
+           "got \"",
+           w, "\"");
     } else if (r.path.empty()) {
       r.path = w;
     } else {

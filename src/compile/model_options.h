@@ -5,6 +5,8 @@
 //   "my model.onnx" --trust
 //   model.onnx --isa avx2 --threads 2 --off fuse,layouts      how it is compiled and run
 //   model.onnx --interpret                                    by the interpreter
+//   model.onnx --precision int8 --calibrate data.npz          in another number system
+//   model.onnx --precision model.plan
 #pragma once
 
 #include <optional>
@@ -23,6 +25,9 @@ struct ModelOptions {
   int threads = 1;
   bool interpret = false;
   std::vector<std::string> off;  // stages to leave out, as TAUTO_OFF
+  // A precision (passes/precision.h) or the file of a plan; what activations are measured on. Turned into
+  // load.precision by quantize/load.h.
+  std::string precision, calibration;
 };
 
 // The words of a text; double quotes hold blanks together.

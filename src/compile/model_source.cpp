@@ -27,6 +27,7 @@ std::shared_ptr<LoadedModel::Source> LoadedModel::Source::from_file(Bytes file, 
   s->file = std::move(file);
   s->folder = std::move(folder);
   s->allowed = options.allowed;
+  s->precision = options.precision;
   s->stamp = stamp;
   if (const auto cache = ProgramCache::of_environment(); cache && stamp.size > 0)
     if (const auto known = cache->known(stamp, s->file); known && s->take_signature(known->signature)) {
@@ -37,9 +38,10 @@ std::shared_ptr<LoadedModel::Source> LoadedModel::Source::from_file(Bytes file, 
   return s;
 }
 
-std::shared_ptr<LoadedModel::Source> LoadedModel::Source::from_module(Module m, const Allowed& allowed) {
+std::shared_ptr<LoadedModel::Source> LoadedModel::Source::from_module(Module m, const LoadOptions& options) {
   auto s = std::make_shared<Source>();
-  s->allowed = allowed;
+  s->allowed = options.allowed;
+  s->precision = options.precision;
   s->all = s->with_allowed(std::move(m));
   s->take_types(*s->all);
   return s;
@@ -52,8 +54,9 @@ std::shared_ptr<LoadedModel::Source> LoadedModel::Source::from_artifact(const By
   auto s = std::make_shared<Source>();
   s->name = name;
   s->all = a.module;
-  if (!options.allowed.empty()) {
+  if (!options.allowed.empty() || !options.precision.nodes.empty()) {
     s->allowed = options.allowed;
+    s->precision = options.precision;
     s->all = s->with_allowed(*a.module);
     a.executable = nullptr;
     a.why_not = "it was compiled without what is allowed now";
@@ -78,6 +81,7 @@ void LoadedModel::Source::take_types(const Module& m) {
 }
 
 std::shared_ptr<const Module> LoadedModel::Source::with_allowed(Module m) const {
+  if (!precision.nodes.empty()) m = with_precision(m, precision);
   if (allowed.empty()) return std::make_shared<const Module>(std::move(m));
   return std::make_shared<const Module>(rewritten(m, allowed, compile_flags()));
 }
@@ -217,6 +221,15 @@ void LoadedModel::Source::give_back(Lease l) {
     l.by_sizes = l.by_sizes && p.settled(*l.executable);
     return idle.push_back(std::move(l));
   }
+}
+
+std::string LoadedModel::Source::suffix() const {
+  std::string s;
+  if (!precision.nodes.empty()) {
+    const std::string plan = text_of(precision);
+    s = cat(" precision ", sha256_hex(plan.data(), plan.size()));
+  }
+  return allowed.empty() ? s : cat(s, " allow ", allowed.text());
 }
 
 std::string LoadedModel::Source::signature() const {

@@ -23,6 +23,7 @@ struct LoadedModel::Source {
   std::string folder;
   FileStamp stamp;  // of size 0: not a file of its own
   Allowed allowed;
+  PrecisionPlan precision;
 
   std::mutex mutex;  // guards what follows, and importing
   onnx::Model onnx;
@@ -44,7 +45,7 @@ struct LoadedModel::Source {
                                            const FileStamp& stamp, const LoadOptions& options);
   static std::shared_ptr<Source> from_artifact(const Bytes& file, const std::string& name,
                                                const LoadOptions& options);
-  static std::shared_ptr<Source> from_module(Module m, const Allowed& allowed);
+  static std::shared_ptr<Source> from_module(Module m, const LoadOptions& options);
 
   // What follows is called with `mutex` held. The graph for all inputs; Error: there is none.
   std::shared_ptr<const Module> whole(const std::function<bool()>* cancelled);
@@ -96,7 +97,7 @@ struct LoadedModel::Source {
   void require(const onnx::NeedsValues& e);
   const std::string& identity_of_all();
   // What is allowed, for the identities of programs. (An allowed rewrite may leave a file's graph as it is.)
-  std::string suffix() const { return allowed.empty() ? "" : " allow " + allowed.text(); }
+  std::string suffix() const;  // of identities: what the file was changed by
   std::string signature() const;
   bool take_signature(std::string_view text);
   std::pair<std::string, std::shared_ptr<const Module>> specialised(const RunInputs& given,

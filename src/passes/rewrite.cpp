@@ -107,6 +107,19 @@ void Rewrite::record_rounding(Id old, Id now, const std::set<Id>& inside, std::s
   b.module().ledger.push_back(std::move(e));
 }
 
+void Rewrite::record_quantizing(Id old, Id now, std::string spec) {
+  LedgerEntry e = entry(old, now);
+  e.contract.kind = ContractKind::Quantizing;
+  e.contract.statement = std::move(spec);
+  if (b.module().keeps_replays) {
+    const Boundary boundary(from, old, {});
+    e.consumed = consumed_program(b.module(), from, boundary, old);
+    e.produced = produced_program(b, moved_, boundary, {now});
+    keep_origin(e, boundary.inputs);
+  }
+  b.module().ledger.push_back(std::move(e));
+}
+
 // The function for any sizes: with symbols of its own in place of those that its parameters bind. What has no
 // meaning for the sizes that are known is never called with them, or says so when it is.
 static std::shared_ptr<const Function> apart(const Function& f, Module& m) {

@@ -40,6 +40,8 @@ class Rewrite {
   // `replaced`: where inputs are that are not where they moved: they have entries of their own.
   void record_rounding(Id old, Id now, const std::set<Id>& inside, std::string statement,
                        const BoundProgram& bound, const std::map<Id, Id>& replaced = {});
+  // Records that `old` became `now` in another number system.
+  void record_quantizing(Id old, Id now, std::string spec);
 
  private:
   friend Module rewrite(const Module&, const std::string&, const std::function<Id(Rewrite&, Id)>&,

@@ -11,9 +11,9 @@
 
 #include <functional>
 
+#include "compile/samples.h"
 #include "verify/decision.h"
 #include "verify/run_checks.h"
-#include "verify/samples.h"
 #include "verify/source_checks.h"
 #include "verify/system.h"
 #include "verify/verdict.h"

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "compile/pipeline.h"
+#include "quantize/load.h"
 #include "verify/legal_execution.h"
 #include "verify/outside_system.h"
 
@@ -27,12 +28,13 @@ std::function<void(const Function&, Id, const Value&)> collect(const Module& m,
 class ModelSystem final : public System {
  public:
   ModelSystem(const std::string& spec, ModelOptions o)
-      : System(spec), o_(std::move(o)), model_(LoadedModel::load(o_.path, o_.load)) {}
+      : System(spec), o_(std::move(o)), model_(load_model(o_, "same")) {}
 
   std::string describe() const override {
     if (o_.interpret) return "interpreter";
     std::string s = cat(isa_name(o_.isa.value_or(native_isa())), ", ", o_.threads,
                         o_.threads == 1 ? " thread" : " threads");
+    if (!o_.precision.empty()) s += cat(", in ", o_.precision);
     if (!o_.load.allowed.empty()) s += cat(", with ", o_.load.allowed.text());
     for (size_t i = 0; i < o_.off.size(); ++i) s += cat(i == 0 ? ", without " : ",", o_.off[i]);
     return s;

@@ -15,9 +15,9 @@ namespace tauto::equivalence {
 class Samples {
  public:
   // `data`: an array for each of `inputs`; "labels" may hold the right decisions, integers, one row each.
-  // Batched only if each output has the same first axis as the inputs. Error: "same: --data: …".
-  static Samples of(NamedValues data, const NamedTypes& inputs, const NamedTypes& outputs,
-                    std::string origin);
+  // Batched only if each output has the same first axis as the inputs. Error: "WHERE: …".
+  static Samples of(NamedValues data, const NamedTypes& inputs, const NamedTypes& outputs, std::string origin,
+                    std::string_view where = "same: --data");
   // Drawn by SplitMix64 from the seed, uniformly between the bounds: of each number of the inputs in order
   // (`box`), or one for all. 1 for symbols.
   static Samples uniform(int64_t count, uint64_t seed, const NamedTypes& inputs, const NamedTypes& outputs,

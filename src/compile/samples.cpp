@@ -1,5 +1,5 @@
 // Samples, see samples.h.
-#include "verify/samples.h"
+#include "compile/samples.h"
 
 #include <algorithm>
 #include <charconv>
@@ -57,8 +57,8 @@ Tensor rows_of(const Tensor& t, int64_t first, int64_t count) {
   return r;
 }
 
-Samples Samples::of(NamedValues data, const NamedTypes& inputs, const NamedTypes& outputs,
-                    std::string origin) {
+Samples Samples::of(NamedValues data, const NamedTypes& inputs, const NamedTypes& outputs, std::string origin,
+                    std::string_view where) {
   Samples s;
   s.origin_ = std::move(origin);
   std::string names;
@@ -69,18 +69,18 @@ Samples Samples::of(NamedValues data, const NamedTypes& inputs, const NamedTypes
     const auto at =
         std::find_if(data.begin(), data.end(), [&, &n = name](const auto& d) { return d.first == n; });
     if (at == data.end())
-      fail("same: --data: required an array for each of ", names, ", got none for \"", name, "\"");
+      fail(where, ": required an array for each of ", names, ", got none for \"", name, "\"");
     if (!type.is_tensor() || !at->second.is_tensor())
-      fail("same: --data: input \"", name, "\": required a tensor, got ", type);
+      fail(where, ": input \"", name, "\": required a tensor, got ", type);
     const Tensor& t = at->second.tensor;
     const auto wrong = [&, &n = name, &want = type] {
-      fail("same: --data: input \"", n, "\": required ", want, " for each sample, got ", text_of(type_of(t)));
+      fail(where, ": input \"", n, "\": required ", want, " for each sample, got ", text_of(type_of(t)));
     };
     if (t.type() != type.element || !type.ranked) wrong();
     const bool more = t.rank() == type.rank() + 1;
     if (!more && t.rank() != type.rank()) wrong();
     if (!first && more != stacked)
-      fail("same: --data: required samples along the first axis of all inputs or of none");
+      fail(where, ": required samples along the first axis of all inputs or of none");
     stacked = more;
     Env env;
     Type sample = type;
@@ -90,8 +90,8 @@ Samples Samples::of(NamedValues data, const NamedTypes& inputs, const NamedTypes
     if (!unify(sample, given, env).empty()) wrong();
     const int64_t count = more || axis ? t.dim(0) : 1;
     if (!first && count != s.count_)
-      fail("same: --data: input \"", name, "\": required ", s.count_,
-           " samples as the other inputs have, got ", count);
+      fail(where, ": input \"", name, "\": required ", s.count_, " samples as the other inputs have, got ",
+           count);
     s.count_ = count;
     s.arrays_.push_back(more || axis ? t : t.reshaped(with_first(1, t.shape())));
     data.erase(at);
@@ -100,15 +100,14 @@ Samples Samples::of(NamedValues data, const NamedTypes& inputs, const NamedTypes
   if (inputs.empty()) s.count_ = 1;
   s.batched_ = axis && !stacked && !inputs.empty();
   s.fixed_ = !s.batched_ ? 1 : axis->is_literal() ? axis->literal() : 0;
-  if (s.count_ == 0) fail("same: --data: required at least one sample, got none");
+  if (s.count_ == 0) fail(where, ": required at least one sample, got none");
   if (s.fixed_ > 1 && s.count_ % s.fixed_ != 0)
-    fail("same: --data: required a multiple of ", s.fixed_, " samples, which one run takes, got ", s.count_);
+    fail(where, ": required a multiple of ", s.fixed_, " samples, which one run takes, got ", s.count_);
   for (auto& [name, value] : data) {
-    if (name != "labels")
-      fail("same: --data: required arrays for ", names, " and \"labels\", got \"", name, "\"");
+    if (name != "labels") fail(where, ": required arrays for ", names, " and \"labels\", got \"", name, "\"");
     if (!value.is_tensor() || !value.tensor.type().is_integer() || value.tensor.rank() == 0 ||
         value.tensor.dim(0) != s.count_)
-      fail("same: --data: labels: required integers, a row for each of ", s.count_, " samples, got ",
+      fail(where, ": labels: required integers, a row for each of ", s.count_, " samples, got ",
            text_of(type_of(value)));
     s.labels_ = value.tensor.as_ints();
   }
