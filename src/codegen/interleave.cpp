@@ -39,8 +39,13 @@ int64_t key_of(Reg r) { return static_cast<int64_t>(r.cls) << 32 | r.id; }
 // Which argument of the kernel a scalar points into: -1 if that is not known.
 class Roots {
  public:
-  explicit Roots(const Program& p) : root_(static_cast<size_t>(p.scalars), kUnset) {
+  explicit Roots(const Program& p)
+      : root_(static_cast<size_t>(p.scalars), kUnset), constant_(p.vectors.size(), 2) {
     for (const Instr& i : p.code) {
+      if (i.result.cls == Class::Vector) {
+        uint8_t& known = constant_[static_cast<size_t>(i.result.id)];
+        known = known == 2 && i.op == VecOp::Const;
+      }
       if (i.result.cls != Class::Scalar) continue;
       int64_t r = -1;
       if (i.op == VecOp::Arg)
@@ -52,10 +57,12 @@ class Roots {
     }
   }
   int64_t of(Reg r) const { return root_[static_cast<size_t>(r.id)]; }
+  bool is_constant(Reg r) const { return constant_[static_cast<size_t>(r.id)] == 1; }
 
  private:
   static constexpr int64_t kUnset = -2;
   std::vector<int64_t> root_;
+  std::vector<uint8_t> constant_;  // per vector: 2 not written, 1 by one Const, 0 by others
 };
 
 class BlockOrder {
@@ -128,16 +135,18 @@ class BlockOrder {
       for (size_t j : after_[i]) height_[i] = std::max(height_[i], height_[j] + latency(at(i).op));
   }
 
-  // Registers that the block holds beside its own: what comes from before.
+  // Registers that the block holds beside its own: what comes from before. Few of them for constants, which
+  // instructions can read from memory.
   int held() const {
-    std::unordered_map<int64_t, bool> written, outside;
+    std::unordered_map<int64_t, bool> written, outside, constants;
     for (size_t i = 0; i < n_; ++i) {
       for_each_read(at(i), [&](Reg r) {
-        if (r.cls == Class::Vector && !written.count(key_of(r))) outside[key_of(r)] = true;
+        if (r.cls == Class::Vector && !written.count(key_of(r)))
+          (roots_.is_constant(r) ? constants : outside)[key_of(r)] = true;
       });
       if (at(i).result) written[key_of(at(i).result)] = true;
     }
-    return static_cast<int>(outside.size());
+    return static_cast<int>(outside.size() + std::min(constants.size(), static_cast<size_t>(registers_ / 4)));
   }
 
   std::vector<size_t> ordered() {
