@@ -11,6 +11,7 @@
 #include "schedule/neighbours.h"
 #include "schedule/schedule.h"
 #include "schedule/spell_out.h"
+#include "schedule/whole.h"
 #include "support/error.h"
 
 namespace tauto {
@@ -21,8 +22,10 @@ using loops::Reduce;
 
 namespace {
 
-constexpr int kKeep = 4;         // a load and a store cost as much
-constexpr int kManyNodes = 200;  // of an expression that is written out for each vector
+constexpr int kKeep = 4;          // a load and a store cost as much
+constexpr int64_t kColumns = 16;  // vectors of columns that are summed side by side, registers allowing
+constexpr int kFewNodes = 24;     // that are no chain worth the name
+constexpr int kManyNodes = 200;   // of an expression that is written out for each vector
 
 struct Access {
   loops::BufferPtr buffer;
@@ -255,8 +258,11 @@ Plan default_plan(const Nest& n, const Target& t) {
       if (columns) p.columns = columns->variable;
     } else {
       const bool plain = s.reductions.empty() || is_whole(*lanes);
-      const int64_t most = plain ? (s.nodes > kManyNodes ? 2 : 4) : 1;
-      p.vectors = static_cast<int>(std::clamp<int64_t>(vectors, 1, most));
+      // Side by side: chains of instructions while there are registers for what they hold.
+      int64_t most = s.nodes > kManyNodes ? 2 : s.nodes > kFewNodes && t.registers > 16 ? 6 : 4;
+      if (!plain) most = column_reduction(n, p.lanes) ? std::min<int64_t>(kColumns, t.registers * 3 / 4) : 1;
+      const int64_t tiles = std::max<int64_t>((vectors + most - 1) / most, 1);  // of one size
+      p.vectors = static_cast<int>(std::max<int64_t>((vectors + tiles - 1) / tiles, 1));
     }
   }
   // Rows that are reduced over the lanes before something is made of them, or by chains of several
@@ -267,9 +273,14 @@ Plan default_plan(const Nest& n, const Target& t) {
   });
   const Axis* abreast = nullptr;
   if (!s.contraction && !s.reductions.empty() && (!lanes || is_whole(*lanes)) && (!p.whole.empty() || slow)) {
-    double bytes = 0;  // of a row
+    double bytes = 0;  // of a row, and of what is kept of it
     for (const Axis& a : s.reductions[0]->axes)
       bytes = (bytes == 0 ? 4 : bytes) * static_cast<double>(size_or(a.extent, 64));
+    if (p.keep > 0) {
+      const std::vector<Step> steps = Steps(n, p.whole, p.keep).list;
+      bytes += bytes * static_cast<double>(std::count_if(
+                           steps.begin(), steps.end(), [](const Step& step) { return !step.axes.empty(); }));
+    }
     for (const Axis& a : n.axes)
       if (!is_whole(a) && size_or(a.extent, 64) > 1) abreast = &a;
     const auto fit = static_cast<int64_t>(static_cast<double>(t.l1) / std::max(bytes, 1.0));

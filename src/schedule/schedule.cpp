@@ -226,6 +226,9 @@ Stmt Scheduler::tile(const Tile& t) {
                         [&](const Expr& value) { return down(value); });
     });
   const Axis& lanes = *lanes_;
+  const Expr* column =
+      !contraction_ && !steps_ && p_.vectors > 1 && !rows_ ? column_reduction(n_, p_.lanes) : nullptr;
+  if (column) return columns(*column, t, each);
   if (!contraction_) {
     // What does not depend on the lanes is computed before them, the rest inside, vector by vector.
     SpellOut before(

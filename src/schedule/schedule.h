@@ -82,6 +82,10 @@ Plan default_plan(const Nest& n, const Target& t);
 // others only: it would be computed again and again.
 std::vector<std::string> whole_axes(const Nest& n);
 
+// The reduction of a kernel that sums up columns: the one there is, along another axis than that of the
+// lanes, whose terms lie side by side along the lanes; null if it is no such kernel. columns.cpp
+const loops::Expr* column_reduction(const Nest& n, const std::string& lanes);
+
 // Thrown by `schedule` for a plan that cannot be carried out.
 struct NotScheduled {
   std::string reason;

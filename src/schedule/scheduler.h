@@ -103,6 +103,7 @@ class Scheduler {
   // The operand with its constant read in packed order, cut along `axis` into the plan's tiles.
   loops::Expr packed_along(const loops::Expr& operand, const loops::Reduce& r, const loops::Axis& axis,
                            const loops::Expr& start, int64_t tile);
+  loops::Stmt columns(const loops::Expr& reduction, const Tile& t, const Each& each);  // columns.cpp
   // `in_loop` walks the rows of the tile in a loop; what it reads and writes lies in memory.
   loops::Stmt contracted(const loops::Expr& contraction, const Tile& t, const Each& each,
                          const Each& in_loop);

@@ -26,6 +26,15 @@ constexpr int64_t kUnrolled = 4;  // steps of a chain, so that loops take fewer 
 constexpr int64_t kAbreast = 4;   // pieces of 256 terms side by side
 constexpr int kFewNodes = 24;     // of an expression that is written out so often
 
+Stmt serial(const std::string& v, Expr from, Expr to, Stmt body, int64_t step = 1) {
+  return loops::loop(LoopKind::Serial, v, std::move(from), std::move(to), std::move(body), step);
+}
+Stmt unrolled(const std::string& v, int64_t from, int64_t to, Stmt body) {
+  return loops::loop(LoopKind::Unrolled, v, Expr(from), Expr(to), std::move(body));
+}
+
+}  // namespace
+
 Expr identity_of(Function f, ElementType t) {
   switch (f) {
     case Function::Add:
@@ -46,15 +55,6 @@ Expr identity_of(Function f, ElementType t) {
       throw NotScheduled{std::string("a reduction by ") + loops::text_of(f)};
   }
 }
-
-Stmt serial(const std::string& v, Expr from, Expr to, Stmt body, int64_t step = 1) {
-  return loops::loop(LoopKind::Serial, v, std::move(from), std::move(to), std::move(body), step);
-}
-Stmt unrolled(const std::string& v, int64_t from, int64_t to, Stmt body) {
-  return loops::loop(LoopKind::Unrolled, v, Expr(from), Expr(to), std::move(body));
-}
-
-}  // namespace
 
 Expr SpellOut::all(const Expr& e) { return walk(e, ""); }
 Expr SpellOut::without(const Expr& e, const std::string& variable) { return walk(e, variable); }

@@ -152,6 +152,14 @@ std::vector<Case> cases() {
         kernel({{"b", 3}, {"i", n}, {"j", 9}}, z, {var("b"), var("i"), var("j")},
                f(Function::Div, {in_group("i", "j"), total}) + loops::load(c, {var("i")}), {g, c}));
   }
+  // Several vectors of columns side by side, with and without all 16 partial results, pieces, tails.
+  for (const int64_t n : {1, 5, 16, 23, 48, 256, 300, 530})
+    for (const Function by : {Function::Add, Function::Max}) {
+      const auto x = buffer("x", {n, 141}), b = buffer("b", {141}), y = buffer("y", {141});
+      const Expr sum = loops::reduce(Order::Partials, by, {{"k", n}}, {loops::load(x, {var("k"), var("i")})});
+      add(cat("columns by ", loops::text_of(by), ", ", n),
+          kernel({{"i", 141}}, y, {var("i")}, sum * loops::load(b, {var("i")}), {x, b}));
+    }
   {
     const auto x = buffer("x", {6, 30}), y = buffer("y", {30, 6});
     add("transpose",
