@@ -7,7 +7,7 @@ NINJA = ninja -C $(BUILD) $(if $(JOBS),-j$(JOBS))
 CMAKE_FLAGS = -G Ninja -DPython_EXECUTABLE=$(abspath $(PYTHON)) -DTAUTO_PYTHON=ON
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check build setup models law lowbit mutants equivalence memory conformance bench fuzz long bench-interpreter bench-first-run bench-kernels bench-schedules bench-runtime bench-winograd bench-int8 ledger certificates node-bounds golden expect format lint clean
+.PHONY: help demo test check build setup models law lowbit mutants equivalence memory conformance bench fuzz long bench-interpreter bench-first-run bench-kernels bench-schedules bench-runtime bench-winograd bench-int8 ledger certificates region node-bounds golden expect format lint clean
 
 help:  ## print this list
 	@sed -n 's/^\([a-z0-9-]*\):.*##/\1/p' $(MAKEFILE_LIST) | awk '{n=$$1; $$1=""; printf "  make %-18s%s\n", n, $$0}'
@@ -46,6 +46,9 @@ ledger: build  ## every rewrite of the public networks run again: does it keep i
 certificates: build  ## decision certificates: what is missing, a seeded 2 % again, and the checker
 	@scripts/setup.sh models
 	$(PYTHON) scripts/certificates.py $(ARGS)
+
+region: build  ## quantized twins for every input of a box: proofs, what is missing, a seeded part again
+	$(PYTHON) scripts/region.py $(ARGS)
 
 node-bounds: build  ## bounds of single nodes against ONNX Runtime, on the public networks
 	@scripts/setup.sh models

@@ -98,6 +98,11 @@ struct SameOptions {
   double proofs = 60;  // seconds
   uint64_t seed = 1;
   std::string report, json, replay;
+  std::optional<double> epsilon;  // for every input of the box
+  int threads = 0;                // of that search; 0: as many as there are
+  double seconds = 0;             // 0: no limit
+  int64_t boxes = 0;              // 0: no limit
+  std::string state;              // a file to go on from
 };
 int same(const SameOptions& options);
 

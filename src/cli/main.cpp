@@ -92,6 +92,7 @@ constexpr char kSameExamples[] =
     "  tauto same a.onnx b.onnx --data val.npz --decision top1 --budget \"flips=0.5% confidence=95%\"\n"
     "  tauto same m.onnx onnxruntime:m.onnx --data val.npz   is each node of theirs a legal one?\n"
     "  tauto same m.onnx m.tauto --box property.vnnlib --sample uniform:1000 --decision argmin\n"
+    "  tauto same a.onnx b.onnx --box property.vnnlib --epsilon 0.05   for every input, not for samples\n"
     "  tauto same --replay same.json                     runs the witness, or all of it, again\n";
 
 std::vector<std::string> names_of_passes() {
@@ -242,6 +243,18 @@ int dispatch(int argc, char** argv) {
   same_command->add_option("--data", same_options.data,
                            "an .npz file or a folder: samples along the first axis, \"labels\" if there are");
   same_command->add_option("--box", same_options.box, "a VNN-LIB file: samples from its box");
+  double epsilon = 0;
+  CLI::Option* has_epsilon = same_command->add_option(
+      "--epsilon", epsilon,
+      "E: for every f32 input of --box, are all outputs of relu networks within E of each other?");
+  same_command->add_option("--threads", same_options.threads, "of the search over the box (all cores)")
+      ->check(CLI::Range(1, 1024));
+  same_command->add_option("--seconds", same_options.seconds, "end the search undecided after these")
+      ->check(CLI::Range(0.001, 1e9));
+  same_command->add_option("--boxes", same_options.boxes, "end the search undecided after so many boxes")
+      ->check(CLI::Range(int64_t{1}, int64_t{1} << 60));
+  same_command->add_option("--state", same_options.state,
+                           "FILE: where the search goes on from, and leaves what is undecided");
   same_command->add_option("--sample", same_options.sample,
                            "uniform:N[:LO:HI], or random:N (normal floats; random:8 without data)");
   same_command->add_option("--dim", same_options.dims, "SYMBOL=SIZE for random samples")->take_all();
@@ -291,6 +304,7 @@ int dispatch(int argc, char** argv) {
     return kExitUsage;
   }
   if (random->count() > 0) run_options.seed = seed;
+  if (has_epsilon->count() > 0) same_options.epsilon = epsilon;
   if (check_command->parsed()) return check(check_options);
   if (show_command->parsed()) return show(show_options);
   if (compile_command->parsed()) return compile(compile_options);

@@ -26,7 +26,7 @@ extern "C" void on_interrupt(int) {
 
 }  // namespace
 
-Progress::Progress(std::string what) : what_(std::move(what)) {
+Progress::Progress(std::string what, std::string unit) : what_(std::move(what)), unit_(std::move(unit)) {
   if (!isatty(STDERR_FILENO)) return;
   thread_ = std::thread([this] {
     const auto start = std::chrono::steady_clock::now();
@@ -57,7 +57,7 @@ void Progress::show(int64_t seconds) {
   if (total > 0) {
     const auto filled = static_cast<size_t>(kWidth * done / total);
     bar = cat(" [", std::string(filled, '#'), std::string(static_cast<size_t>(kWidth) - filled, '-'), "] ",
-              done, "/", total, " nodes");
+              done, "/", total, " ", unit_);
   }
   const std::string line = cat("\r\033[Ktauto: ", what_, bar, ", ", seconds, " s");
   std::fputs(line.c_str(), stderr);

@@ -15,8 +15,9 @@ namespace tauto::cli {
 
 class Progress {
  public:
-  explicit Progress(std::string what);  // starts its thread where stderr is a terminal
-  ~Progress();                          // removes the line
+  // Starts its thread where stderr is a terminal.
+  explicit Progress(std::string what, std::string unit = "nodes");
+  ~Progress();  // removes the line
   Progress(const Progress&) = delete;
 
   void set_total(int64_t total) { total_ = total; }
@@ -25,7 +26,7 @@ class Progress {
  private:
   void show(int64_t seconds);
 
-  const std::string what_;
+  const std::string what_, unit_;
   std::atomic<int64_t> done_{0}, total_{0};
   std::mutex mutex_;
   std::condition_variable ended_;

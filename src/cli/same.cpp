@@ -9,6 +9,7 @@
 #include "support/npz.h"
 #include "verify/report.h"
 #include "verify/same_json.h"
+#include "verify/same_region.h"
 
 #include <charconv>
 
@@ -71,6 +72,10 @@ std::vector<std::pair<std::string, std::string>> options_of(const SameOptions& o
   add("--deep", cat(o.deep), "4");
   add("--proofs", cat(o.proofs), "60");
   add("--seed", cat(o.seed), "1");
+  add("--epsilon", o.epsilon ? cat(*o.epsilon) : "");
+  add("--threads", cat(o.threads), "0");
+  add("--seconds", cat(o.seconds), cat(0.0));
+  add("--boxes", cat(o.boxes), "0");
   return list;
 }
 
@@ -92,6 +97,10 @@ SameOptions options_from(const eq::SameRequest& r) {
     if (name == "--deep") good = read_number(value, o.deep);
     if (name == "--proofs") good = read_number(value, o.proofs);
     if (name == "--seed") good = read_number(value, o.seed);
+    if (name == "--epsilon") good = read_number(value, o.epsilon.emplace());
+    if (name == "--threads") good = read_number(value, o.threads);
+    if (name == "--seconds") good = read_number(value, o.seconds);
+    if (name == "--boxes") good = read_number(value, o.boxes);
     if (!good) fail("same: --replay: ", name, ": required a number, got \"", value, "\"");
   }
   return o;
@@ -200,6 +209,50 @@ Compared compare(const SameOptions& o, const std::string& where) {
   return c;
 }
 
+// For every input of the box, instead of samples.
+Compared compare_region(const SameOptions& o) {
+  if (o.box.empty()) fail("same: --epsilon: required --box with it");
+  for (const auto& [name, given] :
+       {std::pair("--data", &o.data), std::pair("--sample", &o.sample), std::pair("--budget", &o.budget),
+        std::pair("--level", &o.level), std::pair("--report", &o.report), std::pair("--output", &o.output)})
+    if (!given->empty()) fail("same: --epsilon: required no ", name, " with it");
+  const Interruptible interruptible;
+  eq::RegionOptions options;
+  options.epsilon = *o.epsilon;
+  if (!o.decision.empty()) options.rule = eq::parse_decision(o.decision);
+  options.threads = o.threads;
+  options.seconds = o.seconds;
+  options.most_boxes = o.boxes;
+  options.state = o.state;
+  options.cancelled = &interruptible.cancelled;
+  Compared c;
+  {
+    const Progress progress("loading");
+    c.a = eq::open_system(o.a);
+    c.b = eq::open_system(o.b);
+  }
+  eq::require_same_interface(*c.a, *c.b);
+  constexpr int64_t kSteps = 1000;
+  std::unique_ptr<Progress> progress;
+  int64_t shown = 0;
+  options.progress = [&](const std::string& goal, double closed) {
+    if (closed < 0) {
+      progress = std::make_unique<Progress>(goal, "of the volume proved");
+      progress->set_total(kSteps);
+      shown = 0;
+      return;
+    }
+    for (; shown < static_cast<int64_t>(closed * kSteps); ++shown) progress->step();
+  };
+  eq::RegionResult r = eq::same_in_region(*c.a, *c.b, o.box, options);
+  progress.reset();
+  c.result = std::move(r.result);
+  if (c.result.witness >= 0)
+    c.samples = eq::Samples::of({{c.a->inputs()[0].first, std::move(r.witness)}}, c.a->inputs(),
+                                c.a->outputs(), o.box);
+  return c;
+}
+
 }  // namespace
 
 bool is_shown(const CompileOptions& options) {
@@ -246,7 +299,12 @@ int same(const SameOptions& given) {
   }
   if (!o.report.empty() && !o.report.ends_with(".html"))
     fail("same: --report: required a name that ends in .html, got \"", o.report, "\"");
-  Compared c = compare(o, "same");
+  if (!o.epsilon)
+    for (const auto& [name, given] :
+         {std::pair("--threads", o.threads != 0), std::pair("--seconds", o.seconds != 0),
+          std::pair("--boxes", o.boxes != 0), std::pair("--state", !o.state.empty())})
+      if (given) fail("same: ", name, ": required --epsilon with it");
+  Compared c = o.epsilon ? compare_region(o) : compare(o, "same");
   eq::SameResult& result = c.result;
   put("\n" + text_of(result));
 

@@ -6,10 +6,10 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
-#include <map>
 
 #include "support/file.h"
 #include "support/sha256.h"
+#include "verify/vnnlib.h"
 
 namespace tauto::equivalence {
 namespace {
@@ -204,32 +204,10 @@ std::vector<Value> Samples::inputs(int64_t first, int64_t count) const {
 Tensor Samples::one(size_t input, int64_t i) const { return rows_of(arrays_[input], i, 1); }
 
 std::vector<std::pair<double, double>> read_box(const std::string& path) {
-  const Bytes file = map_file(path);
-  std::string text;
-  bool comment = false;
-  for (const char c : file.text()) {
-    if (c == ';') comment = true;
-    if (c == '\n') comment = false;
-    if (!comment) text += c;
-  }
-  constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
-  std::map<size_t, std::pair<double, double>> found;
-  for (size_t at = text.find("(assert"); at != std::string::npos; at = text.find("(assert", at + 1)) {
-    char sign[3] = {};
-    unsigned long index = 0;
-    double v = 0;
-    if (std::sscanf(text.c_str() + at, "(assert ( %2[<>=] X_%lu %lf", sign, &index, &v) != 3) continue;
-    auto& [lo, hi] = found.try_emplace(index, kNone, kNone).first->second;
-    (std::strcmp(sign, "<=") == 0 ? hi : lo) = v;
-  }
+  const std::vector<region::Box> boxes = region::read_vnnlib(path);
+  if (boxes.size() > 1) fail(path, ": required one box to draw samples from, got ", boxes.size());
   std::vector<std::pair<double, double>> bounds;
-  for (const auto& [index, range] : found) {
-    if (index != bounds.size() || !(range.first <= range.second))
-      fail(path, ": required (assert (>= X_", bounds.size(), " lo)) and (assert (<= X_", bounds.size(),
-           " hi)) with lo <= hi, got no such bounds");
-    bounds.push_back(range);
-  }
-  if (bounds.empty()) fail(path, ": required bounds of X_0, X_1, …, got none");
+  for (const region::Range& r : boxes[0]) bounds.emplace_back(r.lo, r.hi);
   return bounds;
 }
 

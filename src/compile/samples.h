@@ -48,8 +48,7 @@ class Samples {
   std::string sha256_, origin_;
 };
 
-// The bounds of X_0, X_1, … in the box of a VNN-LIB file: (assert (<= X_i c)) and (assert (>= X_i c)), c a
-// number, which is all that is read of it. Error: a bound is missing, or one is the other way round.
+// The bounds of X_0, X_1, … in the box of a VNN-LIB file (verify/vnnlib.h). Error: it is a union of several.
 std::vector<std::pair<double, double>> read_box(const std::string& path);
 
 // Rows [first, first + count) of an array.

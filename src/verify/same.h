@@ -79,6 +79,14 @@ struct OutputDifference {
   double most = 0, mean = 0, scale = 0;
 };
 
+// What a search over boxes counted (verify/same_region.h).
+struct RegionNumbers {
+  std::string goal;  // "epsilon 0.05", "argmin"
+  int64_t boxes = 0, leaves = 0, left = 0;
+  int deepest = 0;
+  double closed = 0, bound = 0, first_bound = 0, seen = 0, cpu_seconds = 0, seconds = 0;
+};
+
 struct SameResult {
   std::string a, b, a_is, b_is;
   int semantics = 0;
@@ -104,6 +112,7 @@ struct SameResult {
   std::vector<std::string> ledger;
   std::vector<SourceEdge> graph;  // of the source
   std::vector<std::string> not_covered;
+  std::vector<RegionNumbers> regions;
   int64_t witness = -1;  // the sample that refutes; -1: none
   double seconds = 0;
 

@@ -124,6 +124,18 @@ std::string json_of(const SameResult& r, const SameRequest& request) {
   for (const SourceEdge& n : r.graph)
     j["graph"].push_back({{"node", n.node}, {"op", n.op}, {"inputs", n.inputs}});
   j["not_covered"] = r.not_covered;
+  for (const RegionNumbers& n : r.regions)
+    j["regions"].push_back({{"goal", n.goal},
+                            {"boxes", n.boxes},
+                            {"leaves", n.leaves},
+                            {"left", n.left},
+                            {"deepest", n.deepest},
+                            {"closed", n.closed},
+                            {"bound", number(n.bound)},
+                            {"first_bound", number(n.first_bound)},
+                            {"seen", number(n.seen)},
+                            {"cpu_seconds", n.cpu_seconds},
+                            {"seconds", n.seconds}});
   if (r.witness >= 0) j["witness"] = {{"sample", r.witness}, {"file", request.witness}};
   j["seconds"] = std::round(r.seconds * 100) / 100;
   return j.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";

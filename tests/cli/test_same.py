@@ -173,16 +173,20 @@ def test_too_few_inputs_say_how_many_it_takes(same):
 
 
 def test_a_box_limits_the_samples(same):
-    (same.path / "box.vnnlib").write_text("".join(f"(assert (<= X_{i} 0.5))\n(assert (>= X_{i} {0.25 + 0.01 * i}))\n"
-                                                  for i in range(6)))
+    declared = "".join(f"(declare-const X_{i} Real)\n" for i in range(6))
+    (same.path / "box.vnnlib").write_text(declared + "".join(
+        f"(assert (<= X_{i} 0.5))\n(assert (>= X_{i} {0.25 + 0.01 * i}))\n" for i in range(6)))
     text = same("a.onnx", "a.onnx", "--box", "box.vnnlib", "--sample", "uniform:50", "--decision", "argmin")
     assert "flips 0 / 50" in text
-    (same.path / "box.vnnlib").write_text("(assert (<= X_0 0.5))\n")
-    assert "required (assert (>= X_0 lo)) and (assert (<= X_0 hi)) with lo <= hi" in same(
+    (same.path / "box.vnnlib").write_text("(declare-const X_0 Real)\n(assert (<= X_0 0.5))\n")
+    assert "required bounds (<= X_0 …) and (>= X_0 …), got only the upper one" in same(
         "a.onnx", "a.onnx", "--box", "box.vnnlib", code=1)
-    (same.path / "box.vnnlib").write_text("(assert (<= X_0 0.5))\n(assert (>= X_0 0.5))\n")
+    (same.path / "box.vnnlib").write_text("(declare-const X_0 Real)\n(assert (<= X_0 0.5))\n(assert (>= X_0 0.5))\n")
     assert "--box: required bounds for 6 or more numbers, got 1" in same(
         "a.onnx", "a.onnx", "--box", "box.vnnlib", code=1)
+    (same.path / "box.vnnlib").write_text("(declare-const X_0 Real)\n(assert (or (and (<= X_0 1) (>= X_0 0)) "
+                                          "(and (<= X_0 3) (>= X_0 2))))\n")
+    assert "required one box to draw samples from, got 2" in same("a.onnx", "a.onnx", "--box", "box.vnnlib", code=1)
 
 
 @pytest.mark.parametrize("arrays, message", [
