@@ -9,7 +9,7 @@
 
 #include "support/file.h"
 #include "support/sha256.h"
-#include "verify/vnnlib.h"
+#include "support/vnnlib.h"
 
 namespace tauto::equivalence {
 namespace {

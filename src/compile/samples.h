@@ -48,7 +48,7 @@ class Samples {
   std::string sha256_, origin_;
 };
 
-// The bounds of X_0, X_1, … in the box of a VNN-LIB file (verify/vnnlib.h). Error: it is a union of several.
+// The bounds of X_0, X_1, … in the box of a VNN-LIB file (support/vnnlib.h). Error: it is a union of several.
 std::vector<std::pair<double, double>> read_box(const std::string& path);
 
 // Rows [first, first + count) of an array.

@@ -29,8 +29,8 @@
 #include <span>
 #include <vector>
 
+#include "support/vnnlib.h"
 #include "verify/relu_chain.h"
-#include "verify/vnnlib.h"
 
 namespace tauto::region {
 

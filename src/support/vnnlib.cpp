@@ -1,5 +1,5 @@
 // Tokens, a recursive reader, and formulas as unions of boxes: `and` intersects them, `or` joins them.
-#include "verify/vnnlib.h"
+#include "support/vnnlib.h"
 
 #include <algorithm>
 #include <charconv>
