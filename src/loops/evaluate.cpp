@@ -5,10 +5,32 @@
 #include <set>
 #include <unordered_map>
 
+#include "loops/identity.h"
 #include "loops/machine.h"
 
 namespace tauto::loops::machine {
 namespace {
+
+template <Function F>
+Applied applied_on(ElementType type) {
+  return visit_type(type, [](auto t) -> Applied {
+    if constexpr (F != Function::Choose && is_defined(F, kElementOf<decltype(t)>))
+      return applied<F, decltype(t)>;
+    else
+      return nullptr;
+  });
+}
+
+Applied applied_of(Function f, ElementType type) {
+  switch (f) {
+#define TAUTO_X(name, text, arity) \
+  case Function::name:             \
+    return applied_on<Function::name>(type);
+    TAUTO_LOOP_FUNCTIONS(TAUTO_X)
+#undef TAUTO_X
+  }
+  return nullptr;
+}
 
 class Compiler {
  public:
@@ -159,59 +181,18 @@ class Compiler {
 
   const Node* compile(const Expr&, const Apply& a) {
     const Nodes args = exprs(a.arguments);
-    switch (a.function) {
-#define TAUTO_X(name, text, arity) \
-  case Function::name:             \
-    return apply_node<Function::name>(a.arguments[0].type(), args);
-      TAUTO_LOOP_FUNCTIONS(TAUTO_X)
-#undef TAUTO_X
-    }
-    return nullptr;
-  }
-  template <Function F>
-  const Node* apply_node(ElementType type, const Nodes& args) {
-    if constexpr (F == Function::Choose)
-      return make<ChooseNode>(args);
-    else
-      return visit_type(type, [&](auto t) -> const Node* {
-        if constexpr (is_defined(F, kElementOf<decltype(t)>))
-          return make<ApplyNode<F, decltype(t)>>(args);
-        else
-          return nullptr;
-      });
+    if (a.function == Function::Choose) return make<ChooseNode>(args);
+    return make<ApplyNode>(applied_of(a.function, a.arguments[0].type()), args);
   }
 
   const Node* compile(const Expr& e, const Reduce& r) {
-    switch (r.function) {
-      case Function::Add:
-        return reduce_node<Function::Add>(e.type(), r);
-      case Function::Mul:
-        return reduce_node<Function::Mul>(e.type(), r);
-      case Function::Max:
-        return reduce_node<Function::Max>(e.type(), r);
-      case Function::Min:
-        return reduce_node<Function::Min>(e.type(), r);
-      default:
-        return reduce_node<Function::Fma>(e.type(), r);
-      case Function::DotBytes:
-        return reduce_node<Function::DotBytes>(e.type(), r);
-      case Function::DotWords:
-        return reduce_node<Function::DotWords>(e.type(), r);
-    }
-  }
-  template <Function F>
-  const Node* reduce_node(ElementType type, const Reduce& r) {
-    return visit_type(type, [&](auto t) -> const Node* {
-      if constexpr (is_defined(F, kElementOf<decltype(t)>))
-        return reduce_node(*make<ReduceNode<F, decltype(t)>>(), r);
-      else
-        return nullptr;
-    });
-  }
-  template <class N>
-  const Node* reduce_node(N& n, const Reduce& r) {
+    ReduceNode& n = *make<ReduceNode>();
     const size_t outer = scope_;
     n.order = r.order;
+    n.product = is_product(r.function);
+    n.function = applied_of(r.function, e.type());
+    n.add = applied_of(Function::Add, e.type());
+    n.identity = identity_of(r.function, e.type()).as<Literal>()->bits;
     n.scope = scope_ = fresh_scope();
     for (const Axis& a : r.axes) {
       n.extents.push_back(number(a.extent));

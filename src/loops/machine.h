@@ -82,18 +82,29 @@ struct CellNode final : Node {
   }
 };
 
+// A function on the bits of its operands; those that it does not take are 0.
+using Applied = uint64_t (*)(const Machine& m, uint64_t x, uint64_t y, uint64_t z);
+
 template <Function F, class T>
+uint64_t applied(const Machine& m, uint64_t x, uint64_t y, uint64_t z) {
+  if constexpr (F == Function::FloorDiv)
+    if (as<T>(y) <= 0)
+      fail("kernel ", m.kernel, ": floor_div of ", as<T>(x), ": required a positive divisor, got ", as<T>(y));
+  return bits_of(value<F, T>(as<T>(x), as<T>(y), as<T>(z)));
+}
+
 struct ApplyNode final : Node {
+  Applied function;
   const Node *a, *b, *c;
-  explicit ApplyNode(const Nodes& args)
-      : a(args[0]), b(args.size() > 1 ? args[1] : nullptr), c(args.size() > 2 ? args[2] : nullptr) {}
+  ApplyNode(Applied f, const Nodes& args)
+      : function(f),
+        a(args[0]),
+        b(args.size() > 1 ? args[1] : nullptr),
+        c(args.size() > 2 ? args[2] : nullptr) {}
   uint64_t run(Machine& m) const override {
-    const T x = as<T>(a->run(m));
-    const T y = b ? as<T>(b->run(m)) : T{};
-    const T z = c ? as<T>(c->run(m)) : T{};
-    if constexpr (F == Function::FloorDiv)
-      if (y <= 0) fail("kernel ", m.kernel, ": floor_div of ", x, ": required a positive divisor, got ", y);
-    return bits_of(value<F, T>(x, y, z));
+    const uint64_t x = a->run(m);
+    const uint64_t y = b ? b->run(m) : 0;
+    return function(m, x, y, c ? c->run(m) : 0);
   }
 };
 
@@ -169,25 +180,23 @@ struct ProbeNode final : Node {
 
 // ---- reductions -------------------------------------------------------------------------------------------
 
-template <Function F, class T>
-T identity() {
-  using Limits = std::numeric_limits<T>;
-  if constexpr (F == Function::Mul) return T(1);
-  if constexpr (F == Function::Max)
-    return Limits::has_infinity ? static_cast<T>(-Limits::infinity()) : Limits::lowest();
-  if constexpr (F == Function::Min) return Limits::has_infinity ? Limits::infinity() : Limits::max();
-  return T(0);
-}
-
-template <Function F, class T>
 struct ReduceNode final : Node {
-  Order order;
+  Order order = Order::Chain;
+  bool product = false;  // of two operands, added to the sum so far
+  Applied function = nullptr, add = nullptr;
+  uint64_t identity = 0;
   std::vector<int64_t> extents;
   std::vector<size_t> variables;
   Nodes operands;
   const Node* guard = nullptr;
   size_t scope = 0;
 
+  uint64_t run(Machine& m) const override {
+    if (order == (product ? Order::Blocks : Order::Partials)) return product ? blocks(m) : partials(m);
+    return chain(m);
+  }
+
+ private:
   // Calls f(i) for the terms in row-major order, those whose guard fails left out.
   template <class G>
   void each_term(Machine& m, G f) const {
@@ -207,48 +216,36 @@ struct ReduceNode final : Node {
   }
 
   // acc with the current term.
-  T step(Machine& m, T acc) const {
-    const T x = as<T>(operands[0]->run(m));
-    if constexpr (is_product(F))
-      return value<F, T>(x, as<T>(operands[1]->run(m)), acc);
-    else
-      return value<F, T>(acc, x, T{});
+  uint64_t step(Machine& m, uint64_t acc) const {
+    const uint64_t x = operands[0]->run(m);
+    return product ? function(m, x, operands[1]->run(m), acc) : function(m, acc, x, 0);
   }
 
-  uint64_t run(Machine& m) const override {
-    if constexpr (is_product(F))
-      return bits_of(order == Order::Blocks ? blocks(m) : chain(m));
-    else
-      return bits_of(order == Order::Partials ? partials(m) : chain(m));
-  }
-
-  T chain(Machine& m) const {
-    T acc = identity<F, T>();
+  uint64_t chain(Machine& m) const {
+    uint64_t acc = identity;
     each_term(m, [&](int64_t) { acc = step(m, acc); });
     return acc;
   }
 
   // ((+0 + block0) + block1) + …; a block without a term is +0.
-  T blocks(Machine& m) const {
+  uint64_t blocks(Machine& m) const {
     const BlockCut cut = block_cut(extents);
     const int64_t terms = cut.steps * cut.inner;  // of a block
-    T sum = 0, acc = 0;
+    uint64_t sum = 0, acc = 0;
     int64_t block = 0;
     each_term(m, [&](int64_t i) {
-      for (; block < i / terms; ++block) sum = add(sum, acc), acc = 0;
+      for (; block < i / terms; ++block) sum = add(m, sum, acc, 0), acc = 0;
       acc = step(m, acc);
     });
-    return add(sum, acc);
+    return add(m, sum, acc, 0);
   }
-  static T add(T a, T b) { return value<Function::Add, T>(a, b, T{}); }
 
-  T partials(Machine& m) const {
-    T s[kPartialSums], t[kPartialSums];
-    std::fill_n(s, kPartialSums, identity<F, T>());
-    std::fill_n(t, kPartialSums, identity<F, T>());
-    const auto join = [](T a, T b) { return value<F, T>(a, b, T{}); };
+  uint64_t partials(Machine& m) const {
+    uint64_t s[kPartialSums], t[kPartialSums];
+    std::fill_n(s, kPartialSums, identity);
+    std::fill_n(t, kPartialSums, identity);
     const auto end_piece = [&] {
-      for (int64_t p = 0; p < kPartialSums; ++p) s[p] = join(s[p], t[p]), t[p] = identity<F, T>();
+      for (int64_t p = 0; p < kPartialSums; ++p) s[p] = function(m, s[p], t[p], 0), t[p] = identity;
     };
     int64_t piece = 0;
     each_term(m, [&](int64_t i) {
@@ -257,7 +254,7 @@ struct ReduceNode final : Node {
     });
     end_piece();
     for (int64_t half = kPartialSums / 2; half > 0; half /= 2)
-      for (int64_t p = 0; p < half; ++p) s[p] = join(s[p], s[p + half]);
+      for (int64_t p = 0; p < half; ++p) s[p] = function(m, s[p], s[p + half], 0);
     return s[0];
   }
 };

@@ -10,6 +10,7 @@
 #include <unordered_map>
 
 #include "loops/arithmetic.h"
+#include "loops/identity.h"
 #include "loops/rules.h"
 #include "loops/values.h"
 #include "support/error.h"
@@ -75,15 +76,6 @@ Expr fold(const Apply& a) {
 #undef TAUTO_X
   }
   return {};
-}
-
-Expr identity_of(Function f, ElementType t) {
-  if (f == Function::Mul) return number(t, 1);
-  if (f != Function::Max && f != Function::Min) return t.is_bool() ? truth(false) : number(t, 0);
-  const bool lowest = f == Function::Max;
-  if (t.is_bool()) return truth(!lowest);
-  if (t.is_float()) return number(t, lowest ? -HUGE_VAL : HUGE_VAL);
-  return literal(t, lowest ? static_cast<uint64_t>(t.min_value()) : t.max_value());
 }
 
 class Simplifier {

@@ -6,6 +6,7 @@
 // like. They are folded as soon as both halves are there, so few of the 16 are alive at once:
 //
 //   fold(p, 1) = fold(p, 2) + fold(p + 1, 2) …   fold(p, 8) = partial p + partial p + 8
+#include "loops/identity.h"
 #include "schedule/scheduler.h"
 
 #include "loops/reduction_order.h"
@@ -73,7 +74,7 @@ Stmt Scheduler::columns(const Expr& reduction, const Tile& t, const Each& each) 
   };
   const auto at = [&](const BufferPtr& b, const Expr& lane) { return loops::load(b, {lane - start}); };
   const auto clear = [&](const BufferPtr& b) {
-    return put(b, [&](const Expr&) { return identity_of(r.function, type); });
+    return put(b, [&](const Expr&) { return loops::identity_of(r.function, type); });
   };
   // to = f(to, term i), `count` of them from `from` on, 16 apart.
   const auto chain = [&](const BufferPtr& to, const Expr& from, int64_t count, std::vector<Stmt>& s) {

@@ -1,10 +1,10 @@
 // Chains, partial results and blocks as loops, see spell_out.h.
 #include "schedule/spell_out.h"
 
-#include <limits>
 #include <map>
 #include <set>
 
+#include "loops/identity.h"
 #include "schedule/abreast.h"
 #include "support/error.h"
 
@@ -34,27 +34,6 @@ Stmt unrolled(const std::string& v, int64_t from, int64_t to, Stmt body) {
 }
 
 }  // namespace
-
-Expr identity_of(Function f, ElementType t) {
-  switch (f) {
-    case Function::Add:
-      return loops::number(t, 0);
-    case Function::Mul:
-      return loops::number(t, 1);
-    case Function::Max:
-    case Function::Min: {
-      const bool lowest = f == Function::Max;
-      if (t.is_float())
-        return loops::number(
-            t, lowest ? -std::numeric_limits<double>::infinity() : std::numeric_limits<double>::infinity());
-      if (t.is_bool()) return loops::truth(!lowest);
-      const uint64_t bits = lowest ? static_cast<uint64_t>(t.min_value()) : t.max_value();
-      return loops::literal(t, t.bits == 64 ? bits : bits & ((uint64_t{1} << t.bits) - 1));
-    }
-    default:
-      throw NotScheduled{std::string("a reduction by ") + loops::text_of(f)};
-  }
-}
 
 Expr SpellOut::all(const Expr& e) { return walk(e, ""); }
 Expr SpellOut::without(const Expr& e, const std::string& variable) { return walk(e, variable); }
@@ -204,7 +183,7 @@ Expr SpellOut::chain(const Reduce& r, ElementType type) {
                     loops::size(a->extent), s);
     if (!unroll) terms = 1 << 20;
   }
-  statements.push_back(loops::store(acc, {first}, identity_of(r.function, type)));
+  statements.push_back(loops::store(acc, {first}, loops::identity_of(r.function, type)));
   statements.push_back(s);
   return loops::load(acc, {first});
 }
@@ -213,7 +192,7 @@ Expr SpellOut::chain(const Reduce& r, ElementType type) {
 Expr SpellOut::partials(const Reduce& r, ElementType type) {
   Dim n = 1;
   for (const Axis& a : r.axes) n = n * a.extent;
-  const Expr id = identity_of(r.function, type);
+  const Expr id = loops::identity_of(r.function, type);
   const auto f = [&](const Expr& a, const Expr& b) { return apply(r.function, {a, b}); };
   // The statement t[p] = f(t[p], term i).
   const auto term = [&](const BufferPtr& t, const Expr& p, const Expr& i) -> Stmt {
@@ -369,7 +348,7 @@ Expr SpellOut::partials_in_lanes(const Reduce& r, ElementType type) {
   const int64_t w = last.extent.literal();
   int64_t n = w;
   if (r.axes.size() == 2) n *= r.axes[0].extent.literal();
-  const Expr zero = Expr(int64_t{0}), id = identity_of(r.function, type);
+  const Expr zero = Expr(int64_t{0}), id = loops::identity_of(r.function, type);
   const auto f = [&](const Expr& a, const Expr& b) { return apply(r.function, {a, b}); };
   const auto clear = [&](const BufferPtr& b) {
     return over_lanes(zero, kPartialSums, {},
@@ -418,7 +397,7 @@ Expr SpellOut::across(const Reduce& r, ElementType type) {
   const Expr& operand = r.operands[0];
   const Axis& axis = r.axes[0];
   const Dim n = axis.extent;
-  const Expr id = identity_of(r.function, type);
+  const Expr id = loops::identity_of(r.function, type);
   const auto f = [&](const Expr& a, const Expr& b) { return apply(r.function, {a, b}); };
   const auto lanes = [&](const Expr& from, int64_t count, const Expr& end,
                          const std::function<Stmt(const Expr&, const Expr&)>& body) {

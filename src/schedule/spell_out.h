@@ -14,9 +14,6 @@ namespace tauto {
 // Steps of the outermost of a contraction's ordered axes in a block (axes of extent 1 left out); NotScheduled
 // where the cut is known only at run time.
 int64_t block_steps(const std::vector<loops::Axis>& axes);
-// What a reduction starts from; NotScheduled where it is none.
-loops::Expr identity_of(loops::Function f, ElementType t);
-
 // Replaces reductions in an expression by what was computed in `statements` before it.
 //
 // A reduction that depends on the variable of a lanes loop runs inside it, one accumulator vector per partial
