@@ -6,7 +6,8 @@
 
 ACAS Xu: 45 networks, 1,000 states each, drawn evenly from the networks' domain, the least score advises. MNIST: the
 10,000 test images for the two dense networks, the convolution network and a small residual network made here
-(lib_residual_net.py). opennsfw-resnet50 on its stored cases is reported apart: no bound of ours reaches through its 49
+(lib_residual_net.py). Below f32: ACAS Xu with f16, MNIST's dense networks with f16 and bf16 activations (`halved`), whose
+certificates say that the decision is that of the network without. opennsfw-resnet50 on its stored cases is reported apart: no bound of ours reaches through its 49
 relus. Beside each, 100 seeded certificates are checked by scripts/check_certificate.py.
 
 A finished unit (one network) is a text file in bench/campaigns/certificates: hashes of the model and of the
@@ -26,6 +27,7 @@ from dataclasses import dataclass, field
 from typing import Callable
 
 import numpy as np
+import onnx
 
 import check_certificate
 import lib_models
@@ -40,6 +42,7 @@ UNITS = os.path.join(ROOT, "bench", "campaigns", "certificates")
 SEED = 20260101
 CHUNK = 100
 CHECKED = 100                 # certificates per network that the checker reads
+CHECKED_HALVED = 20
 RECHECKED = 0.02              # of all chunks
 # The networks' domain, normalised: distance, two angles, two speeds (Katz et al., Reluplex, 2017).
 ACAS_LOW = np.array([-0.3284, -0.5, -0.5, -0.5, -0.5])
@@ -81,6 +84,31 @@ def mnist_sampler(shape: tuple[int, ...]) -> Callable[[int], np.ndarray]:
     return sample
 
 
+def halved(source: str, name: str) -> str:
+    """The network with what each product reads rounded to f16 or bf16 (the name's end): Cast and Cast back. A file in the
+    cache."""
+    model, nodes = onnx.load(source), []
+    to = {"f16": onnx.TensorProto.FLOAT16, "bf16": onnx.TensorProto.BFLOAT16}[name.rpartition("_")[2]]
+    for node in model.graph.node:
+        if node.op_type in ("Gemm", "MatMul"):
+            x = node.input[0]
+            nodes += [onnx.helper.make_node("Cast", [x], [x + "_narrow"], node.output[0] + "_narrow", to=to),
+                      onnx.helper.make_node("Cast", [x + "_narrow"], [x + "_wide"], node.output[0] + "_wide",
+                                            to=onnx.TensorProto.FLOAT)]
+            node.input[0] = x + "_wide"
+        nodes.append(node)
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+    model.opset_import[0].version = max(13, model.opset_import[0].version)   # the first with bfloat16
+    path, content = os.path.join(lib_models.CACHE, "made", name + ".onnx"), model.SerializeToString()
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    if not os.path.exists(path) or digest_of(path) != hashlib.sha256(content).hexdigest():
+        with open(path + ".part", "wb") as handle:
+            handle.write(content)
+        os.replace(path + ".part", path)
+    return path
+
+
 def all_nets() -> list[Net]:
     data, nets = os.path.join(lib_models.SHARED, "data"), []
     for a in range(1, 6):
@@ -88,9 +116,15 @@ def all_nets() -> list[Net]:
             name = f"acasxu_{a}_{b}"
             nets.append(Net("acasxu", name, os.path.join(data, "acasxu", name + ".onnx"), "argmin", 1000,
                             f"evenly from the domain, seed {SEED}", lambda i, name=name: acas_state(name, i)))
+            nets.append(Net("acasxu_f16", name + "_f16", halved(nets[-1].path, name + "_f16"), "argmin", 1000,
+                            nets[-1].sampling, nets[-1].sample, checks=CHECKED_HALVED))
     for name, shape in (("mnist_256x2", (1, 784, 1)), ("mnist_256x4", (1, 784, 1)), ("mnist_cnn_max", (1, 28, 28, 1))):
         nets.append(Net(name, name, os.path.join(data, "mnist", name + ".onnx"), "top1", 10000,
                         "the test images in their order", mnist_sampler(shape)))
+        source = nets[-1]
+        for half in ("f16", "bf16") if "256" in name else ():
+            nets.append(Net(f"{name}_{half}", f"{name}_{half}", halved(source.path, f"{name}_{half}"), "top1", 10000,
+                            nets[-1].sampling, nets[-1].sample, checks=CHECKED_HALVED))
     residual = os.path.join(lib_models.CACHE, "made", "mnist_residual.onnx")
     nets.append(Net("mnist_residual", "mnist_residual", residual, "top1", 10000, "the test images in their order",
                     mnist_sampler((1, 1, 28, 28))))

@@ -5,9 +5,10 @@ the onnx package to read the model.
 
 A certificate (written by `python -m tauto.certify`) names a model by its hash, an input by its bits and a decision
 (top1, argmin, topk:K, threshold:T on the output's last axis), and claims that every legal execution in f32 makes that
-decision: products and sums in any order, fused or not, each operation rounded to nearest or kept exact. It says for
-every relu on which side each element is, which elements' radii need a functional of their own, and for every pair of
-outputs a margin and an error bound. Everything claimed is computed again here, and compared.
+decision: products and sums in any order, fused or not, each operation rounded to nearest or kept exact, and where the
+model casts to f16 or bf16 and back, rounded to that (the decision is the one without). It says on which side each relu's
+elements are, which elements' radii need a functional of their own, and for every pair of outputs a margin and an error
+bound. Everything claimed is computed again here, and compared.
 
 Numbers are integers in units of 2^-P. c is the centre (any point near the exact value: what it is off by is added to
 the errors), r a bound on |execution - c|. Each operator gives
@@ -34,6 +35,8 @@ ONE = 1 << P
 U = 1 << (P - 24)              # unit roundoff of f32
 DENORMAL = 1                   # no less than 2^-149
 LARGEST = ((1 << 24) - 1) << (104 + P)
+HALVES = {onnx.TensorProto.FLOAT16: ((1 << (P - 11)) + (257 << (P - 32)), 1 << (P - 24), 65504 << P),   # unit, denormal, most
+          onnx.TensorProto.BFLOAT16: ((1 << (P - 8)) + (258 << (P - 32)), 1, 255 << (120 + P))}
 FORMAT = "tauto decision certificate 1"
 
 
@@ -63,13 +66,11 @@ def fixed(array):
     return out.reshape(array.shape), cut
 
 
-def up(x):
-    """From units of 2^-2P to 2^-P, towards plus infinity."""
+def up(x):  # from units of 2^-2P to 2^-P, towards plus infinity
     return -((-x) >> P)
 
 
-def rounding(x):
-    """How far the nearest number of f32 is from x."""
+def rounding(x):  # how far the nearest number of f32 is from x
     step = 1 << max(abs(x).bit_length() - 24, 0)
     rest = abs(x) % step
     return min(rest, step - rest)
@@ -106,9 +107,7 @@ class Network:
 
     def run(self, feeds):
         graph = self.model.graph
-        for tensor in graph.initializer:
-            self.constant(tensor.name, numpy_helper.to_array(tensor))
-        for name, array in feeds.items():
+        for name, array in [(t.name, numpy_helper.to_array(t)) for t in graph.initializer] + list(feeds.items()):
             self.constant(name, array)
         for node in graph.node:
             handler = getattr(self, "op_" + node.op_type, None)
@@ -134,8 +133,7 @@ class Network:
         r = None
         if inputs or own is not None:
             own = zeros(c.shape) if own is None else own
-            noise = own if bend is None else own + bend
-            r = reach + own if inputs else own
+            noise, r = own if bend is None else own + bend, reach + own if inputs else own
             require((np.abs(c) + r <= LARGEST).all(), f"{name}: may overflow")
             self.tape.append((name, inputs, noise))
         self.values[name] = Value(c, r)
@@ -200,11 +198,20 @@ class Network:
                 self.roundings[name] = max(self.roundings.get(name, 0), self.roundings[product] + 1)
         self.emit(name, c, [(a, unbroadcast(x.c.shape, 1)), (b, unbroadcast(y.c.shape, sign))], reach, own)
 
-    def op_Add(self, node, _):
-        self.add(node.output[0], *node.input)
+    def op_Add(self, node, _, sign=1):
+        self.add(node.output[0], *node.input, sign)
 
     def op_Sub(self, node, _):
-        self.add(node.output[0], *node.input, sign=-1)
+        self.op_Add(node, _, -1)
+
+    def op_Cast(self, node, attributes):
+        """From f32: rounded once more. Nothing reads the half (under a name of its own) but a Cast back, which is exact."""
+        (x,), (y,), to = node.input, node.output, attributes["to"]
+        require(to in HALVES or to == onnx.TensorProto.FLOAT and x + "/half" in self.values, "Cast: required f32 to a half and back")
+        x, y = (x, y + "/half") if to in HALVES else (x + "/half", y)
+        value, (unit, tiny, largest) = self.values[x], HALVES.get(to, (0, 0, LARGEST))
+        require(((most := np.abs(value.c) + value.radius()) < largest).all(), f"{y}: may overflow")
+        self.emit(y, value.c, [(x, lambda g: g << P)], value.radius(), up(most * unit) + tiny if to in HALVES else None)
 
     def op_MatMul(self, node, _):
         x, w = node.input
@@ -263,7 +270,7 @@ class Network:
         require((c[claimed == "1"] - r[claimed == "1"] >= 0).all(), f"{label}: an element is not certainly on")
         require((c[claimed == "0"] + r[claimed == "0"] <= 0).all(), f"{label}: an element is not certainly off")
         doubtful = claimed == "u"
-        slack = 1 << (P - 40)
+        slack = (1 << (P - 40)) + (r[doubtful] >> 20)
         require((np.abs(c[doubtful]) <= r[doubtful] + slack).all(), f"{label}: an element is decided after all")
         on = c > 0
         bend = zeros(c.shape)
@@ -308,19 +315,18 @@ class Network:
         if not isinstance(value, Value):
             self.values[name] = function(value)
             return
-        r = None if value.r is None else function(value.r)
-        self.emit(name, function(value.c), [(x, lambda g: back(g) << P)], r)
+        self.emit(name, function(value.c), [(x, lambda g: back(g) << P)], None if value.r is None else function(value.r))
 
     def op_Constant(self, node, attributes):
         require("value" in attributes, "Constant: required a tensor")
         self.constant(node.output[0], numpy_helper.to_array(attributes["value"]))
 
-    def op_Identity(self, node, _):
-        self.move(node, lambda a: a, lambda g: g)
-
     def reshaped(self, node, shape):
         before = self.values[node.input[0]].c.shape
         self.move(node, lambda a: a.reshape(shape), lambda g: g.reshape((len(g),) + before))
+
+    def op_Identity(self, node, _):
+        self.reshaped(node, self.values[node.input[0]].c.shape)
 
     def op_Flatten(self, node, attributes):
         shape, axis = self.values[node.input[0]].c.shape, attributes.get("axis", 1)
@@ -338,8 +344,7 @@ class Network:
         self.move(node, lambda a: a.transpose(perm), lambda g: g.transpose(inverse))
 
 
-def unbroadcast(shape, sign):
-    """The adjoint of an operand that was broadcast from `shape`: summed over what was repeated."""
+def unbroadcast(shape, sign):  # the adjoint of an operand that was broadcast: summed over what was repeated
     def pull(g):
         g = g.sum(axis=tuple(range(1, g.ndim - len(shape))))
         axes = tuple(i + 1 for i, d in enumerate(shape) if d == 1 and g.shape[i + 1] != 1)
@@ -367,8 +372,7 @@ class Window:
                     slice(o * d, o * d + (n - 1) * s + 1, s)
                     for o, d, n, s in zip((k, l), self.dilation, self.size, self.stride))
 
-    def patches(self, x, padding):
-        """[channel and tap, image and position]."""
+    def patches(self, x, padding):  # [channel and tap, image and position]
         n, channels = x.shape[:2]
         (top, left), (bottom, right) = self.before, self.after
         padded = np.full((n, channels, x.shape[2] + top + bottom, x.shape[3] + left + right), padding, object)
@@ -378,8 +382,7 @@ class Window:
             out[:, tap] = padded[:, :, rows, columns].swapaxes(0, 1)
         return out.reshape(out.shape[0] * out.shape[1], -1)
 
-    def scatter(self, taps):
-        """The transpose of patches."""
+    def scatter(self, taps):  # the transpose of patches
         n, channels, height, width = self.shape
         (top, left), (bottom, right) = self.before, self.after
         padded = zeros((n, channels, height + top + bottom, width + left + right))
@@ -450,11 +453,9 @@ def check(path, certificate, loaded=None):
     for first in range(0, len(functionals), 16):
         part = functionals[first:first + 16]
         seeds = zeros((len(part), c.size))
-        for row, (above, below) in enumerate(part):
-            if above >= 0:
-                seeds[row, above] = ONE
-            if below >= 0:
-                seeds[row, below] = -ONE
+        for row, pair in enumerate(part):
+            for i, sign in zip(pair, (ONE, -ONE)):
+                seeds[row, i] += sign if i >= 0 else 0
         for pair, error in zip(part, network.bound(output, seeds.reshape((len(part),) + value.c.shape))):
             margin = margin_of(pair, c, limit)
             require(margin > error, f"{pair}: margin {margin / ONE:.3g} does not exceed the bound {error / ONE:.3g}")

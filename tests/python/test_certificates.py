@@ -191,6 +191,63 @@ def test_ties_can_be_neither_certified_nor_forged(tmp_path):
     assert "does not exceed the bound" in rejection(near, forged)
 
 
+@pytest.mark.parametrize("half", ["f16", "bf16"])
+def test_activations_below_f32(tmp_path, half, monkeypatch):
+    """The winner of the network whose activations are rounded is that of the network without, or nothing is certified."""
+    monkeypatch.setattr(lib_models, "CACHE", str(tmp_path))
+    source = dense(tmp_path, seed=3)
+    path = campaign.halved(source, f"net_{half}")
+    plain, rounded = tauto.load(source), tauto.load(path)
+    made = 0
+    for seed in range(40):
+        x = inputs(seed, (1, 8))
+        (centre, error), (exact, _) = rounded.output_bounds({"x": x})[0], plain.output_bounds({"x": x})[0]
+        assert np.abs(centre - exact).max() < 1e-12     # the centre is that of the network without
+        y = rounded(x)
+        assert 0 < np.abs(y - exact).max() and np.all(np.abs(y - centre) <= error)
+        try:
+            text = json.loads(text_of(certified(path, x)))
+        except tauto.Error:
+            continue
+        made += 1
+        assert text["winners"] == [int(plain(x).argmax())] == [int(y.argmax())]
+        if made <= 3:
+            checker.check(path, text)
+            text["separations"][0]["error"] *= 0.5
+            assert "larger than claimed" in rejection(path, text)
+    assert made > 20
+    model = onnx.load(path)
+    model.graph.node[1].op_type = "Identity"            # a half that is read as one
+    del model.graph.node[1].attribute[:]
+    narrow = os.path.join(tmp_path, "narrow.onnx")
+    onnx.save(model, narrow)
+    with pytest.raises((checker.Rejected, KeyError)):
+        checker.check(narrow, dict(certified(source, inputs(1, (1, 8))), model=digest_of(narrow)))
+
+
+def test_a_margin_below_the_rounding_of_halves_is_not_certified(tmp_path, monkeypatch):
+    """Between two inputs with different winners there is one whose margin f32 can tell, and halves cannot."""
+    monkeypatch.setattr(lib_models, "CACHE", str(tmp_path))
+    source = dense(tmp_path, seed=3)
+    model = tauto.load(source)
+    low, high = (x for x in (inputs(0, (1, 8)), inputs(1, (1, 8))))
+    seed = 2
+    while model(low).argmax() == model(high).argmax():
+        high, seed = inputs(seed, (1, 8)), seed + 1
+    for _ in range(40):
+        x = ((low + high) / 2).astype(np.float32)
+        first, second = np.sort(model(x).ravel())[-2:][::-1]
+        if first - second < 3e-3:
+            break
+        low, high = (x, high) if model(x).argmax() == model(low).argmax() else (low, x)
+    found = certified(source, x)
+    for half in ("f16", "bf16"):
+        path = campaign.halved(source, f"near_{half}")
+        with pytest.raises(tauto.Error, match="not certified: elements"):
+            certified(path, x)
+        assert rejection(path, dict(found, model=digest_of(path)))
+
+
 def test_sums_that_follow_their_order_are_not_certified(tmp_path):
     """2^24 + 1 + ... - 2^24: 16, or 0 from left to right, so no legal bound may say that it exceeds 8."""
     w = np.ones((2, 18))
@@ -254,7 +311,8 @@ def test_onnx_runtime_stays_within_output_bounds(tmp_path):
 @pytest.mark.skipif(not HAVE_DATA, reason="the data beside the tree are missing (TAUTO_SHARED)")
 def test_a_sample_of_the_campaign():
     nets = {net.name: net for net in campaign.all_nets()}
-    for name, count in (("acasxu_2_3", 20), ("mnist_256x2", 3), ("mnist_256x4", 2), ("mnist_cnn_max", 2)):
+    for name, count in (("acasxu_2_3", 20), ("mnist_256x2", 3), ("mnist_256x4", 2), ("mnist_cnn_max", 2),
+                        ("acasxu_3_1_f16", 10), ("mnist_256x2_f16", 2), ("mnist_256x4_bf16", 2)):
         net = nets[name]
         model, loaded = tauto.load(net.path), checker.read_model(net.path)
         certifier, digest = tauto.Certifier(model, net.decision), digest_of(net.path)
