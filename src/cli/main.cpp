@@ -249,7 +249,10 @@ int dispatch(int argc, char** argv) {
       "E: for every f32 input of --box, are all outputs of relu networks within E of each other?");
   same_command->add_option("--threads", same_options.threads, "of the search over the box (all cores)")
       ->check(CLI::Range(1, 1024));
-  same_command->add_option("--seconds", same_options.seconds, "end the search undecided after these")
+  same_command
+      ->add_option("--seconds", same_options.seconds,
+                   "of processor time, so that a busy machine changes no verdict: end the search undecided "
+                   "after these")
       ->check(CLI::Range(0.001, 1e9));
   same_command->add_option("--boxes", same_options.boxes, "end the search undecided after so many boxes")
       ->check(CLI::Range(int64_t{1}, int64_t{1} << 60));

@@ -107,7 +107,7 @@ class Search {
                                     : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
     stacks_.resize(static_cast<size_t>(threads_));
     held_.resize(static_cast<size_t>(threads_));
-    started_ = last_written_ = Clock::now();
+    last_written_ = Clock::now();
     if (!options_.state.empty() && std::filesystem::exists(options_.state)) {
       SearchState s = read_state(options_.state, identity());
       found_ = s.found;
@@ -142,7 +142,12 @@ class Search {
     try {
       DifferenceBounds bounds(pair_);
       Guess guess(pair_);
-      const double before = thread_seconds();
+      double counted = thread_seconds();
+      const auto count = [&] {
+        const double now = thread_seconds();
+        found_.cpu_seconds += now - counted;
+        counted = now;
+      };
       std::unique_lock lock(mutex_);
       for (;;) {
         if (stop_) break;
@@ -159,9 +164,10 @@ class Search {
         lock.lock();
         --busy_;
         held_[me].reset();
+        count();
         settle(me, *box, std::move(step));
       }
-      found_.cpu_seconds += thread_seconds() - before;
+      count();
       changed_.notify_all();
     } catch (...) {
       const std::lock_guard lock(mutex_);
@@ -307,11 +313,11 @@ class Search {
   void look_at_the_clock() {
     if (options_.progress) options_.progress(found_.closed);
     const auto now = Clock::now();
-    const auto since = [&](Clock::time_point t) { return std::chrono::duration<double>(now - t).count(); };
     if (options_.cancelled && (*options_.cancelled)()) stop("interrupted");
-    if (options_.seconds > 0 && since(started_) > options_.seconds)
-      stop(cat(options_.seconds, " s have passed"));
-    if (!options_.state.empty() && since(last_written_) > kWriteEvery) write();
+    if (options_.seconds > 0 && found_.cpu_seconds > options_.seconds)
+      stop(cat(options_.seconds, " s of processor time are used up"));
+    if (!options_.state.empty() && std::chrono::duration<double>(now - last_written_).count() > kWriteEvery)
+      write();
   }
 
   // Machine code says what counts. With the mutex held, or alone.
@@ -419,7 +425,7 @@ class Search {
   bool stop_ = false;
   std::exception_ptr error_;
   Found found_;
-  Clock::time_point started_, last_written_;
+  Clock::time_point last_written_;
 };
 
 }  // namespace

@@ -32,7 +32,7 @@ using Evaluate = std::function<Outputs(std::span<const float> input)>;
 
 struct SearchOptions {
   int threads = 0;         // 0: as many as there are
-  double seconds = 0;      // of wall-clock time; 0: no limit
+  double seconds = 0;      // of processor time, all threads and runs; 0: no limit
   int64_t most_boxes = 0;  // 0: no limit
   int64_t samples = 2000;  // random inputs tried first, at most
   std::string state;       // a file to go on from, written at least every 10 s; "": none
