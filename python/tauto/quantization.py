@@ -52,6 +52,66 @@ class Quantized:
             raise _tauto.Error(f"quantize: required names of the plan's nodes, got {sorted(unknown)}")
         return Quantized(self.path, "\n".join(["precision plan 1", *lines]) + "\n")
 
+    def blame(self, data: dict[str, np.ndarray], terms: dict[int, float], *, output: int = 0, steps: int = 8) -> Blame:
+        """What each quantizer contributed to the change of Σ terms[i] · y[i], y the elements of an output, for the inputs of
+        one run: a margin is {class: 1, other: -1}. `steps`: the places on the path from f32 to the quantized program at
+        which Jacobians are taken (docs/quantization.md)."""
+        source, quantized, residual, nodes = _tauto.blame(self.path, self.plan, data, output, list(terms.items()), steps)
+        return Blame(source, quantized, residual, [Contribution(*node) for node in nodes])
+
+    def search(self, data: dict[str, np.ndarray], decision: str, budget: str, *, timed: bool = True, threads: int = 1) -> Search:
+        """As many of the plan's nodes as a budget of flips allows ("flips=1% confidence=95%"): searched on the first half of
+        `data`, verified on the second. `timed=False` does not look at what nodes gain, so that every machine finds the
+        same."""
+        plan, report, validations, seconds = _tauto.search_precision(self.path, self.plan, data, decision, budget, timed, threads)
+        return Search(Quantized(self.path, plan) if plan else None, report, [Validation(*v) for v in validations], seconds)
+
+
+@dataclass(frozen=True)
+class Contribution:
+    """The part of a change that a quantizer is to blame for: by its activations, by its weights."""
+
+    node: str
+    activations: float
+    weights: float
+
+    @property
+    def total(self) -> float:
+        return self.activations + self.weights
+
+
+@dataclass(frozen=True)
+class Blame:
+    """`quantized` - `source` = the sum of all contributions + `residual`; the largest contribution stands first."""
+
+    source: float
+    quantized: float
+    residual: float
+    contributions: list[Contribution]
+
+
+@dataclass(frozen=True)
+class Validation:
+    """A program that was run on samples: the nodes that it keeps in f32, and how often its decision was another."""
+
+    kept: list[str]
+    fresh: bool
+    flips: int
+    samples: int
+    upper: float
+    seconds: float
+    holds: bool
+
+
+@dataclass(frozen=True)
+class Search:
+    """`quantized`: the plan that was found and verified; None if f32 stays. `report` is text."""
+
+    quantized: Quantized | None
+    report: str
+    validations: list[Validation]
+    f32_seconds: float
+
 
 def quantize(path: str | os.PathLike[str], to: str = "int8", data: dict[str, np.ndarray] | None = None, *,
              keep: Sequence[str] = (), measure: bool = False, threads: int = 1) -> Quantized:

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "compile/model_options.h"
+#include "quantize/load.h"
 
 namespace tauto::cli {
 
@@ -77,9 +77,22 @@ struct QuantizeOptions {
   std::string out, plan;          // files to write; empty: none
   std::vector<std::string> keep;  // nodes that stay f32
   int threads = 1;
-  bool measure = false;  // f32 where the node is slower
+  bool measure = false;           // f32 where the node is slower
+  std::string require, validate;  // of --to auto: a decision with its budget, the samples for it
 };
 int quantize(const QuantizeOptions& options);
+
+// "auto" or "auto:PRECISION": the search for nodes that can have it (verify/precision_search.h).
+bool is_auto(const std::string& precision);
+// The plan found, and what was tried; found or not.
+struct Searched {
+  PrecisionPlan plan;
+  std::string text;
+  bool found = false;
+};
+Searched search(const LoadedModel& source, const std::string& precision, const std::string& calibration,
+                const std::string& statement, const std::string& data, const PlanOptions& how,
+                const std::string& command);
 
 ModelOptions model_options(const std::string& model, const std::string& allow, const std::string& precision,
                            const std::string& calibration, const std::string& command);

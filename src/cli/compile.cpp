@@ -48,10 +48,22 @@ std::vector<const CompiledGroup*> chosen(const Executable& e, const std::string&
 
 int compile(const CompileOptions& o) {
   if (o.require.empty() && !o.data.empty()) fail("compile: --data: required --require with it");
-  if (!o.require.empty() && !is_shown(o)) return kExitDiffers;
+  ModelOptions model = model_options(o.model, o.allow, o.precision, o.calibration, "compile");
+  if (is_auto(o.precision)) {
+    const Interruptible interruptible;
+    PlanOptions planning;
+    planning.cancelled = &interruptible.cancelled;
+    const Searched found = search(LoadedModel::load(o.model), o.precision, o.calibration, o.require, o.data,
+                                  planning, "compile");
+    put(found.text);
+    if (!found.found) return kExitDiffers;
+    model.load.precision = found.plan;
+    model.precision.clear(), model.calibration.clear();
+  } else if (!o.require.empty() && !is_shown(o)) {
+    return kExitDiffers;
+  }
   const Progress progress("compiling");
-  const LoadedModel m =
-      load_model(model_options(o.model, o.allow, o.precision, o.calibration, "compile"), "compile");
+  const LoadedModel m = load_model(model, "compile");
   tauto::CompileOptions how;
   Schedules schedules;
   if (!o.schedule.empty()) {

@@ -135,8 +135,10 @@ int dispatch(int argc, char** argv) {
         cat("NAME,…: apply rewrites that change results within a stated bound: ", names_of_rewrites()));
   };
   const auto add_precision = [](CLI::App* c, std::string& precision, std::string& calibration) {
-    c->add_option("--precision", precision,
-                  "int8, int4, int2, int1, f16 or bf16 with options (see tauto quantize), or a FILE.plan");
+    c->add_option(
+        "--precision", precision,
+        "int8, int4, int2, int1, f16 or bf16 with options (see tauto quantize), a FILE.plan; or auto, "
+        "auto:PRECISION: as many nodes as --require allows");
     c->add_option("--calibrate", calibration,
                   "FILE.npz: samples on which ranges of activations are measured");
   };
@@ -234,6 +236,10 @@ int dispatch(int argc, char** argv) {
       ->check(CLI::Range(1, 1024));
   quantize_command->add_flag("--measure", quantize_options.measure,
                              "nodes that are slower than in f32 stay f32");
+  quantize_command->add_option("--require", quantize_options.require,
+                               "of --to auto: a decision with its budget (\"top1 flips=1% confidence=95%\")");
+  quantize_command->add_option("--validate", quantize_options.validate,
+                               "of --to auto: samples, one half to search on and one to verify on");
   quantize_command->footer(kQuantizeExamples);
 
   SameOptions same_options;

@@ -6,6 +6,7 @@
 #include "cli/value_files.h"
 #include "quantize/measure.h"
 #include "quantize/write_onnx.h"
+#include "verify/precision_search.h"
 
 namespace tauto::cli {
 namespace {
@@ -37,6 +38,33 @@ ModelOptions model_options(const std::string& model, const std::string& allow, c
   return o;
 }
 
+bool is_auto(const std::string& precision) { return precision == "auto" || precision.starts_with("auto:"); }
+
+Searched search(const LoadedModel& source, const std::string& precision, const std::string& calibration,
+                const std::string& statement, const std::string& data, const PlanOptions& how,
+                const std::string& command) {
+  const std::string where = command + ": --precision auto";
+  equivalence::SearchOptions options;
+  std::string decision, budget;
+  for (const std::string& word : split_words(statement, command + ": --require"))
+    word.find('=') != std::string::npos ? budget += (budget.empty() ? "" : " ") + word : decision = word;
+  if (decision.empty() || budget.empty())
+    fail(where,
+         ": required --require with a decision and its budget (\"top1 flips=1% confidence=95%\"), got \"",
+         statement, "\"");
+  if (data.empty()) fail(where, ": required samples to search and to verify on, got none");
+  options.rule = equivalence::parse_decision(decision);
+  options.budget = equivalence::parse_budget(budget);
+  options.threads = how.threads;
+  options.cancelled = how.cancelled;
+  const PrecisionPlan all =
+      plan_of(source, precision == "auto" ? "int8" : precision.substr(5), calibration, how, where);
+  const auto samples = equivalence::Samples::of(without_labels(read_values(data, source)), source.inputs(),
+                                                source.outputs(), data, command + ": --data");
+  equivalence::PrecisionSearch s = equivalence::search_precision(source, all, samples, options);
+  return {s.found ? s.plan : PrecisionPlan{}, equivalence::text_of(s, options.budget), s.found};
+}
+
 int quantize(const QuantizeOptions& o) {
   const Interruptible interruptible;
   PrecisionPlan plan;
@@ -52,7 +80,12 @@ int quantize(const QuantizeOptions& o) {
       progress.set_total(total);
       for (; shown < done; ++shown) progress.step();
     };
-    if (o.to.ends_with(".plan")) {
+    if (is_auto(o.to)) {
+      const Searched found = search(source, o.to, o.data, o.require, o.validate, how, "quantize");
+      put(found.text);
+      if (!found.found) return kExitDiffers;
+      plan = found.plan;
+    } else if (o.to.ends_with(".plan")) {
       plan = plan_of(source, o.to, o.data, how, "quantize: --to");
     } else {
       const Precision to = parse_precision(o.to, "quantize: --to");

@@ -56,14 +56,14 @@ void drop_slower(PrecisionPlan& plan, const LoadedModel& source, const std::vect
                  int threads, const std::function<bool()>* cancelled) {
   const std::shared_ptr<const Module> m = source.module();
   const std::vector<Contraction> all = contractions_of(*m);
-  const auto f32_program = source.program(source.order(inputs));
+  const auto f32_program = source.executable(source.order(inputs));
   for (int round = 0; round < kRounds; ++round) {
     const bool any = std::any_of(plan.nodes.begin(), plan.nodes.end(),
                                  [](const NodePrecision& n) { return n.how.system != NumberSystem::F32; });
     if (!any) return;
     if (cancelled && (*cancelled)()) throw Cancelled();
     const LoadedModel quantized = LoadedModel::of(with_precision(*m, plan));
-    const auto program = quantized.program(quantized.order(inputs));
+    const auto program = quantized.executable(quantized.order(inputs));
     std::map<std::string, double> a, b;
     for (int turn = 0; turn < 3; ++turn) {
       for (auto* t : {&a, &b})

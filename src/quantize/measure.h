@@ -13,7 +13,8 @@ namespace tauto {
 void drop_slower(PrecisionPlan& plan, const LoadedModel& source, const std::vector<Value>& inputs,
                  int threads, const std::function<bool()>* cancelled = nullptr);
 
-// Seconds of each contraction of a program, by node, the least of `runs`.
+// Seconds of each contraction of a program that has its stages (LoadedModel::executable), by node, the least
+// of `runs`.
 std::map<std::string, double> seconds_of_nodes(const Executable& e, const std::vector<Contraction>& of,
                                                const std::vector<Value>& inputs, int threads, int runs);
 

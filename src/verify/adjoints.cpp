@@ -25,11 +25,19 @@ std::vector<double> Adjoints::backward(Id last, const std::function<bool()>* can
     for (size_t k = 0; k < parts.size(); ++k)
       if (!parts[k].empty()) charge(parts[k], s.parts[k], error);
     if (!parts[0].empty()) pull(id);
+    if (const auto k = kept_.find(id); k != kept_.end()) k->second = parts[0];
     parts.clear();
     parts.shrink_to_fit();
   }
   for (double& e : error) e = above(e) + 0x1p-900;  // what underflows in adjoints
   return error;
+}
+
+std::vector<double> Adjoints::kept(Id id) const {
+  const std::vector<double>& all = kept_.at(id);
+  std::vector<double> r(all.size() / lanes_);
+  for (size_t i = 0; i < r.size(); ++i) r[i] = all[i * lanes_];
+  return r;
 }
 
 void Adjoints::charge(const std::vector<double>& lambda, const Part& p, std::vector<double>& error) const {

@@ -2,6 +2,7 @@
 // cost.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <vector>
 
@@ -41,6 +42,10 @@ class Adjoints {
   void seed(Id id, int64_t element, size_t functional, double w) {
     open(id, 0)[static_cast<size_t>(element) * lanes_ + functional] += w;
   }
+  // λ of this node's first part is to be kept for `kept`.
+  void keep(Id id) { kept_[id] = {}; }
+  // One of lane 0, element by element; empty: the functionals do not depend on it.
+  std::vector<double> kept(Id id) const;
   // From node `last` down: Σ |λ| noise of each functional. Once. Throws Cancelled.
   std::vector<double> backward(Id last, const std::function<bool()>* cancelled);
 
@@ -53,6 +58,7 @@ class Adjoints {
   const std::vector<NodeState>& nodes_;
   const Env& env_;
   size_t lanes_;
+  std::map<Id, std::vector<double>> kept_;
   std::vector<std::vector<std::vector<double>>> of_;  // node, part, element and lane; empty: nothing
 };
 

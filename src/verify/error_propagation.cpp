@@ -414,6 +414,22 @@ std::vector<FunctionalBound> ErrorPropagation::bound(std::span<const Functional>
   return all;
 }
 
+std::vector<std::vector<double>> ErrorPropagation::gradient(const Functional& g,
+                                                            std::span<const Id> nodes) const {
+  const FloatEnvironment environment;
+  const State& s = *state_;
+  const Id id = s.f.results.at(g.output);
+  std::vector<std::vector<double>> all;
+  Adjoints adjoints(s.f, s.nodes, s.env, 1);
+  for (const Id k : nodes) adjoints.keep(k);
+  if (!s.at(id).parts.at(0).radius.empty()) {
+    for (const auto& [i, w] : g.terms) adjoints.seed(id, i, 0, w);
+    adjoints.backward(id, s.options.cancelled);
+  }
+  for (const Id k : nodes) all.push_back(adjoints.kept(k));
+  return all;
+}
+
 std::vector<double> ErrorPropagation::output_error(size_t output, size_t at_most) const {
   const auto count = static_cast<size_t>(centre(output).count());
   const std::span<const double> r = radius(output);

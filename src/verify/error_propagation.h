@@ -73,6 +73,9 @@ class ErrorPropagation {
   // |δ| of each element of an output; empty: exact.
   std::span<const double> radius(size_t output) const;
   std::vector<FunctionalBound> bound(std::span<const Functional> functionals) const;
+  // The derivative of g by each element of these nodes' results, at the centres; empty where g does not depend
+  // on a node, as far as error rules know how.
+  std::vector<std::vector<double>> gradient(const Functional& g, std::span<const Id> nodes) const;
   // The bound of every element of an output, by one functional each; their radii alone where there are more
   // elements than `at_most`: a functional costs a backward pass.
   std::vector<double> output_error(size_t output, size_t at_most = 1024) const;
