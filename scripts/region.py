@@ -20,6 +20,7 @@ come to the same verdicts with the same boxes; every witness is replayed by mach
 from __future__ import annotations
 
 import argparse
+import functools
 import hashlib
 import json
 import os
@@ -41,7 +42,7 @@ PAGE = os.path.join(lib_models.ROOT, "docs", "region.md")
 MADE = os.path.join(lib_models.CACHE, "made")
 BUILD = os.environ.get("TAUTO_BUILD", os.path.join(lib_models.ROOT, "build"))
 TAUTO = os.path.join(BUILD, "tauto")
-METHOD = 1                 # raised when bounds or splits change
+METHOD = 2                 # raised when bounds or splits change
 SEED = 20240917
 EPSILON, TIGHT = 0.05, 0.01
 TIGHT_PAIRS, TIGHT_SECONDS = 12, 900
@@ -94,6 +95,13 @@ def all_units() -> list[Pair | Grey]:
 def digest(path: str) -> str:
     with open(path, "rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()[:16]
+
+
+@functools.cache
+def version() -> str:
+    """A state belongs to the graphs of one version of the semantics."""
+    text = subprocess.run([TAUTO, "--version"], stdout=subprocess.PIPE, text=True, check=True).stdout
+    return "".join(c if c.isalnum() else "-" for c in text.strip())
 
 
 def twin(source: str, how: str) -> str:
@@ -150,7 +158,7 @@ def bits(array: np.ndarray) -> str:
 
 
 def run_pair(unit: Pair, threads: int) -> dict[str, str]:
-    state = os.path.join(MADE, unit.name + ".state")
+    state = os.path.join(MADE, f"{unit.name}-{METHOD}-{version()}.state")
     words = ["--state", state]
     if threads:
         words += ["--threads", str(threads)]

@@ -14,70 +14,88 @@ namespace {
 constexpr double kInf = std::numeric_limits<double>::infinity();
 constexpr double kMost = 1e30;            // of values: far from where f32 overflows
 constexpr double kUnit = 0x1p-24;         // f32
-constexpr double kUnderflow = 0x1p-148;   // of one operation, and of what f64 cuts off
-constexpr double kOutward = 1 + 0x1p-36;  // sums of up to 2^15 magnitudes are raised by this
-constexpr size_t kVector = 8;             // columns are computed in steps of this
+constexpr double kUnderflow = 0x1p-120;   // of the coefficients of one form, and of one f32 operation
+constexpr double kOutward = 1 + 0x1p-36;  // a few f64 operations on nonnegative numbers are raised by this
+constexpr size_t kVector = 16;            // columns are computed in steps of this
 constexpr size_t kShared = 32;            // inputs up to which symbols know what they are due to
 
 size_t padded(size_t n) { return (n + kVector - 1) / kVector * kVector; }
 
+// γ_n of f32, raised.
+double gamma(double n) { return n * kUnit / (1 - n * kUnit) * (1 + 0x1p-9); }
+
 // Rows of coefficients, `stride` apart.
 struct Rows {
   size_t stride = 0;
-  std::vector<double> v;
+  std::vector<float> v;
   void make(size_t rows, size_t columns) {
     stride = padded(columns);
     v.assign(rows * stride, 0);
   }
-  double* row(size_t i) { return v.data() + i * stride; }
-  const double* row(size_t i) const { return v.data() + i * stride; }
+  float* row(size_t i) { return v.data() + i * stride; }
+  const float* row(size_t i) const { return v.data() + i * stride; }
 };
 
-double magnitude(const double* row, size_t n) {
-  double s[4] = {};
-  size_t i = 0;
-  for (; i + 4 <= n; i += 4)
-    for (size_t j = 0; j < 4; ++j) s[j] += std::fabs(row[i + j]);
-  for (; i < n; ++i) s[0] += std::fabs(row[i]);
-  return (s[0] + s[1]) + (s[2] + s[3]);
-}
-
-// Four numbers in a register, at any address.
+// Numbers in a register, at any address.
+typedef float Eight __attribute__((vector_size(32), aligned(4), may_alias));
+typedef int32_t EightBits __attribute__((vector_size(32)));
+typedef float FourFloats __attribute__((vector_size(16), aligned(4), may_alias));
 typedef double Four __attribute__((vector_size(32), aligned(8), may_alias));
 
-// out[r][column …] (+)= Σ_k w[r][k] x[k][column …], for R rows and 8 columns, which are padded on both sides.
+const Eight& eight(const float* at) { return *reinterpret_cast<const Eight*>(at); }
+Eight absolute(const Eight& x) {
+  constexpr int32_t kAllButSign = 0x7fffffff;
+  return reinterpret_cast<Eight>(reinterpret_cast<EightBits>(x) & kAllButSign);
+}
+
+// Σ|row|, at least.
+double magnitude(const float* row, size_t n) {
+  Eight low{}, high{};
+  size_t i = 0;
+  for (; i + kVector <= n; i += kVector)
+    low += absolute(eight(row + i)), high += absolute(eight(row + i + 8));
+  double sum = 0;
+  for (; i < n; ++i) sum += std::fabs(static_cast<double>(row[i]));
+  for (size_t j = 0; j < 8; ++j) sum += static_cast<double>(low[j]) + static_cast<double>(high[j]);
+  return sum * (1 + static_cast<double>(n / kVector + 2) * 2 * kUnit);
+}
+
+// A coefficient that is at least x.
+float raised(double x) { return static_cast<float>(x * (1 + 2 * kUnit) + kUnderflow); }
+
+// out[r][column …] (+)= Σ_k w[r][k] x[k][column …], for R rows and 16 columns, which are padded on both sides.
 template <size_t R, bool Add>
-void tile(const double* w, size_t terms, const Rows& x, size_t column, double* const* out) {
-  static_assert(kVector == 8);
-  Four low[R], high[R];
+void tile(const float* w, size_t terms, const Rows& x, size_t column, float* const* out) {
+  static_assert(kVector == 16);
+  Eight low[R], high[R];
 #pragma GCC unroll 8
   for (size_t r = 0; r < R; ++r) {
-    const Four* to = reinterpret_cast<const Four*>(out[r] + column);
-    low[r] = Add ? to[0] : Four{}, high[r] = Add ? to[1] : Four{};
+    const Eight* to = reinterpret_cast<const Eight*>(out[r] + column);
+    low[r] = Add ? to[0] : Eight{}, high[r] = Add ? to[1] : Eight{};
   }
-  const double* from = x.v.data() + column;
+  const float* from = x.v.data() + column;
   for (size_t k = 0; k < terms; ++k, from += x.stride) {
-    const Four a = *reinterpret_cast<const Four*>(from), b = *reinterpret_cast<const Four*>(from + 4);
+    const Eight a = eight(from), b = eight(from + 8);
 #pragma GCC unroll 8
     for (size_t r = 0; r < R; ++r) {
-      const double f = w[r * terms + k];
+      const float f = w[r * terms + k];
       low[r] += f * a;
       high[r] += f * b;
     }
   }
 #pragma GCC unroll 8
   for (size_t r = 0; r < R; ++r) {
-    Four* to = reinterpret_cast<Four*>(out[r] + column);
+    Eight* to = reinterpret_cast<Eight*>(out[r] + column);
     to[0] = low[r], to[1] = high[r];
   }
 }
 
 template <bool Add>
-void multiply(const std::vector<double>& w, size_t rows, size_t terms, const Rows& x, size_t columns,
+void multiply(const std::vector<float>& w, size_t rows, size_t terms, const Rows& x, size_t columns,
               Rows& out) {
   for (size_t i = 0; i < rows;) {
     const size_t n = rows - i >= 4 ? 4 : 1;
-    double* to[4];
+    float* to[4];
     for (size_t r = 0; r < n; ++r) to[r] = out.row(i + r);
     for (size_t c = 0; c < columns; c += kVector)
       n == 4 ? tile<4, Add>(w.data() + i * terms, terms, x, c, to)
@@ -100,26 +118,30 @@ struct Forms {
 
 struct DifferenceBounds::State {
   const PairOfChains& pair;
-  Forms before, after;                        // inputs of a layer; what it makes of them
-  std::vector<size_t> live;                   // which neurons the rows of `before` are
-  size_t main = 0, noise = 0, own = 0;        // symbols so far
-  std::vector<double> share_main, share_own;  // symbol × input
+  Forms before, after;                  // inputs of a layer; what it makes of them
+  std::vector<size_t> live;             // which neurons the rows of `before` are
+  size_t main = 0, noise = 0, own = 0;  // symbols so far
+  Rows share_main, share_own;           // symbol × input
   std::vector<Range> difference;
-  std::vector<double> wa, wb, wd;  // weights of live columns
+  std::vector<float> wa, wb, wd;  // weights of rows and live columns
+  // Neurons that are off in both networks throughout the box, 1 each, layer after layer: they have no rows.
+  std::vector<uint8_t> off;
+  std::vector<size_t> rows;  // which neurons the rows of `after` are
   size_t undecided = 0;
   double largest = kInf;
 
   explicit State(const PairOfChains& p) : pair(p) {
     size_t neurons = 0, rows = p.inputs();
     for (const LayerPair& l : p.layers) neurons += l.out, rows = std::max(rows, l.out);
+    off.assign(neurons, 0);
     for (Forms* f : {&before, &after}) {
       f->main_a.make(rows, p.inputs() + neurons), f->main_d.make(rows, p.inputs() + neurons);
       f->noise_a.make(rows, neurons), f->own_d.make(rows, neurons);
       for (auto* v : {&f->a, &f->d, &f->most_a, &f->most_d, &f->noise, &f->error_a, &f->error_d})
-        v->assign(rows, 0);
+        v->assign(padded(rows), 0);
     }
     live.resize(rows);
-    if (shares()) share_main.assign((p.inputs() + neurons) * p.inputs(), 0), share_own = share_main;
+    if (shares()) share_main.make(p.inputs() + neurons, p.inputs()), share_own.make(neurons, p.inputs());
   }
   bool shares() const { return pair.inputs() <= kShared; }
 
@@ -137,59 +159,89 @@ struct DifferenceBounds::State {
       live[k] = k;
     }
     main = l.in, noise = own = 0;
-    for (size_t i = 0; i < l.out; ++i) {
-      double *a = after.main_a.row(i), *d = after.main_d.row(i);
+    for (size_t r = 0; r < rows.size(); ++r) {
+      float *a = after.main_a.row(r), *d = after.main_d.row(r);
       for (size_t k = 0; k < l.in; ++k) {
-        a[k] = l.a[i * l.in + k] * radius[k];
-        d[k] = l.difference[i * l.in + k] * radius[k];
+        a[k] = static_cast<float>(l.a[rows[r] * l.in + k] * radius[k]);
+        d[k] = static_cast<float>(l.difference[rows[r] * l.in + k] * radius[k]);
       }
     }
     if (shares())
       for (size_t k = 0; k < l.in; ++k)
-        for (size_t j = 0; j < l.in; ++j) share_main[k * l.in + j] = k == j;
+        for (size_t j = 0; j < l.in; ++j) share_main.row(k)[j] = k == j;
+    gather(l, l.in);
     centres(l, l.in);
   }
 
-  void affine(const LayerPair& l, size_t terms) {
-    for (auto* w : {&wa, &wb, &wd}) w->resize(l.out * terms);
-    for (size_t i = 0; i < l.out; ++i)
+  // The weights from live neurons to rows.
+  void gather(const LayerPair& l, size_t terms) {
+    for (auto* w : {&wa, &wb, &wd}) w->resize(rows.size() * terms + 4);
+    for (size_t r = 0; r < rows.size(); ++r)
       for (size_t k = 0; k < terms; ++k) {
-        const size_t from = i * l.in + live[k], to = i * terms + k;
-        wa[to] = l.a[from], wb[to] = l.b[from], wd[to] = l.difference[from];
+        const size_t from = rows[r] * l.in + live[k], to = r * terms + k;
+        wa[to] = static_cast<float>(l.a[from]), wb[to] = static_cast<float>(l.b[from]);
+        wd[to] = static_cast<float>(l.difference[from]);
       }
-    multiply<false>(wa, l.out, terms, before.main_a, main, after.main_a);
-    multiply<false>(wa, l.out, terms, before.noise_a, noise, after.noise_a);
-    multiply<false>(wb, l.out, terms, before.main_d, main, after.main_d);
-    multiply<true>(wd, l.out, terms, before.main_a, main, after.main_d);
-    multiply<false>(wb, l.out, terms, before.own_d, own, after.own_d);
+  }
+
+  void affine(const LayerPair& l, size_t terms) {
+    gather(l, terms);
+    const size_t n = rows.size();
+    multiply<false>(wa, n, terms, before.main_a, main, after.main_a);
+    multiply<false>(wa, n, terms, before.noise_a, noise, after.noise_a);
+    multiply<false>(wb, n, terms, before.main_d, main, after.main_d);
+    multiply<true>(wd, n, terms, before.main_a, main, after.main_d);
+    multiply<false>(wb, n, terms, before.own_d, own, after.own_d);
     centres(l, terms);
   }
 
   void centres(const LayerPair& l, size_t terms) {
-    const auto gamma = [](double n) { return n * kUnit / (1 - n * kUnit) * (1 + 0x1p-9); };
+    // Of forms, whose coefficients are computed in f32: sums of `terms` products (d: of twice as many).
+    const double form_a = gamma(static_cast<double>(terms + 4)),
+                 form_d = gamma(static_cast<double>(2 * terms + 4));
     const double f64_error = static_cast<double>(l.in + 16) * 0x1p-52;
     const double underflow = static_cast<double>(l.in + 3) * kUnderflow;
-    for (size_t i = 0; i < l.out; ++i) {
-      double a = 0, d = 0, size_a = 0, size_b = 0, size_d = 0, noise_d = 0;
-      for (size_t k = 0; k < terms; ++k) {
-        const size_t at = i * l.in + live[k];
-        const double wa = l.a[at], wb = l.b[at], wd = l.difference[at];
-        a += wa * before.a[k];
-        d += wb * before.d[k] + wd * before.a[k];
-        size_a += std::fabs(wa) * before.most_a[k];
-        size_b += std::fabs(wb) * (before.most_a[k] + before.most_d[k]);
-        size_d += std::fabs(wb) * before.most_d[k];
-        noise_d += std::fabs(wd) * before.noise[k];  // A's roundings through W_B - W_A: without their signs
+    const auto four = [](const double* at) -> const Four& { return *reinterpret_cast<const Four*>(at); };
+    const auto weights = [](const float* at) {
+      return __builtin_convertvector(*reinterpret_cast<const FourFloats*>(at), Four);
+    };
+    const auto sum = [](const Four& v) { return (v[0] + v[1]) + (v[2] + v[3]); };
+    for (size_t r = 0; r < rows.size(); ++r) {
+      const size_t i = rows[r];
+      // A's roundings go through W_B - W_A without their signs.
+      Four a4{}, d4{}, size_a4{}, size_b4{}, size_d4{}, noise4{}, through4{};
+      const float *pa = &wa[r * terms], *pb = &wb[r * terms], *pd = &wd[r * terms];
+      const auto add = [&](const Four& va, const Four& vb, const Four& vd, size_t k) {
+        const Four xa = four(&before.a[k]), xd = four(&before.d[k]), ma = four(&before.most_a[k]),
+                   md = four(&before.most_d[k]);
+        const Four sa = va < 0 ? -va : va, sb = vb < 0 ? -vb : vb, sd = vd < 0 ? -vd : vd;
+        a4 += va * xa;
+        d4 += vb * xd + (vb - va) * xa;
+        size_a4 += sa * ma;
+        size_b4 += sb * (ma + md);
+        size_d4 += sb * md;
+        through4 += sd * ma;
+        noise4 += sd * four(&before.noise[k]);
+      };
+      size_t k = 0;
+      for (; k + 4 <= terms; k += 4) add(weights(pa + k), weights(pb + k), weights(pd + k), k);
+      if (k < terms) {
+        Four last[3] = {weights(pa + k), weights(pb + k), weights(pd + k)};
+        for (Four& v : last)
+          for (size_t j = terms - k; j < 4; ++j) v[j] = 0;
+        add(last[0], last[1], last[2], k);
       }
-      after.a[i] = a + l.bias_a[i];
-      after.d[i] = d + l.bias_difference[i];
+      const double a = sum(a4), d = sum(d4), size_d = sum(size_d4), noise_d = sum(noise4),
+                   through = sum(through4);
+      double size_a = sum(size_a4), size_b = sum(size_b4);
+      after.a[r] = a + l.bias_a[i];
+      after.d[r] = d + l.bias_difference[i];
       size_a += std::fabs(l.bias_a[i]);
       size_b += std::fabs(l.bias_b[i]);
-      // The factor of γ covers f64's errors of A, and those of W_B - W_A, by far.
-      after.error_a[i] = (gamma(l.roundings_a) + f64_error) * size_a + underflow;
-      after.error_d[i] = (after.error_a[i] + (gamma(l.roundings_b) + f64_error) * size_b +
-                          f64_error * size_d + noise_d + underflow) *
-                         kOutward;
+      const double rounds_a = (gamma(l.roundings_a) + f64_error) * size_a + underflow;
+      const double rounds_b = (gamma(l.roundings_b) + f64_error) * size_b + underflow;
+      after.error_a[r] = (rounds_a + form_a * size_a) * kOutward;
+      after.error_d[r] = (rounds_a + rounds_b + form_d * (size_d + through) + noise_d + underflow) * kOutward;
     }
   }
 
@@ -205,7 +257,7 @@ struct DifferenceBounds::State {
   // false: a range is beyond all bounds.
   bool decide(const LayerPair& l) {
     choices.clear();
-    for (size_t i = 0; i < l.out; ++i) {
+    for (size_t i = 0; i < rows.size(); ++i) {
       Choice c;
       c.row = i;
       c.radius_main = magnitude(after.main_a.row(i), main);
@@ -220,13 +272,20 @@ struct DifferenceBounds::State {
       const double la = a - reach_a, ua = a + reach_a, ld = d - reach_d, ud = d + reach_d;
       const double lb = (la + ld) - (std::fabs(la) + std::fabs(ld)) * 0x1p-50,
                    ub = (ua + ud) + (std::fabs(ua) + std::fabs(ud)) * 0x1p-50;
-      if (l.relu && ua <= 0 && ub <= 0) continue;
+      if (l.relu && ua <= 0 && ub <= 0) {
+        off[first_neuron + rows[i]] = 1;
+        continue;
+      }
       if (!l.relu || la >= 0) {
         c.scale_a = 1, c.noise = ea;
       } else if (ua > 0) {
-        const double slope = ua / (ua - la), half = -slope * la / 2;
+        // Any slope s of [0, 1] will do: s z <= relu(z) <= s z + max(-s l, (1 - s) u).
+        const auto slope = static_cast<double>(static_cast<float>(ua / (ua - la)));
+        const double half = std::max(-slope * la, (1 - slope) * ua) / 2 * kOutward;
         c.scale_a = slope, c.shift_a = half;
-        c.main = (half + slope * ea + (std::fabs(a) + c.radius_a + half) * 0x1p-44) * kOutward;
+        c.main = (half + slope * ea + slope * c.radius_a * 2 * kUnit +  // of scaling the row
+                  (std::fabs(a) + half) * 0x1p-44 + kUnderflow) *
+                 kOutward;
         ++undecided;
       }
       if (!l.relu || (la >= 0 && lb >= 0)) {
@@ -242,8 +301,8 @@ struct DifferenceBounds::State {
         if (high1 - low1 < high - low) low = low1, high = high1, c.scale_d = 1;
         if (high0 - low0 <= high - low) low = low0, high = high0, c.scale_d = 0;
         c.shift_d = (low + high) / 2;
-        c.own = ((high - low) / 2 + c.scale_d * ed +
-                 (c.scale_d * (std::fabs(d) + c.radius_d) + high - low) * 0x1p-44) *
+        c.own = ((high - low) / 2 + c.scale_d * ed + (c.scale_d * std::fabs(d) + high - low) * 0x1p-44 +
+                 kUnderflow) *
                 kOutward;
       }
       choices.push_back(c);
@@ -257,9 +316,11 @@ struct DifferenceBounds::State {
     for (const Choice& c : choices) new_main += c.main > 0, new_noise += c.noise > 0, new_own += c.own > 0;
     for (size_t k = 0; k < choices.size(); ++k) {
       const Choice& c = choices[k];
-      live[k] = c.row;
-      const auto scaled = [](const double* from, double by, double* to, size_t n, size_t end) {
-        for (size_t j = 0; j < n; ++j) to[j] = by * from[j];
+      live[k] = rows[c.row];
+      // By 0, 1/2, 1: exact but for underflow.
+      const auto scaled = [](const float* from, double by, float* to, size_t n, size_t end) {
+        const auto factor = static_cast<float>(by);
+        for (size_t j = 0; j < n; ++j) to[j] = factor * from[j];
         for (size_t j = n; j < end; ++j) to[j] = 0;
       };
       scaled(after.main_a.row(c.row), c.scale_a, before.main_a.row(k), old_main, padded(new_main));
@@ -268,12 +329,14 @@ struct DifferenceBounds::State {
       scaled(after.own_d.row(c.row), c.scale_d, before.own_d.row(k), old_own, padded(new_own));
       before.a[k] = c.scale_a * after.a[c.row] + c.shift_a;
       before.d[k] = c.scale_d * after.d[c.row] + c.shift_d;
-      before.noise[k] = (c.scale_a * c.noise_before + c.noise) * kOutward;
-      before.most_a[k] = (std::fabs(before.a[k]) + c.scale_a * c.radius_a + c.main + c.noise) * kOutward;
-      before.most_d[k] = (std::fabs(before.d[k]) + c.scale_d * c.radius_d + c.own) * kOutward;
+      const double up = 1 + 4 * kUnit;  // new coefficients are raised, scaled ones rounded
+      before.noise[k] = (c.scale_a * c.noise_before + c.noise) * up + kUnderflow;
+      before.most_a[k] =
+          (std::fabs(before.a[k]) + c.scale_a * c.radius_a + c.main + c.noise) * up + kUnderflow;
+      before.most_d[k] = (std::fabs(before.d[k]) + c.scale_d * c.radius_d + c.own) * up + kUnderflow;
       if (shares()) {
         // A symbol of an undecided relu is due to what makes its range wide; one of a rounding to nothing.
-        double *of_main = &share_main[main * pair.inputs()], *of_own = &share_own[own * pair.inputs()];
+        float *of_main = share_main.row(main), *of_own = share_own.row(own);
         const bool undecided = l.relu && (c.main > 0 || c.scale_d != 1 || c.shift_d != 0);
         if (c.main > 0) share(c, of_main);
         if (c.main > 0 && c.own > 0)
@@ -281,41 +344,49 @@ struct DifferenceBounds::State {
         else if (undecided && c.own > 0)
           share(c, of_own);
         else if (c.own > 0)
-          std::fill_n(of_own, pair.inputs(), 0.0);
+          std::fill_n(of_own, pair.inputs(), 0.0f);
       }
-      if (c.main > 0) before.main_a.row(k)[main++] = c.main;
-      if (c.noise > 0) before.noise_a.row(k)[noise++] = c.noise;
-      if (c.own > 0) before.own_d.row(k)[own++] = c.own;
+      if (c.main > 0) before.main_a.row(k)[main++] = raised(c.main);
+      if (c.noise > 0) before.noise_a.row(k)[noise++] = raised(c.noise);
+      if (c.own > 0) before.own_d.row(k)[own++] = raised(c.own);
     }
   }
 
-  void share(const Choice& c, double* to) const {
-    const size_t n = pair.inputs();
-    const double* row = after.main_a.row(c.row);
-    const double total = std::max(c.radius_main, 1e-300);
-    double sum[kShared] = {};
-    for (size_t g = 0; g < computed; ++g) {
-      const double weight = std::fabs(row[g]);
-      for (size_t j = 0; j < n; ++j) sum[j] += weight * share_main[g * n + j];
+  void share(const Choice& c, float* to) const {
+    const float* row = after.main_a.row(c.row);
+    const auto part = static_cast<float>(1 / std::max(c.radius_main, 1e-30));
+    for (size_t j = 0; j < pair.inputs(); j += 8) {
+      Eight sum{};
+      for (size_t g = 0; g < computed; ++g) sum += std::fabs(row[g]) * eight(share_main.row(g) + j);
+      *reinterpret_cast<Eight*>(to + j) = sum * part;
     }
-    for (size_t j = 0; j < n; ++j) to[j] = sum[j] / total;
   }
   size_t computed = 0;  // columns of main in `after`: the new symbols of this layer have none yet
 
-  void run(std::span<const Range> box) {
+  void run(std::span<const Range> box, std::span<const uint8_t> known_off) {
     CHECK(box.size() == pair.inputs());
     undecided = 0;
     largest = kInf;
-    first(box);
+    if (known_off.empty())
+      std::fill(off.begin(), off.end(), 0);
+    else
+      std::copy(known_off.begin(), known_off.end(), off.begin());
+    first_neuron = 0;
     for (size_t k = 0; k < pair.layers.size(); ++k) {
-      if (k > 0) affine(pair.layers[k], choices.size());
+      const LayerPair& l = pair.layers[k];
+      rows.clear();
+      for (size_t i = 0; i < l.out; ++i)
+        if (!off[first_neuron + i]) rows.push_back(i);
+      k == 0 ? first(box) : affine(l, choices.size());
       computed = main;
       if (k + 1 == pair.layers.size()) break;
-      if (!decide(pair.layers[k])) return nothing();
-      take(pair.layers[k]);
+      if (!decide(l)) return nothing();
+      take(l);
+      first_neuron += l.out;
     }
     finish();
   }
+  size_t first_neuron = 0;  // of the layer at hand
 
   void nothing() { difference.assign(pair.outputs(), {-kInf, kInf}); }
 
@@ -334,6 +405,11 @@ struct DifferenceBounds::State {
     largest = most;
   }
 
+  double main_of_margin(size_t i, size_t j, size_t g) const {
+    const Rows &a = after.main_a, &d = after.main_d;
+    return static_cast<double>(a.row(i)[g] - a.row(j)[g] + d.row(i)[g] - d.row(j)[g]);
+  }
+
   // Σ weight of a symbol × the share of each input in it.
   template <class Main, class Own>
   void influence(Main of_main, Own of_own, std::span<double> by_input) const {
@@ -345,27 +421,32 @@ struct DifferenceBounds::State {
       return;
     }
     for (size_t g = 0; g < main; ++g)
-      for (size_t j = 0; j < n; ++j) by_input[j] += of_main(g) * share_main[g * n + j];
+      for (size_t j = 0; j < n; ++j) by_input[j] += of_main(g) * static_cast<double>(share_main.row(g)[j]);
     for (size_t g = 0; g < own; ++g)
-      for (size_t j = 0; j < n; ++j) by_input[j] += of_own(g) * share_own[g * n + j];
+      for (size_t j = 0; j < n; ++j) by_input[j] += of_own(g) * static_cast<double>(share_own.row(g)[j]);
   }
 
   Range margin(size_t i, size_t j, bool of_b) const {
     if (largest == kInf) return {-kInf, kInf};
+    const auto apart = [](float x, float y) {
+      return std::fabs(static_cast<double>(x) - static_cast<double>(y));
+    };
     double r = after.error_a[i] + after.error_a[j], c = after.a[i] - after.a[j];
-    const double *ai = after.main_a.row(i), *aj = after.main_a.row(j), *ni = after.noise_a.row(i),
-                 *nj = after.noise_a.row(j), *di = after.main_d.row(i), *dj = after.main_d.row(j),
-                 *oi = after.own_d.row(i), *oj = after.own_d.row(j);
+    const float *ai = after.main_a.row(i), *aj = after.main_a.row(j), *ni = after.noise_a.row(i),
+                *nj = after.noise_a.row(j), *di = after.main_d.row(i), *dj = after.main_d.row(j),
+                *oi = after.own_d.row(i), *oj = after.own_d.row(j);
     double size = std::fabs(after.a[i]) + std::fabs(after.a[j]);
-    for (size_t g = 0; g < noise; ++g) r += std::fabs(ni[g] - nj[g]);
+    for (size_t g = 0; g < noise; ++g) r += apart(ni[g], nj[g]);
     if (of_b) {
       c += after.d[i] - after.d[j];
       size += std::fabs(after.d[i]) + std::fabs(after.d[j]);
       r += after.error_d[i] + after.error_d[j];
-      for (size_t g = 0; g < main; ++g) r += std::fabs((ai[g] - aj[g]) + (di[g] - dj[g]));
-      for (size_t g = 0; g < own; ++g) r += std::fabs(oi[g] - oj[g]);
+      for (size_t g = 0; g < main; ++g)
+        r += std::fabs((static_cast<double>(ai[g]) - static_cast<double>(aj[g])) +
+                       (static_cast<double>(di[g]) - static_cast<double>(dj[g])));
+      for (size_t g = 0; g < own; ++g) r += apart(oi[g], oj[g]);
     } else {
-      for (size_t g = 0; g < main; ++g) r += std::fabs(ai[g] - aj[g]);
+      for (size_t g = 0; g < main; ++g) r += apart(ai[g], aj[g]);
     }
     // Of the subtractions: no more than a unit of each coefficient.
     for (size_t k : {i, j})
@@ -380,7 +461,8 @@ DifferenceBounds::DifferenceBounds(const PairOfChains& pair) : s_(std::make_uniq
 DifferenceBounds::~DifferenceBounds() = default;
 DifferenceBounds::DifferenceBounds(DifferenceBounds&&) noexcept = default;
 
-void DifferenceBounds::run(std::span<const Range> box) { s_->run(box); }
+void DifferenceBounds::run(std::span<const Range> box, std::span<const uint8_t> off) { s_->run(box, off); }
+std::span<const uint8_t> DifferenceBounds::off() const { return s_->off; }
 std::span<const Range> DifferenceBounds::difference() const { return s_->difference; }
 double DifferenceBounds::largest() const { return s_->largest; }
 Range DifferenceBounds::margin_a(size_t i, size_t j) const { return s_->margin(i, j, false); }
@@ -390,29 +472,28 @@ std::span<const double> DifferenceBounds::centre_a() const {
 }
 size_t DifferenceBounds::undecided() const { return s_->undecided; }
 
-std::span<const double> DifferenceBounds::slopes(size_t output) const {
-  return {s_->after.main_d.row(output), s_->pair.inputs()};
+void DifferenceBounds::slopes(size_t output, std::span<double> by_input) const {
+  const float* row = s_->after.main_d.row(output);
+  for (size_t j = 0; j < by_input.size(); ++j) by_input[j] = static_cast<double>(row[j]);
 }
 
 void DifferenceBounds::influence(size_t output, std::span<double> by_input) const {
-  const double *row = s_->after.main_d.row(output), *own = s_->after.own_d.row(output);
-  s_->influence([&](size_t g) { return std::fabs(row[g]); }, [&](size_t g) { return std::fabs(own[g]); },
-                by_input);
+  const float *row = s_->after.main_d.row(output), *own = s_->after.own_d.row(output);
+  s_->influence([&](size_t g) { return static_cast<double>(std::fabs(row[g])); },
+                [&](size_t g) { return static_cast<double>(std::fabs(own[g])); }, by_input);
 }
 
 void DifferenceBounds::margin_influence(size_t i, size_t j, std::span<double> by_input) const {
-  const Forms& f = s_->after;
-  s_->influence(
-      [&](size_t g) {
-        return std::fabs(f.main_a.row(i)[g] - f.main_a.row(j)[g] + f.main_d.row(i)[g] - f.main_d.row(j)[g]);
-      },
-      [&](size_t g) { return std::fabs(f.own_d.row(i)[g] - f.own_d.row(j)[g]); }, by_input);
+  s_->influence([&](size_t g) { return std::fabs(s_->main_of_margin(i, j, g)); },
+                [&](size_t g) {
+                  const Rows& own = s_->after.own_d;
+                  return static_cast<double>(std::fabs(own.row(i)[g] - own.row(j)[g]));
+                },
+                by_input);
 }
 
 void DifferenceBounds::margin_slopes(size_t i, size_t j, std::span<double> by_input) const {
-  const Forms& f = s_->after;
-  for (size_t g = 0; g < by_input.size(); ++g)
-    by_input[g] = f.main_a.row(i)[g] - f.main_a.row(j)[g] + f.main_d.row(i)[g] - f.main_d.row(j)[g];
+  for (size_t g = 0; g < by_input.size(); ++g) by_input[g] = s_->main_of_margin(i, j, g);
 }
 
 }  // namespace tauto::region

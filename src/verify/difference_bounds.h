@@ -20,9 +20,12 @@
 // fused or not. Each gets a symbol of its own; those of A by themselves matter only to its ranges. So every
 // bound holds for whatever legal execution of A is compared with whatever legal execution of B.
 //
-// Computed in f64. A coefficient is a sum of at most 2^10 products, off by 2^-42 of their magnitudes; summed
-// over all symbols of a form that is at most 2^-42 Σ|W| (|centre| + Σ|coefficients|), which is charged along
-// with the rounding of the f32 executions.
+// Centres are computed in f64, coefficients in f32: a form is a statement about values, and how it was come by does
+// not matter as long as what its coefficients are off by is charged. That is at most γ Σ|W| (|centre| +
+// Σ|coefficients|) over all symbols of a form, which for d is far below the rounding of the executions, and for A
+// as much again.
+//
+// A neuron that is off in both throughout a box is off in each part of it: a search hands that down.
 #pragma once
 
 #include <memory>
@@ -41,8 +44,11 @@ class DifferenceBounds {
   ~DifferenceBounds();
   DifferenceBounds(DifferenceBounds&&) noexcept;
 
-  // Bounds over a box of inputs. Replaces those before.
-  void run(std::span<const Range> box);
+  // Bounds over a box of inputs. Replaces those before. `off`: what off() was for a box that this one is part of;
+  // nothing: unknown.
+  void run(std::span<const Range> box, std::span<const uint8_t> off = {});
+  // 1 for each neuron, layer after layer, that is off in both networks throughout the box.
+  std::span<const uint8_t> off() const;
 
   // B - A, by output.
   std::span<const Range> difference() const;
@@ -57,7 +63,7 @@ class DifferenceBounds {
   // input to split.
   void influence(size_t output, std::span<double> by_input) const;
   // How each input moves the difference of output i.
-  std::span<const double> slopes(size_t output) const;
+  void slopes(size_t output, std::span<double> by_input) const;
   // The same for the margin of output i over j in B.
   void margin_influence(size_t i, size_t j, std::span<double> by_input) const;
   void margin_slopes(size_t i, size_t j, std::span<double> by_input) const;

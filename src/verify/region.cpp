@@ -44,12 +44,20 @@ std::optional<float> inside(double x, const Range& r) {
 // Both networks in f64: where to look, never what counts.
 class Guess {
  public:
-  explicit Guess(const PairOfChains& pair) : pair_(pair) {}
+  explicit Guess(const PairOfChains& pair) : pair_(pair) {
+    for (const LayerPair& l : pair.layers)
+      for (auto [to, from] : {std::pair(&a_, &l.a), std::pair(&b_, &l.b)}) {
+        std::vector<double>& w = to->emplace_back(from->size());
+        for (size_t i = 0; i < l.out; ++i)
+          for (size_t k = 0; k < l.in; ++k) w[k * l.out + i] = (*from)[i * l.in + k];
+      }
+  }
   void run(std::span<const float> x) {
     a.assign(x.begin(), x.end()), b = a;
-    for (const LayerPair& l : pair_.layers) {
-      layer(l.a, l.bias_a, l, a);
-      layer(l.b, l.bias_b, l, b);
+    for (size_t k = 0; k < pair_.layers.size(); ++k) {
+      const LayerPair& l = pair_.layers[k];
+      layer(a_[k], l.bias_a, l, a);
+      layer(b_[k], l.bias_b, l, b);
     }
   }
   double difference() const {
@@ -62,15 +70,19 @@ class Guess {
  private:
   void layer(const std::vector<double>& w, const std::vector<double>& bias, const LayerPair& l,
              std::vector<double>& v) {
-    next_.assign(l.out, 0);
-    for (size_t i = 0; i < l.out; ++i) {
-      double s = bias[i];
-      for (size_t k = 0; k < l.in; ++k) s += w[i * l.in + k] * v[k];
-      next_[i] = l.relu && s < 0 ? 0 : s;
+    next_ = bias;
+    for (size_t k = 0; k < l.in; ++k) {
+      const double x = v[k];
+      if (x == 0) continue;
+      const double* row = &w[k * l.out];
+      for (size_t i = 0; i < l.out; ++i) next_[i] += x * row[i];
     }
+    if (l.relu)
+      for (double& y : next_) y = std::max(y, 0.0);
     v.swap(next_);
   }
   const PairOfChains& pair_;
+  std::vector<std::vector<double>> a_, b_;  // weights, in × out
   std::vector<double> next_;
 };
 
@@ -113,7 +125,7 @@ class Search {
       found_ = s.found;
       for (size_t i = 0; i < s.open.size(); ++i) stacks_[i % stacks_.size()].push_back(std::move(s.open[i]));
     } else {
-      for (const Box& b : boxes_) stacks_[0].push_back({b, 0, 1 / static_cast<double>(boxes_.size())});
+      for (const Box& b : boxes_) stacks_[0].push_back({b, 0, 1 / static_cast<double>(boxes_.size()), {}});
       const double before = thread_seconds();
       look();
       found_.cpu_seconds += thread_seconds() - before;
@@ -203,7 +215,7 @@ class Search {
 
   Step look_at(const OpenBox& box, DifferenceBounds& bounds, Guess& guess) const {
     Step s;
-    bounds.run(box.box);
+    bounds.run(box.box, box.off);
     s.bound = bounds.largest();
     std::vector<double> weight(pair_.inputs(), 0);
     std::vector<double> slope(pair_.inputs(), 0);
@@ -217,7 +229,9 @@ class Search {
         for (size_t i = 1; i < pair_.outputs(); ++i)
           if (reach(i) > reach(worst)) worst = i;
         const bool up = bounds.difference()[worst].hi >= -bounds.difference()[worst].lo;
-        for (size_t j = 0; j < slope.size(); ++j) slope[j] = (up ? 1 : -1) * bounds.slopes(worst)[j];
+        bounds.slopes(worst, slope);
+        if (!up)
+          for (double& v : slope) v = -v;
         bounds.influence(worst, weight);
       }
     } else if (s.bound < std::numeric_limits<double>::infinity()) {
@@ -256,7 +270,7 @@ class Search {
         break;
       }
     }
-    split(box, weight, s);
+    split(box, weight, bounds.off(), s);
     return s;
   }
 
@@ -265,7 +279,8 @@ class Search {
     return m > r.lo && m < r.hi && static_cast<float>(r.lo) < static_cast<float>(r.hi);
   }
 
-  void split(const OpenBox& box, const std::vector<double>& weight, Step& s) const {
+  void split(const OpenBox& box, const std::vector<double>& weight, std::span<const uint8_t> off,
+             Step& s) const {
     size_t at = box.box.size();
     for (size_t j = 0; j < box.box.size(); ++j)
       if (splits(box.box[j]) && (at == box.box.size() || weight[j] > weight[at] ||
@@ -275,7 +290,7 @@ class Search {
       s.stuck = true;
       return;
     }
-    OpenBox low{box.box, box.depth + 1, box.share / 2}, high = low;
+    OpenBox low{box.box, box.depth + 1, box.share / 2, {off.begin(), off.end()}}, high = low;
     low.box[at].hi = high.box[at].lo = box.box[at].lo / 2 + box.box[at].hi / 2;
     s.halves.push_back(std::move(high));
     s.halves.push_back(std::move(low));

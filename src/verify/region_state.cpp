@@ -10,7 +10,7 @@
 namespace tauto::region {
 namespace {
 
-constexpr char kFirst[] = "tauto region state 1";
+constexpr char kFirst[] = "tauto region state 2";
 
 std::string hexadecimal(double v) {
   char text[40];
@@ -28,7 +28,9 @@ void write_state(const std::string& path, const std::string& identity, const Sea
     text += hexadecimal(v);
   text += "\n";
   for (const OpenBox& b : s.open) {
-    text += cat(b.depth, hexadecimal(b.share));
+    text += cat(b.depth, hexadecimal(b.share), " ");
+    for (const uint8_t off : b.off) text += off ? '1' : '0';
+    text += ";";
     for (const Range& r : b.box) text += hexadecimal(r.lo) + hexadecimal(r.hi);
     text += "\n";
   }
@@ -63,6 +65,10 @@ SearchState read_state(const std::string& path, const std::string& identity) {
     OpenBox b;
     b.depth = static_cast<int>(number());
     b.share = number();
+    while (*at == ' ') ++at;
+    for (; *at == '0' || *at == '1'; ++at) b.off.push_back(*at == '1');
+    good = good && *at++ == ';';
+    if (!good) break;
     while (good && !line_ends()) {
       const double lo = number(), hi = number();
       b.box.push_back({lo, hi});

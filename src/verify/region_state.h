@@ -9,7 +9,8 @@ namespace tauto::region {
 struct OpenBox {
   Box box;
   int depth = 0;
-  double share = 0;  // of the volume of all boxes
+  double share = 0;          // of the volume of all boxes
+  std::vector<uint8_t> off;  // DifferenceBounds::off of the box that it is half of; nothing: unknown
 };
 
 struct SearchState {

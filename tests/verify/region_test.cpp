@@ -352,7 +352,7 @@ TEST(Region, AnInterruptedSearchGoesOn) {
   EXPECT_EQ(part.leaves, whole.leaves);
   EXPECT_EQ(part.bound, whole.bound);
   EXPECT_FALSE(std::filesystem::exists(state));
-  write_file(state, "tauto region state 1\na pair goal 0");
+  write_file(state, "tauto region state 2\na pair goal 0");
   EXPECT_NE(error_of([&] { read_state(state, "a pair goal 0"); }), "no error");
   std::filesystem::remove(state);
 }
