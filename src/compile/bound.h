@@ -128,7 +128,7 @@ class BoundFunction {
     if (memory != placed_) place(memory, memory + own_ + below_);
   }
   // What each step is handed, for whoever checks it: a part of the block, an input, a result, or an address
-  // that stays. Of control flow only that it is there.
+  // that stays.
   struct Place {
     enum class Kind : uint8_t { Block, Input, Result, Address } kind = Kind::Address;
     int64_t at = 0;                 // byte of the block, number of the input or result
@@ -140,11 +140,23 @@ class BoundFunction {
     Id node = -1;                      // of a reference
     std::vector<Place> reads, writes;  // of a kernel: its arguments' buffers in order, all in `reads`
     std::vector<uint64_t> sizes;       // of a kernel: the arguments behind them
+    // Of references and control flow: the bytes of each of `writes`. Of control flow: what else it writes
+    // (places between which state alternates), and what it calls, whose memory begins behind own_bytes();
+    // null: it has no steps.
+    std::vector<int64_t> bytes;
+    std::vector<std::pair<Place, int64_t>> aside;
+    std::vector<const BoundFunction*> bodies;
+    // Of a scan or loop: where the last element ends of each sequence that it walks, and of each of the last
+    // `writes`, which it stacks.
+    std::vector<int64_t> read_ends, write_ends;
+    size_t states = 0;  // carried: the first of `writes`; a scan's sequences come after as many of `reads`
   };
   std::vector<Call> calls() const;
   // Where each result is found: written in place by a step, or copied from there.
   std::vector<Place> result_places() const;
   int64_t own_bytes() const { return own_; }
+  int64_t below_bytes() const { return below_; }  // behind them: what bodies have for themselves
+  const CompiledFunction& compiled() const { return c_; }
 
   // False: not with these values; only the results' memory was written to. Results overlap neither inputs nor
   // each other.
@@ -157,6 +169,7 @@ class BoundFunction {
   struct Step;
   void place(uint8_t* memory, uint8_t* scratch);
   Place place_of(uint32_t slot) const;
+  void add_control(Call& c, const Step& s) const;
   bool steps(RunState& r, int depth);
   bool control(RunState& r, Step& s, int depth);
   bool scan(RunState& r, Step& s, int depth);

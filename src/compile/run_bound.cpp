@@ -137,10 +137,38 @@ std::vector<BoundFunction::Call> BoundFunction::calls() const {
       for (const auto* list : {&s.fixed, &s.varying})
         for (const auto& [argument, slot] : *list) c.reads.at(argument) = place_of(slot);
       c.sizes.assign(s.arguments.begin() + static_cast<std::ptrdiff_t>(buffers), s.arguments.end() - 3);
+    } else if (s.kind == Step::Kind::Reference) {
+      for (const TensorType& t : s.results) c.bytes.push_back(t.bytes());
+    } else {
+      add_control(c, s);
     }
     calls.push_back(std::move(c));
   }
   return calls;
+}
+
+void BoundFunction::add_control(Call& c, const Step& s) const {
+  for (const auto& body : s.bodies)
+    if (body || (s.kind == Step::Kind::If)) c.bodies.push_back(body.get());
+  c.states = s.states;
+  const BoundFunction* any = s.bodies[0] ? s.bodies[0].get() : s.bodies[1].get();
+  // A loop's body gives its condition first; what is stacked has an element for each trip.
+  const size_t skip = s.kind == Step::Kind::Loop ? 1 : 0;
+  for (size_t k = 0; k < s.outputs.size(); ++k) {
+    const int64_t element = any->results()[k + skip].bytes();
+    c.bytes.push_back(k < s.states || s.length < 0 ? element : element * s.length);
+  }
+  const auto place = [&](uint32_t slot) { return place_of(slot); };
+  for (size_t k = 0; k < s.spare.size(); ++k) c.aside.emplace_back(place(s.spare[k]), c.bytes[k]);
+  for (size_t k = 0; k < s.own.size(); ++k) c.aside.emplace_back(place(s.own[k]), k == 0 ? 8 : 1);
+  if (s.kind != Step::Kind::Scan && s.kind != Step::Kind::Loop) return;
+  const size_t stacked = s.outputs.size() - s.states, sequences = s.strides.size() - stacked;
+  const auto end = [&](size_t which, int64_t element) {
+    return s.strides[which] * (std::max<int64_t>(s.length, 1) - 1) + element;
+  };
+  for (size_t k = 0; k < sequences; ++k) c.read_ends.push_back(end(k, any->inputs()[s.states + k].bytes()));
+  for (size_t k = 0; k < stacked; ++k)
+    c.write_ends.push_back(end(sequences + k, any->results()[s.states + k + skip].bytes()));
 }
 
 std::vector<BoundFunction::Place> BoundFunction::result_places() const {

@@ -1,4 +1,9 @@
 // Who lies where, step by step, see check_binding.h.
+//
+// Control flow: what it reads has to be there as for a reference. Each body is walked by itself; its memory
+// lies behind its caller's, and what it is handed of its caller's memory it reads as inputs and writes as
+// results. Its trips may so be repeated if nothing that they write (results, the second places of states,
+// counters) overlaps what any of them reads.
 #include "verify/check_binding.h"
 
 #include <cstring>
@@ -11,6 +16,7 @@ namespace tauto::equivalence {
 namespace {
 
 using Owner = std::pair<Id, size_t>;  // the node that computed it, and which part of its result
+constexpr size_t kAside = 1 << 16;    // parts from here on: what control flow writes besides
 
 // Bytes [begin, end) of one piece of memory, each held by at most one value.
 class Memory {
@@ -44,8 +50,9 @@ class Memory {
 
 class Walk {
  public:
-  Walk(const Executable& e, const CompiledFunction& c, const std::vector<BoundGroup>& groups, int64_t block)
-      : e_(e), f_(*c.function), c_(c), groups_(groups), block_bytes_(block) {
+  Walk(const Executable& e, const CompiledFunction& c, const std::vector<BoundGroup>& groups, int64_t block,
+       int64_t below)
+      : e_(e), f_(*c.function), c_(c), groups_(groups), block_bytes_(block), below_(below) {
     for (size_t k = 0; k < c.groups.size(); ++k) {
       const Group& g = c.groups[k].group;
       if (g.kind == Group::Kind::View) view_[g.result] = g.source;
@@ -55,29 +62,28 @@ class Walk {
   BindingCheck run(const std::vector<BoundFunction::Call>& calls,
                    const std::vector<BoundFunction::Place>& results) {
     BindingCheck check;
-    int64_t kernels = 0, arguments = 0;
-    check.complete = true;
+    complete_ = true;
     for (const BoundFunction::Call& call : calls) {
       using Kind = BoundFunction::Call::Kind;
       if (call.kind == Kind::Control) {
-        check.complete = false;
-        for (size_t i = 0; i < call.writes.size(); ++i) write(call.writes[i], {call.node, i}, -1);
+        control(call);
       } else if (call.kind == Kind::Reference) {
         reference(call);
       } else {
-        ++kernels;
-        arguments += static_cast<int64_t>(call.reads.size());
+        ++kernels_;
+        arguments_ += static_cast<int64_t>(call.reads.size());
         kernel(call);
       }
       if (!problem_.empty()) break;
     }
+    check.complete = complete_;
     for (size_t i = 0; i < results.size() && problem_.empty(); ++i)
       read(results[i], f_.results[i], cat("result ", i));
     check.problem = problem_;
     if (!problem_.empty()) check.complete = false;
-    check.checked =
-        cat("memory and calls: ", arguments, " arguments of ", kernels, kernels == 1 ? " kernel" : " kernels",
-            " hold what they are to hold", check.complete ? "" : "; control flow was not looked into");
+    check.checked = cat("memory and calls: ", arguments_, " arguments of ", kernels_,
+                        kernels_ == 1 ? " kernel" : " kernels", " hold what they are to hold",
+                        complete_ ? "" : "; a branch that is not bound was not looked into");
     return check;
   }
 
@@ -100,9 +106,9 @@ class Walk {
   void write(const BoundFunction::Place& p, Owner owner, int64_t bytes) {
     using Kind = BoundFunction::Place::Kind;
     if (p.kind == Kind::Block) {
-      if (bytes >= 0 && (p.at < 0 || p.at + bytes > block_bytes_))
+      if (p.at < 0 || p.at + bytes > block_bytes_)
         return wrong(cat("%", owner.first, " leaves the block of memory"));
-      if (bytes >= 0) block_.write(p.at, p.at + bytes, owner);
+      block_.write(p.at, p.at + bytes, owner);
       bytes_[owner] = bytes;
     } else if (p.kind == Kind::Result) {
       result_[p.at] = owner;
@@ -130,7 +136,6 @@ class Walk {
     }
     const auto bytes = bytes_.find(owner);
     if (bytes == bytes_.end()) return wrong(cat(where, ": %", owner.first, " is read before it is written"));
-    if (bytes->second < 0) return;  // of control flow
     if (p.kind == Kind::Result) {
       const auto at = result_.find(p.at);
       if (at == result_.end() || at->second != owner)
@@ -171,28 +176,81 @@ class Walk {
     write(result, {g.result, 0}, bytes);
   }
 
-  void reference(const BoundFunction::Call& call) {
+  // Reads of a reference or of control flow, in the order of the node's inputs.
+  void read_all(const BoundFunction::Call& call) {
     const Node& n = f_.node(call.node);
-    const std::string where = cat(n.op->name, " %", call.node);
     for (size_t i = 0; i < call.reads.size(); ++i)
-      read(call.reads[i], n.inputs[i], cat(where, ", input ", i));
-    // A reference may be handed memory that it reads and writes: it is computed aside and copied.
-    for (size_t i = 0; i < call.writes.size(); ++i) {
-      const Type& t = n.type.tag == Type::Tag::Tuple ? n.type.parts[i] : n.type;
-      write(call.writes[i], {call.node, i},
-            t.is_static() ? element_count(static_shape(t)) * t.element.bytes() : -1);
+      read(call.reads[i], n.inputs[i], cat(n.op->name, " %", call.node, ", input ", i));
+  }
+
+  // A reference may be handed memory that it reads and writes: it is computed aside and copied.
+  void reference(const BoundFunction::Call& call) {
+    read_all(call);
+    for (size_t i = 0; i < call.writes.size(); ++i) write(call.writes[i], {call.node, i}, call.bytes[i]);
+  }
+
+  void control(const BoundFunction::Call& call) {
+    using Kind = BoundFunction::Place::Kind;
+    const std::string where = cat(f_.node(call.node).op->name, " %", call.node);
+    read_all(call);
+    std::vector<std::pair<BoundFunction::Place, int64_t>> written = call.aside;
+    for (size_t i = 0; i < call.writes.size(); ++i) written.emplace_back(call.writes[i], call.bytes[i]);
+    const auto overlap = [](const BoundFunction::Place& a, int64_t a_bytes, const BoundFunction::Place& b,
+                            int64_t b_bytes) {
+      if (a.kind != b.kind || (a.kind != Kind::Block && a.kind != Kind::Result)) return false;
+      return a.kind == Kind::Result ? a.at == b.at : a.at < b.at + b_bytes && b.at < a.at + a_bytes;
+    };
+    const Node& n = f_.node(call.node);
+    for (size_t i = 0; i < written.size(); ++i) {
+      for (size_t k = 0; k < call.reads.size(); ++k) {
+        const auto bytes = bytes_.find(owner_of(n.inputs[k]));
+        if (overlap(written[i].first, written[i].second, call.reads[k],
+                    bytes == bytes_.end() ? 0 : bytes->second))
+          wrong(cat(where, ", input ", k, ": overlaps what its trips write"));
+      }
+      for (size_t k = 0; k < i; ++k)
+        if (overlap(written[i].first, written[i].second, written[k].first, written[k].second))
+          wrong(cat(where, ": two of the places that it writes overlap"));
     }
+    for (size_t i = 0; i < call.read_ends.size(); ++i) {
+      const auto bytes = bytes_.find(owner_of(n.inputs[call.states + i]));
+      if (bytes != bytes_.end() && call.read_ends[i] > bytes->second)
+        wrong(cat(where, ": walks over the end of input ", call.states + i));
+    }
+    for (size_t i = 0; i < call.write_ends.size(); ++i)
+      if (call.write_ends[i] > call.bytes[call.states + i])
+        wrong(cat(where, ": stacks over the end of result ", call.states + i));
+    for (const BoundFunction* body : call.bodies) {
+      if (!body) {
+        complete_ = false;
+        continue;
+      }
+      if (body->own_bytes() + body->below_bytes() > below_)
+        wrong(cat(where, ": its body's memory is larger than what lies behind its caller's"));
+      Walk inside(e_, body->compiled(), body->groups(), body->own_bytes(), body->below_bytes());
+      const BindingCheck check = inside.run(body->calls(), body->result_places());
+      if (!check.problem.empty())
+        wrong(cat(where, ": @", body->compiled().function->name, ": ", check.problem));
+      complete_ = complete_ && check.complete;
+      kernels_ += inside.kernels_;
+      arguments_ += inside.arguments_;
+    }
+    for (size_t i = 0; i < call.aside.size(); ++i)
+      write(call.aside[i].first, {call.node, kAside + i}, call.aside[i].second);
+    for (size_t i = 0; i < call.writes.size(); ++i) write(call.writes[i], {call.node, i}, call.bytes[i]);
   }
 
   const Executable& e_;
   const Function& f_;
   const CompiledFunction& c_;
   const std::vector<BoundGroup>& groups_;
-  const int64_t block_bytes_;
+  const int64_t block_bytes_, below_;
+  bool complete_ = true;
+  int64_t kernels_ = 0, arguments_ = 0;
   std::map<Id, Id> view_;
   Memory block_;
   std::map<int64_t, Owner> result_;
-  std::map<Owner, int64_t> bytes_;  // -1: not known
+  std::map<Owner, int64_t> bytes_;
   std::string problem_;
 };
 
@@ -200,8 +258,9 @@ class Walk {
 
 BindingCheck check_calls(const Executable& e, const CompiledFunction& c,
                          const std::vector<BoundGroup>& groups, const std::vector<BoundFunction::Call>& calls,
-                         const std::vector<BoundFunction::Place>& results, int64_t block_bytes) {
-  return Walk(e, c, groups, block_bytes).run(calls, results);
+                         const std::vector<BoundFunction::Place>& results, int64_t block_bytes,
+                         int64_t below_bytes) {
+  return Walk(e, c, groups, block_bytes, below_bytes).run(calls, results);
 }
 
 BindingCheck check_binding(const Executable& e, const std::vector<Value>& inputs) {
@@ -214,7 +273,8 @@ BindingCheck check_binding(const Executable& e, const std::vector<Value>& inputs
   Env env = e.sizes();
   const BoundFunction bound(e, main, std::move(types), std::move(env));
   if (!bound.complete()) return {"", false, "memory and calls were not looked at: sizes do not decide them"};
-  return check_calls(e, main, bound.groups(), bound.calls(), bound.result_places(), bound.own_bytes());
+  return check_calls(e, main, bound.groups(), bound.calls(), bound.result_places(), bound.own_bytes(),
+                     bound.below_bytes());
 }
 
 std::string sha256_of(const CodeMemory& code) {

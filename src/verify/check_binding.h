@@ -20,7 +20,8 @@ BindingCheck check_binding(const Executable& e, const std::vector<Value>& inputs
 // The walk itself, on any list of calls: for tests.
 BindingCheck check_calls(const Executable& e, const CompiledFunction& c,
                          const std::vector<BoundGroup>& groups, const std::vector<BoundFunction::Call>& calls,
-                         const std::vector<BoundFunction::Place>& results, int64_t block_bytes);
+                         const std::vector<BoundFunction::Place>& results, int64_t block_bytes,
+                         int64_t below_bytes = 0);
 
 // Of all machine code of an executable, kernel after kernel.
 std::string sha256_of(const CodeMemory& code);

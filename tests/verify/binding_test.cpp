@@ -93,5 +93,84 @@ TEST(Binding, WrongSizesOfLoopsAreFound) {
   EXPECT_NE(b.check().problem, "");
 }
 
+// A scan whose body has two kernels, between two kernels that share memory with it.
+constexpr char kScan[] = R"(module g semantics 3
+
+func main(%0 "s": f32[1, 32], %1 "x": f32[5, 1, 32]) -> ("last", "all") {
+  %2 = exp(%0) : f32[1, 32]
+  %3 = tanh(%1) : f32[5, 1, 32]
+  %4 = scan(%2, %3) {axes: [0], body: @body, out_axes: [0], out_reversed: [0], reversed: [1], states: 1} : (f32[1, 32], f32[5, 1, 32])
+  %5 = item(%4) {index: 0} : f32[1, 32]
+  %6 = item(%4) {index: 1} : f32[5, 1, 32]
+  %7 = exp(%5) : f32[1, 32]
+  return %7, %6
+}
+
+func body(%0 "s": f32[1, 32], %1 "x": f32[1, 32]) -> ("n", "o") {
+  %2 = exp(%1) : f32[1, 32]
+  %3 = reduce_sum(%2) {axes: [1], keepdims: 1} : f32[1, 1]
+  %4 = mul(%0, %3) : f32[1, 32]
+  return %4, %2
+}
+)";
+
+Bound bound_scan() {
+  std::string text = kScan;
+  text.replace(text.find("semantics 3"), 11, cat("semantics ", kSemanticsVersion));
+  const LoadedModel m = LoadedModel::from_text(text);
+  CompileOptions options;
+  options.fuse = false;
+  Bound b;
+  b.e = compile(m.module(), options);
+  b.f = std::make_unique<BoundFunction>(*b.e, b.e->functions().at("main"),
+                                        std::vector<TensorType>{{f32, {1, 32}}, {f32, {5, 1, 32}}}, Env());
+  b.calls = b.f->calls();
+  return b;
+}
+
+BindingCheck check_scan(const Bound& b) {
+  return check_calls(*b.e, b.e->functions().at("main"), b.f->groups(), b.calls, b.f->result_places(),
+                     b.f->own_bytes(), b.f->below_bytes());
+}
+
+size_t scan_call(const Bound& b) {
+  size_t i = 0;
+  while (b.calls.at(i).kind != BoundFunction::Call::Kind::Control) ++i;
+  return i;
+}
+
+TEST(Binding, BodiesAreLookedInto) {
+  const Bound b = bound_scan();
+  ASSERT_TRUE(b.f->complete());
+  const BindingCheck c = check_scan(b);
+  EXPECT_EQ(c.problem, "");
+  EXPECT_TRUE(c.complete);
+  EXPECT_NE(c.checked.find(" of 6 kernels"), std::string::npos) << c.checked;
+}
+
+TEST(Binding, WhatIsWrongAboutAScanIsFound) {
+  const Bound right = bound_scan();
+  const size_t at = scan_call(right);
+  const auto wrong = [&](const std::function<void(BoundFunction::Call&)>& change) {
+    Bound b = bound_scan();
+    change(b.calls[at]);
+    return check_scan(b).problem;
+  };
+  for (size_t k = 0; k < right.calls[at].reads.size(); ++k)
+    EXPECT_NE(wrong([&](auto& c) { c.reads[k].at += 64; }), "") << "input " << k;
+  // The second place of the state over the sequence, over the state, over the first place.
+  ASSERT_EQ(right.calls[at].aside.size(), 1u);
+  for (size_t k = 0; k < right.calls[at].reads.size(); ++k)
+    EXPECT_NE(wrong([&](auto& c) { c.aside[0].first = c.reads[k]; }), "") << "input " << k;
+  EXPECT_NE(wrong([&](auto& c) { c.aside[0].first = c.writes[0]; }), "");
+  EXPECT_NE(wrong([&](auto& c) { c.read_ends[0] += 4; }), "");
+  EXPECT_NE(wrong([&](auto& c) { c.write_ends[0] += 4; }), "");
+  Bound b = bound_scan();
+  EXPECT_NE(check_calls(*b.e, b.e->functions().at("main"), b.f->groups(), b.calls, b.f->result_places(),
+                        b.f->own_bytes(), b.f->below_bytes() - 1)
+                .problem,
+            "");
+}
+
 }  // namespace
 }  // namespace tauto::equivalence
