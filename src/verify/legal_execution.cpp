@@ -142,7 +142,8 @@ class Execution {
     for (const Value& v : in)
       if (!v.is_tensor()) return {};
     Random random(seed_, static_cast<uint64_t>(id));
-    if (n.op == &ops::contract && n.type.element == f32) {
+    const auto is_f32 = [](const Value& v) { return v.tensor.type() == f32; };
+    if (n.op == &ops::contract && n.type.element == f32 && std::all_of(in.begin(), in.end(), is_f32)) {
       const Attributes attributes = substitute(n.attributes, env);
       const Tensor* operands[] = {&in[0].tensor, &in[1].tensor};
       const BoundAccess access(attributes.get<Access>("access"), operands);
@@ -153,7 +154,8 @@ class Execution {
     }
     if (n.op == &ops::reduce_sum) {
       std::vector<Value> shuffled = in;
-      for (const int64_t axis : substitute(n.attributes, env).get<Ints>("axes")) {
+      const Attributes attributes = substitute(n.attributes, env);
+      for (const int64_t axis : attributes.get<Ints>("axes")) {
         const auto d = static_cast<size_t>(axis);
         shuffled[0].tensor = permuted(shuffled[0].tensor, d, random.permutation(in[0].tensor.shape()[d]));
       }
