@@ -3,6 +3,7 @@
 
 #include <charconv>
 
+#include "compile/faults.h"
 #include "compile/pipeline.h"
 
 namespace tauto {
@@ -53,6 +54,15 @@ ModelOptions parse_model_options(std::string_view text, std::string_view where) 
       r.precision = value();
     } else if (w == "--calibrate") {
       r.calibration = value();
+    } else if (w == "--fault") {
+      const std::string& given = value();
+      const size_t colon = given.rfind(':');
+      const char *from = given.data() + std::min(colon + 1, given.size()), *to = given.data() + given.size();
+      const auto [end, status] = std::from_chars(from, to, r.fault_seed);
+      if (colon == std::string::npos || status != std::errc() || end != to)
+        fail(where, ": --fault: required KIND:SEED, got \"", given, "\"");
+      r.fault = given.substr(0, colon);
+      fault_named(r.fault);  // refuses what is none
     } else if (w == "--trust") {
       r.load.trust = true;
     } else if (w == "--allow" || w.substr(0, 8) == "--allow=") {
@@ -60,8 +70,8 @@ ModelOptions parse_model_options(std::string_view text, std::string_view where) 
       r.load.allowed = Allowed::parse(w == "--allow" ? words[++i] : w.substr(8), cat(where, ": --allow"));
     } else if (w.substr(0, 2) == "--") {
       fail(where,
-           ": required --allow, --precision, --calibrate, --trust, --isa, --threads, --off or --interpret, "
-           "got \"",
+           ": required --allow, --precision, --calibrate, --trust, --isa, --threads, --off, --interpret or "
+           "--fault, got \"",
            w, "\"");
     } else if (r.path.empty()) {
       r.path = w;

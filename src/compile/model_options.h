@@ -7,6 +7,8 @@
 //   model.onnx --interpret                                    by the interpreter
 //   model.onnx --precision int8 --calibrate data.npz          in another number system
 //   model.onnx --precision model.plan
+//   model.onnx --fault "lost K tail:7"                        with a mistake (compile/faults.h) and its seed: for
+//                                                             trying out what finds mistakes
 #pragma once
 
 #include <optional>
@@ -28,6 +30,8 @@ struct ModelOptions {
   // A precision (passes/precision.h) or the file of a plan; what activations are measured on. Turned into
   // load.precision by quantize/load.h.
   std::string precision, calibration;
+  std::string fault;  // its kind; "": none
+  uint64_t fault_seed = 0;
 };
 
 // The words of a text; double quotes hold blanks together.

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <set>
 
+#include "compile/faults.h"
 #include "compile/pipeline.h"
 #include "quantize/load.h"
 #include "verify/legal_execution.h"
@@ -36,6 +37,7 @@ class ModelSystem final : public System {
                         o_.threads == 1 ? " thread" : " threads");
     if (!o_.precision.empty()) s += cat(", in ", o_.precision);
     if (!o_.load.allowed.empty()) s += cat(", with ", o_.load.allowed.text());
+    if (!o_.fault.empty()) s += cat(", with a mistake: ", o_.fault);
     for (size_t i = 0; i < o_.off.size(); ++i) s += cat(i == 0 ? ", without " : ",", o_.off[i]);
     return s;
   }
@@ -49,7 +51,7 @@ class ModelSystem final : public System {
     if (o_.interpret) return model_.run(std::move(in));
     ExecuteOptions options;
     options.threads = o_.threads;
-    if (!o_.isa && o_.off.empty()) return model_.execute(std::move(in), options);
+    if (!o_.isa && o_.off.empty() && o_.fault.empty()) return model_.execute(std::move(in), options);
     std::vector<Type> types;
     for (const Value& v : inputs) types.push_back(type_of(v));
     if (!made_ || types != types_) {
@@ -128,6 +130,12 @@ std::shared_ptr<const Executable> compile_for(const LoadedModel& m, const RunInp
     if (const Node& n = module->main().nodes[i]; n.type.is_tensor() && inputs.values[i].is_tensor())
       unify(n.type, type_of(inputs.values[i]), sizes);
   how.sizes = &sizes;
+  if (o.fault.empty()) return tauto::compile(module, how);
+  how.probes = nullptr;
+  const Fault fault{fault_named(o.fault), o.fault_seed,
+                    groups_run(*tauto::compile(module, how), inputs.values)};
+  how.probes = probes;
+  how.fault = &fault;
   return tauto::compile(module, how);
 }
 

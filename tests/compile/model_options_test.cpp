@@ -40,9 +40,10 @@ TEST(ModelOptions, Mistakes) {
       "got \"fast\"");
   EXPECT_EQ(refusal("m.onnx --allow"), "same: --allow: required names of rewrites");
   EXPECT_EQ(refusal("m.onnx n.onnx"), "same: required one model, got \"m.onnx\" and \"n.onnx\"");
-  EXPECT_EQ(refusal("m.onnx --speed"),
-            "same: required --allow, --precision, --calibrate, --trust, --isa, --threads, --off or "
-            "--interpret, got \"--speed\"");
+  EXPECT_EQ(
+      refusal("m.onnx --speed"),
+      "same: required --allow, --precision, --calibrate, --trust, --isa, --threads, --off, --interpret or "
+      "--fault, got \"--speed\"");
   EXPECT_EQ(refusal("m.onnx --threads 0"), "same: --threads: required 1 to 1024, got \"0\"");
   EXPECT_EQ(refusal("m.onnx --threads"), "same: --threads: required a value");
   EXPECT_EQ(refusal("m.onnx --off fuse,fusion").substr(0, 25), "off: required a list of f");
