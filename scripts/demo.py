@@ -3,9 +3,11 @@
 
 The network is PP-OCRv4's recogniser out of an npm package: 440 nodes, convolutions and attention, 6,625 classes for
 each of the picture's columns. Shows each picture, what it says, how sure the network is, how far the two runtimes'
-probabilities are apart and how long each took (both on one thread). Ends with
+probabilities are apart and how long each took (both on one thread). Then says in what sense the compiled network is still the
+same network (tauto same): the machine code against the program, kernel by kernel and value by value, and the line that is
+read. Leaves that page, same.html, in the build folder. Ends with
 
-    demo: N / M lines read alike
+    demo: N / M lines read alike, the compiled network: PROVED-ON-SHAPES, PAGE
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from lib_runtimes import ort_session
 
 NAME = "ppocr-rec"
 AGREE = 1e-4    # largest difference of a probability
+PROOF_SECONDS = 45   # of the processor, at most; half of it is enough
 
 
 def braille(picture: np.ndarray, columns: int) -> str:
@@ -60,6 +63,16 @@ def timed(run: Callable[[np.ndarray], np.ndarray], pictures: np.ndarray) -> tupl
     return answer, sorted(times)[2]
 
 
+def compared(model: lib_models.Model, pictures: np.ndarray, input_name: str) -> tuple[bool, str]:
+    """Prints the verdict lines; (is all shown, the verdict on the bits and where the page is)."""
+    import tauto
+
+    page = os.path.join(os.environ.get("TAUTO_BUILD", os.path.join(lib_models.ROOT, "build")), "same.html")
+    found = tauto.same(model.path, model.path, {input_name: pictures}, decision="sequence", deep=1, proofs=PROOF_SECONDS, report=page)
+    print(f"{NAME}, compiled: the same network?\n\n{found}\n  report: {page}\n")
+    return bool(found), f"{found.verdicts[0].kind}, {os.path.relpath(page)}"
+
+
 def main() -> int:
     if NAME not in lib_models.public_names():
         print(f"demo: {lib_models.SHARED}: required models/get_public.py and models/cases, got no such folder",
@@ -92,8 +105,9 @@ def main() -> int:
                   f"(probabilities differ by at most {np.abs(one - other).max():.1e})\n")
             alike, total = alike + same, total + 1
         print(f"  time for {len(pictures)} on one thread: tauto {my_time:.1f} ms, onnxruntime {their_time:.1f} ms\n")
-    print(f"demo: {alike} / {total} lines read alike")
-    return 0 if total and alike == total else 1
+    shown, verdict = compared(model, pictures, name)
+    print(f"demo: {alike} / {total} lines read alike, the compiled network: {verdict}")
+    return 0 if total and alike == total and shown else 1
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
     python3 outside.py onnxruntime MODEL [--threads N] [--optimise none|basic|extended|all]
     python3 outside.py openvino MODEL [--threads N] [--mode accuracy|performance] [--isa avx2|avx512_core|all]
+                                     [--quantize yes|no]   (activations, where weights are bytes; its default is yes)
     python3 outside.py decide FILE.py
 
 A frame is eight bytes of length (little-endian) and an .npz archive. "do" says what is asked: `open` (answers with the
@@ -100,9 +101,11 @@ class OpenVino:
     ISAS = {"avx2": "AVX2", "avx512_core": "AVX512_CORE", "all": "ALL"}
 
     def __init__(self, path: str, words: list[str]) -> None:
-        self.options_ = options_of(words, {"threads": "1", "mode": "performance", "isa": "all"})
+        self.options_ = options_of(words, {"threads": "1", "mode": "performance", "isa": "all", "quantize": "yes"})
         if self.options_["mode"] not in self.MODES:
             raise SystemExit(f"--mode: required one of {', '.join(self.MODES)}, got {self.options_['mode']}")
+        if self.options_["quantize"] not in ("yes", "no"):
+            raise SystemExit(f"--quantize: required yes or no, got {self.options_['quantize']}")
         if self.options_["isa"] not in self.ISAS:
             raise SystemExit(f"--isa: required one of {', '.join(self.ISAS)}, got {self.options_['isa']}")
         os.environ["ONEDNN_MAX_CPU_ISA"] = self.ISAS[self.options_["isa"]]  # read when its kernels are first asked for
@@ -112,7 +115,8 @@ class OpenVino:
 
     def _compile(self, model: Any) -> Any:
         core = self.ov_.Core()
-        return core.compile_model(core.read_model(model), "CPU", {
+        off = {"DYNAMIC_QUANTIZATION_GROUP_SIZE": 0} if self.options_["quantize"] == "no" else {}
+        return core.compile_model(core.read_model(model), "CPU", off | {
             "INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": int(self.options_["threads"]),
             "EXECUTION_MODE_HINT": self.options_["mode"].upper()})
 

@@ -36,6 +36,7 @@ class Comparison {
   // Lines.
   void bitwise(const std::string& leg, const std::string& path, bool outside);
   void numeric(const std::string& leg, const std::string& path);
+  void cut_by_operators(System& judged, const Module& graph, const std::vector<Value>& inputs, Line& line);
   void decision(const std::string& leg, const std::string& path);
   std::optional<Verdict::Kind> same_bits() const;
   const Module* program_of(const System& s) const { return &s == &a_ ? source_.get() : program_.get(); }
@@ -58,7 +59,7 @@ inline constexpr size_t kMostFlips = 200;  // that are kept with their decisions
 std::string text_of_decision(const std::vector<int64_t>& what);
 std::string short_text(double v);  // two digits
 
-// Work that may take so long, of everything that is not a proof.
+// Work that may take so many seconds of the processor.
 class Deadline {
  public:
   Deadline(double seconds, const std::function<bool()>* cancelled);

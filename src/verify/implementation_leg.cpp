@@ -3,13 +3,13 @@
 #include "verify/implementation_leg.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cstdlib>
 #include <set>
 
 #include "compile/profile.h"
 #include "support/sha256.h"
 #include "verify/check_binding.h"
+#include "verify/comparison.h"
 #include "verify/prove_executable.h"
 
 namespace tauto::equivalence {
@@ -116,13 +116,12 @@ void implementation_leg(const System& s, const Samples& samples, const SameOptio
   proved->run(proved_inputs.values, options);
   r.binary_sha256 = sha256_of(proved->code());
   const BindingCheck binding = check_binding(*proved, proved_inputs.values);
-  const auto start = std::chrono::steady_clock::now();
+  const Deadline deadline(o.proof_seconds, o.cancelled);
   std::set<std::string> asked, keys;
   const auto wanted = [&](const std::string& key) {
     keys.insert(key);
-    if (o.cancelled && (*o.cancelled)()) throw Cancelled();
-    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
-    if (took.count() > o.proof_seconds) return false;
+    deadline.rethrow();
+    if (deadline.is_over()) return false;
     asked.insert(key);
     if (o.progress) o.progress("proofs", static_cast<int64_t>(asked.size()), 0);
     return true;

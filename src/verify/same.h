@@ -73,6 +73,13 @@ struct HashRow {
   std::string sha256;
 };
 
+// What an outside implementation answers when it is asked for the values of these nodes only.
+struct CutRow {
+  std::string op;
+  int64_t nodes = 0;
+  double changes = 0, off = 0;  // the largest difference from its answer unasked, and from the source's
+};
+
 struct OutputDifference {
   std::string name;
   int64_t elements = 0, differ = 0;  // elements of all samples
@@ -101,6 +108,7 @@ struct SameResult {
   std::string first_illegal;  // node
   std::string stage;          // of ours, that made it
   std::string cut_effect;     // of asking an outside implementation
+  std::vector<CutRow> cuts;   // by operators, where asking changes its answers
   std::vector<Flip> flips;
   int64_t ties_seen = 0, nan_a = 0, nan_b = 0;
   int64_t right_to_wrong = 0, wrong_to_right = 0, labelled = 0, right_a = 0, right_b = 0;

@@ -68,6 +68,8 @@ std::string json_of(const SameResult& r, const SameRequest& request) {
                           {"at", c.at},
                           {"elements", c.elements},
                           {"outside", c.outside},
+                          {"largest", number(c.largest)},
+                          {"scale", number(c.scale)},
                           {"ulps", c.ulps},
                           {"skipped", c.skipped}});
   j["values"] = Json::array();  // of our machine code
@@ -87,6 +89,10 @@ std::string json_of(const SameResult& r, const SameRequest& request) {
   j["first_illegal"] = r.first_illegal;
   j["stage"] = r.stage;
   j["cut_effect"] = r.cut_effect;
+  j["cuts"] = Json::array();
+  for (const CutRow& c : r.cuts)
+    j["cuts"].push_back(
+        {{"op", c.op}, {"nodes", c.nodes}, {"changes", number(c.changes)}, {"off", number(c.off)}});
   j["flips"] = Json::array();
   for (const Flip& f : r.flips)
     j["flips"].push_back({{"sample", f.sample},

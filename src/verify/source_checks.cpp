@@ -54,6 +54,8 @@ void check(SourceCheck& c, const Tensor& legal, const Tensor& given) {
     const double half = hi / 2 - lo / 2 + (legal.type().is_float() ? unit(middle, legal.type()) / 2 : 0);
     const bool inside = v[i] >= lo && v[i] <= hi;
     const double error = v[i] == middle ? 0 : std::fabs(v[i] - middle);
+    if (std::isfinite(middle)) c.scale = std::max(c.scale, std::fabs(middle));
+    if (std::isfinite(error)) c.largest = std::max(c.largest, error);
     if (legal.type().is_float()) ++c.ulps[ulp_bin(v[i], middle, legal.type())];
     double ratio = error == 0 ? 0 : half > 0 ? error / half : std::numeric_limits<double>::infinity();
     if (inside) ratio = std::min(ratio, 1.0);  // the middle was rounded
@@ -201,6 +203,8 @@ void merge(std::vector<SourceCheck>& into, const std::vector<SourceCheck>& more)
     if (!a.skipped.empty() && a.elements == 0) a.skipped.clear();
     a.elements += b.elements;
     a.outside += b.outside;
+    a.largest = std::max(a.largest, b.largest);
+    a.scale = std::max(a.scale, b.scale);
     for (size_t k = 0; k < a.ulps.size(); ++k) a.ulps[k] += b.ulps[k];
     if (b.worst > a.worst) a.worst = b.worst, a.error = b.error, a.bound = b.bound, a.at = b.at;
   }

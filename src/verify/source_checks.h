@@ -15,6 +15,7 @@ struct SourceCheck {
   double error = 0, bound = 0;  // there, and the element's index
   int64_t at = 0;
   int64_t elements = 0, outside = 0;
+  double largest = 0, scale = 0;   // the largest error of all elements, and the largest |middle|
   std::array<int64_t, 12> ulps{};  // elements by ulps from the middle: 0, 1, 2, 3-4, 5-8, … and more
   std::string skipped;             // why nothing is said; empty if something is
 };

@@ -1,6 +1,8 @@
 // The legs, level by level: each line and its verdict.
 #include <algorithm>
-#include <cstdio>
+#include <cmath>
+#include <limits>
+#include <map>
 
 #include "verify/comparison.h"
 #include "verify/implementation_leg.h"
@@ -77,6 +79,64 @@ void Comparison::bitwise(const std::string& leg, const std::string& path, bool o
   r_.lines.push_back(std::move(line));
 }
 
+namespace {
+
+// The largest difference of two runs' outputs.
+double distance(const std::vector<Value>& a, const std::vector<Value>& b) {
+  double most = 0;
+  for (size_t k = 0; k < a.size() && k < b.size(); ++k) {
+    if (!a[k].is_tensor() || !b[k].is_tensor() || a[k].tensor.type().is_string()) continue;
+    const std::vector<double> x = as_doubles(a[k].tensor), y = as_doubles(b[k].tensor);
+    if (x.size() != y.size()) return std::numeric_limits<double>::infinity();
+    for (size_t i = 0; i < x.size(); ++i)
+      if (x[i] != y[i] && !(std::isnan(x[i]) && std::isnan(y[i]))) {
+        const double d = std::fabs(x[i] - y[i]);
+        most = std::max(most, std::isnan(d) ? std::numeric_limits<double>::infinity() : d);
+      }
+  }
+  return most;
+}
+
+}  // namespace
+
+// Which values one must not ask for, if one wants to see what it computes unasked: those of one sort of
+// operators at a time. Where asking brings its answer to the source's, it computes something else in place of
+// these operators and those around them.
+void Comparison::cut_by_operators(System& judged, const Module& graph, const std::vector<Value>& inputs,
+                                  Line& line) {
+  constexpr size_t kMostSorts = 40;
+  System& source = &judged == &b_ ? a_ : b_;
+  const std::vector<Value> plain = judged.run(inputs), wanted = source.run(inputs);
+  std::map<std::string, std::vector<std::string>> sorts;
+  for (const SourceEdge& n : source_graph(graph)) sorts[n.op].push_back(n.node);
+  double asked_off = 0;
+  std::string changing;
+  for (const auto& [op, nodes] : sorts) {
+    if (r_.cuts.size() == kMostSorts) break;
+    if (o_.cancelled && (*o_.cancelled)()) throw Cancelled();
+    if (o_.progress)
+      o_.progress("cuts", static_cast<int64_t>(r_.cuts.size()),
+                  static_cast<int64_t>(std::min(sorts.size(), kMostSorts)));
+    std::vector<Value> asked;
+    judged.values(inputs, nodes, &asked);
+    r_.cuts.push_back(
+        {op, static_cast<int64_t>(nodes.size()), distance(plain, asked), distance(wanted, asked)});
+  }
+  std::vector<Value> asked;
+  judged.values(inputs, source_nodes(graph), &asked);
+  asked_off = distance(wanted, asked);
+  std::vector<CutRow> by_change = r_.cuts;
+  std::stable_sort(by_change.begin(), by_change.end(),
+                   [](const CutRow& x, const CutRow& y) { return x.changes > y.changes; });
+  for (size_t i = 0; i < by_change.size() && i < 4 && by_change[i].changes > 0; ++i)
+    changing += cat(changing.empty() ? "" : ", ", by_change[i].op, " (by ", short_text(by_change[i].changes),
+                    ", then off by ", short_text(by_change[i].off), ")");
+  line.more.push_back(cat("its answer is off by ", short_text(distance(wanted, plain)), " unasked, by ",
+                          short_text(asked_off),
+                          " asked for all; asked for one sort of values it changes most by ",
+                          changing.empty() ? "none" : changing));
+}
+
 // Whose values are held against what is legal, and in whose graph.
 void Comparison::numeric(const std::string& leg, const std::string& path) {
   Line line{leg, path, "numeric", std::nullopt, "", {}, o_.level.empty() ? !o_.rule : o_.level == "numeric"};
@@ -138,7 +198,10 @@ void Comparison::numeric(const std::string& leg, const std::string& path) {
     line.detail = cat(on, "; worst ", worst->node, ": ", ratio, " of its bound");
   }
   if (first_illegal) line.more.push_back(on);
-  if (!r_.cut_effect.empty() && asked_differs > 0) line.more.push_back(r_.cut_effect);
+  if (!r_.cut_effect.empty() && asked_differs > 0) {
+    line.more.push_back(r_.cut_effect);
+    cut_by_operators(judged, graph, s_.inputs(0, unit), line);
+  }
   r_.lines.push_back(std::move(line));
 }
 

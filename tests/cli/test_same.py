@@ -107,6 +107,14 @@ def test_values_of_machine_code_are_looked_at_by_probes(same):
     assert "no value was looked at within 0 s (--proofs SECONDS)" in text
 
 
+def test_a_mistake_of_the_compiler_is_found_with_its_node_and_stage(same):
+    text = same("a.onnx", 'a.onnx --fault "lost K tail:0"', "--data", "x.npz", "--json", "m.json", code=4)
+    assert line_of(text, "bitwise") == "REFUTED" and line_of(text, "numeric", "implementation") == "REFUTED"
+    found = json.loads((same.path / "m.json").read_text())
+    assert found["b"]["is"].endswith("with a mistake: lost K tail")
+    assert found["first_illegal"].split()[0] in ("first", "act", "second") and found["stage"].startswith("stage schedule, kernel ")
+
+
 def test_flips_are_counted_bounded_labelled_and_charged(same):
     text = same("a.onnx", "near.onnx", "--data", "x.npz", "--decision", "top1", "--budget", "flips=25% confidence=95%",
                 "--json", "near.json")

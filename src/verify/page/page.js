@@ -101,6 +101,11 @@ margins();
 
 // --- nodes ------------------------------------------------------------------------------------------------------------
 const byNode = new Map(found.nodes.map(n => [n.node, n]));
+if (!byNode.size)  // of our own machine code: a source's worst value
+  for (const v of found.values) {
+    const name = v.node.replace(/ \([^()]*\)$/, ""), before = byNode.get(name);
+    if (!v.skipped && (!before || (before.worst !== null && (v.worst === null || v.worst > before.worst)))) byNode.set(name, v);
+  }
 const blameOf = new Map(found.blame.map(b => [b.node, b.share]));
 function colorOf(name) {
   const n = byNode.get(name);
@@ -175,6 +180,10 @@ function nodeTable() {
   section("Nodes", found.cut_effect || "each on the inputs it really consumed", box);
 }
 nodeTable();
+if (found.cuts.length)
+  section("Cuts", "asked for the values of one sort of operators at a time, what its own answers become",
+    make("div", { class: "scroll" }, table(["operators", "#nodes", "#its answer changes by", "#then off from the source by"],
+      [...found.cuts].sort((a, b) => (b.changes ?? 1e300) - (a.changes ?? 1e300)).map(c => [c.op, String(c.nodes), short(c.changes), short(c.off)]))));
 function valueTable() {
   if (!found.values.length) return;
   const rows = found.values.map(v => {
