@@ -321,7 +321,7 @@ def mutants_section(units: list[dict[str, Any]]) -> tuple[list[str], dict[str, A
     lines = [f"{len(rows):,} mutants of {len({row['kind'] for row in rows})} kinds in {len({unit['net'] for unit in units})} nets "
              f"of at most 0.1 GMAC, 10 inputs each. {t['changed']:,} change a bit of a value, all of which "
              f"comparing bits with the interpreter catches. Of the {len(unchanged)} that change none on these inputs {equivalent} "
-             "are proved equivalent; the others may differ on other inputs.", "",
+             f"are proved equivalent; the others may differ on other inputs. {t['false']} of the unchanged are called illegal below.", "",
              "Judged as a foreign binary: every value that it computes against all that is legal for its node on what the node "
              "really consumed, no interpreter, no bits. *Any order* grants every order of additions and every choice of FMA; *our "
              "order* the one of docs/semantics.md.", "",
