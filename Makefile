@@ -7,7 +7,7 @@ NINJA = ninja -C $(BUILD) $(if $(JOBS),-j$(JOBS))
 CMAKE_FLAGS = -G Ninja -DPython_EXECUTABLE=$(abspath $(PYTHON)) -DTAUTO_PYTHON=ON
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check build setup models law lowbit mutants equivalence memory conformance bench fuzz long bench-interpreter bench-first-run bench-kernels bench-schedules bench-runtime bench-winograd bench-int8 ledger certificates region node-bounds golden expect format lint clean
+.PHONY: help demo test check build setup models law lowbit mutants equivalence quantize quantize-quick memory conformance bench fuzz long bench-interpreter bench-first-run bench-kernels bench-schedules bench-runtime bench-winograd bench-int8 ledger certificates region node-bounds golden expect format lint clean
 
 help:  ## print this list
 	@sed -n 's/^\([a-z0-9-]*\):.*##/\1/p' $(MAKEFILE_LIST) | awk '{n=$$1; $$1=""; printf "  make %-18s%s\n", n, $$0}'
@@ -53,6 +53,13 @@ region: build  ## quantized twins for every input of a box: proofs, what is miss
 node-bounds: build  ## bounds of single nodes against ONNX Runtime, on the public networks
 	@scripts/setup.sh models
 	$(PYTHON) scripts/node_bounds.py $(ARGS)
+
+quantize: build  ## quantization: what is missing of its campaigns, and docs/quantization.md
+	@scripts/setup.sh models bench
+	$(PYTHON) scripts/quantize.py $(ARGS)
+
+quantize-quick: build  ## the same within ten minutes, without speed
+	$(PYTHON) scripts/quantize.py --quick $(ARGS)
 
 equivalence: build  ## campaigns of the comparison of networks: what is missing, and docs/equivalence.md
 	@scripts/setup.sh models bench

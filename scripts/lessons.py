@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Runs the lessons: joins the ```cpp blocks of each docs/lessons/*.md to one program, compiles it against the built
-library, runs it, and compares its output with the lesson's ```text block.
+library, runs it, and compares its output with the lesson's ```text block. A lesson in Python is one program, too: each
+```text block is what the ```python block before it prints. A lesson that reads TAUTO_SHARED needs that folder.
 
     lessons.py [--build build] [--refresh]      --refresh writes the real output into the text
 """
@@ -13,6 +14,7 @@ import sys
 import tempfile
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+SHARED = os.environ.get("TAUTO_SHARED", os.path.join(ROOT, "..", "shared"))
 FLAGS = ["-std=c++20", "-O1", "-ffp-contract=off", "-fwrapv", "-Wall", "-Wextra", "-Werror"]
 
 
@@ -40,10 +42,30 @@ def output_of(text, build):
     return run.stdout
 
 
+END = "\x04\n"   # behind what a block prints
+
+
+def output_of_python(text, build):
+    """What each block prints, joined: a block that prints nothing has no text."""
+    program = f"print({END[:-1]!r})\n".join(block for block in blocks(text, "python")) + f"print({END[:-1]!r})\n"
+    environment = {**os.environ, "PYTHONPATH": os.path.join(build, "python"), "TAUTO_SHARED": SHARED}
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=300, env=environment)
+    if run.returncode != 0:
+        raise RuntimeError(f"exit code {run.returncode}: {run.stderr}")
+    return [part for part in run.stdout.split(END) if part]
+
+
+def is_missing_data(path):
+    with open(path, encoding="utf-8") as f:
+        return "TAUTO_SHARED" in f.read() and not os.path.isdir(os.path.join(SHARED, "data"))
+
+
 def check(path, build, refresh=False):
     """"" when the lesson prints what it says, else the difference."""
     with open(path, encoding="utf-8") as f:
         text = f.read()
+    if blocks(text, "python"):
+        return check_python(path, text, build, refresh)
     try:
         got = output_of(text, build)
     except (subprocess.CalledProcessError, RuntimeError) as e:
@@ -54,6 +76,20 @@ def check(path, build, refresh=False):
         return ""
     wanted = "".join(blocks(text, "text"))
     return "" if got == wanted else f"the lesson says:\n{wanted}\nthe program prints:\n{got}\n(refresh: scripts/lessons.py --refresh)"
+
+
+def check_python(path, text, build, refresh):
+    try:
+        got = output_of_python(text, build)
+    except RuntimeError as e:
+        return str(e)
+    if refresh:
+        outputs = iter(got)
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(re.sub(r"^```text\n.*?^```", lambda _: f"```text\n{next(outputs)}```", text, flags=re.M | re.S))
+        return ""
+    wanted = blocks(text, "text")
+    return "" if got == wanted else f"the lesson says:\n{''.join(wanted)}\nthe program prints:\n{''.join(got)}\n(refresh: scripts/lessons.py --refresh)"
 
 
 def main():

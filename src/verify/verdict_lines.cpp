@@ -1,8 +1,10 @@
 // The legs, level by level: each line and its verdict.
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 #include <limits>
 #include <map>
+#include <set>
 
 #include "verify/comparison.h"
 #include "verify/implementation_leg.h"
@@ -168,10 +170,19 @@ void Comparison::numeric(const std::string& leg, const std::string& path) {
                         ? cat("asking for its values left its own answers as they were, on ", runs, " runs")
                         : cat("asking for its values changed its own answers, on ", asked_differs, " of ",
                               runs, " runs: what is said of its nodes is said of the program it then was");
+  // What the ledger says is another number system is no rounding of the source's node, and was never said to be.
+  std::set<std::string> quantized;
+  if (!judged.is_outside() && &judged == &b_)
+    for (const LedgerEntry& e : program_->ledger)
+      if (e.contract.kind == ContractKind::Quantizing) quantized.insert(e.sources.begin(), e.sources.end());
   const SourceCheck *worst = nullptr, *first_illegal = nullptr;
-  int64_t looked = 0;
+  int64_t looked = 0, other = 0;
   for (const SourceCheck& c : r_.nodes) {
     if (!c.skipped.empty()) continue;
+    if (quantized.count(c.node)) {
+      ++other;
+      continue;
+    }
     ++looked;
     if (!worst || c.worst > worst->worst) worst = &c;
     if (c.outside > 0 && !first_illegal) first_illegal = &c;
@@ -179,7 +190,8 @@ void Comparison::numeric(const std::string& leg, const std::string& path) {
   const std::string on = cat(with_commas(looked), " of ", with_commas(static_cast<int64_t>(r_.nodes.size())),
                              " nodes on ", count, count == 1 ? " input" : " inputs");
   if (looked == 0) {
-    line.verdict = undecided("no node of the one is found in the other");
+    line.verdict = undecided(other > 0 ? "every node that was found is quantized"
+                                       : "no node of the one is found in the other");
     line.detail = line.verdict->reason;
   } else if (first_illegal) {
     r_.first_illegal = first_illegal->node;
@@ -198,6 +210,9 @@ void Comparison::numeric(const std::string& leg, const std::string& path) {
     line.detail = cat(on, "; worst ", worst->node, ": ", ratio, " of its bound");
   }
   if (first_illegal) line.more.push_back(on);
+  if (other > 0)
+    line.more.push_back(cat(other, other == 1 ? " node is" : " nodes are",
+                            " quantized, as the ledger says: not judged here"));
   if (!r_.cut_effect.empty() && asked_differs > 0) {
     line.more.push_back(r_.cut_effect);
     cut_by_operators(judged, graph, s_.inputs(0, unit), line);

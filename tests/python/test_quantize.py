@@ -259,3 +259,15 @@ def test_opsets_that_cannot_be_raised(tmp_path):
     with pytest.raises(tauto.Error) as error:
         tauto.quantize(path, "int8", samples()).to_onnx()
     assert str(error.value) == 'quantize: node "soft" (Softmax) of opset 9: required axis -1 or an output whose rank the file states as 2'
+
+
+def test_what_is_quantized_is_not_judged_as_a_rounding(net, tmp_path):
+    """Beside its source only the decision counts; the numeric level speaks of the nodes that are not quantized."""
+    plan = tmp_path / "net.plan"
+    plan.write_text(tauto.quantize(net, "int8", samples()).plan)
+    x = {"x": samples(seed=2)["x"]}
+    found = tauto.same(net, f"{net} --precision {plan}", x, level="numeric")
+    assert [v.kind for v in found.verdicts if v.level == "numeric" and v.leg == "approximation"] == ["PROVED-ON-SET"]
+    assert "5 nodes are quantized, as the ledger says: not judged here" in str(found)
+    twice = tauto.same(f"{net} --precision {plan}", f"{net} --precision {plan}", x, level="bitwise")
+    assert twice.verdicts[0].kind == "PROVED"                               # every kernel of integers, by proof
