@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json as _json
 import os
+import re
 import sys
 from dataclasses import dataclass
 from typing import Any, Mapping
@@ -11,6 +12,7 @@ from typing import Any, Mapping
 import numpy as np
 
 from . import _tauto
+from .outside import read_pictures
 
 
 @dataclass(frozen=True)
@@ -65,10 +67,18 @@ def same(a: str | os.PathLike[str], b: str | os.PathLike[str],
 
     `a` and `b`: a file, a file with options ("m.onnx --allow winograd"), or an outside implementation
     ("onnxruntime:m.onnx"). `data`: arrays by the inputs' names, samples along the first axis, "labels" if there are; or an
-    .npz file. Truth of the result: is all shown that was asked for? `report`: a path for the page.
+    .npz file, or a folder of pictures. Truth of the result: is all shown that was asked for? `report`: a path for the page.
     """
     arrays: dict[str, np.ndarray] | None = None
-    if isinstance(data, (str, os.PathLike)):
+    if isinstance(data, (str, os.PathLike)) and os.path.isdir(data):
+        from . import load
+        inputs = load(re.sub(r"^(onnxruntime|openvino|legal:\d+):", "", os.fspath(a)).split(" --")[0].strip('"')).inputs
+        try:
+            found = read_pictures(os.fspath(data), [n if isinstance(n, int) else -1 for n in inputs[0].shape])
+        except SystemExit as error:
+            raise _tauto.Error(f"same: {error}") from None
+        arrays = {inputs[0].name if name == "pictures" else name: value for name, value in found.items()}
+    elif isinstance(data, (str, os.PathLike)):
         with np.load(os.fspath(data)) as archive:
             arrays = {name: archive[name] for name in archive.files}
     elif data is not None:

@@ -4,6 +4,7 @@
     python3 outside.py openvino MODEL [--threads N] [--mode accuracy|performance] [--isa avx2|avx512_core|all]
                                      [--quantize yes|no]   (activations, where weights are bytes; its default is yes)
     python3 outside.py decide FILE.py
+    python3 outside.py pictures FOLDER
 
 A frame is eight bytes of length (little-endian) and an .npz archive. "do" says what is asked: `open` (answers with the
 version), `run`, `values` (also what the nodes named in "nodes" computed: their outputs are made outputs of the model,
@@ -20,6 +21,7 @@ import runpy
 import socket
 import struct
 import sys
+import zlib
 from typing import Any, Callable
 
 import numpy as np
@@ -173,6 +175,100 @@ def decision_server(path: str) -> Callable[[Arrays], Arrays]:
     return answer
 
 
+def png(path: str) -> np.ndarray:
+    """(H, W, channels) uint8 of a PNG file (ISO 15948) of 8 bits a channel, not interlaced, without a palette."""
+    with open(path, "rb") as handle:
+        body = handle.read()
+    at, packed, head = 8, b"", b""
+    while at + 8 <= len(body):
+        size, kind = struct.unpack(">I4s", body[at:at + 8])
+        if kind == b"IHDR":
+            head = body[at + 8:at + 8 + size]
+        elif kind == b"IDAT":
+            packed += body[at + 8:at + 8 + size]
+        at += size + 12
+    width, height, depth, color, _, _, interlaced = struct.unpack(">IIBBBBB", head)
+    channels = {0: 1, 2: 3, 4: 2, 6: 4}.get(color, 0)
+    if depth != 8 or interlaced or not channels:
+        raise ValueError("required 8 bits a channel, no palette, not interlaced")
+    rows = np.frombuffer(zlib.decompress(packed), np.uint8).reshape(height, 1 + width * channels)
+    picture = np.zeros((height + 1, width + 1, channels), np.int64)   # a row and a column of zeros before
+    for y in range(height):
+        kind, line = rows[y, 0], rows[y, 1:].reshape(width, channels).astype(np.int64)
+        above, here = picture[y], picture[y + 1]
+        if kind in (0, 2):
+            here[1:] = line + (above[1:] if kind == 2 else 0) & 255
+            continue
+        for x in range(width):
+            left, up, corner = here[x], above[x + 1], above[x]
+            if kind == 4:   # Paeth: of the three the one nearest to left + up - corner
+                far = np.abs(np.stack([up - corner, left - corner, left + up - 2 * corner]))
+                guess = np.where((far[0] <= far[1]) & (far[0] <= far[2]), left, np.where(far[1] <= far[2], up, corner))
+            else:
+                guess = left if kind == 1 else (left + up) // 2
+            here[x + 1] = line[x] + guess & 255
+    return picture[1:, 1:].astype(np.uint8)
+
+
+def picture_of(path: str) -> np.ndarray:
+    if path.lower().endswith(".png"):
+        try:
+            return png(path)
+        except (ValueError, struct.error, zlib.error):
+            pass
+    with package("PIL.Image").open(path) as opened:
+        return np.atleast_3d(np.asarray(opened.convert("RGB") if opened.mode not in ("L", "RGB") else opened))
+
+
+def resized(picture: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Bilinear, pixels' centres at half numbers."""
+    def taps(old: int, new: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        at = np.clip((np.arange(new) + 0.5) * old / new - 0.5, 0, old - 1)
+        low = np.floor(at).astype(int)
+        return low, np.minimum(low + 1, old - 1), at - low
+
+    y0, y1, fy = taps(picture.shape[0], height)
+    x0, x1, fx = taps(picture.shape[1], width)
+    rows = picture[y0] * (1 - fy)[:, None, None] + picture[y1] * fy[:, None, None]
+    return rows[:, x0] * (1 - fx)[None, :, None] + rows[:, x1] * fx[None, :, None]
+
+
+PICTURES = (".png", ".jpg", ".jpeg", ".bmp")
+
+
+def read_pictures(folder: str, shape: list[int]) -> Arrays:
+    """All pictures of a folder, or of its folders whose names are labels, for an input of this shape (-1: open): channels
+    first or last, or all pixels in a row; 0 to 1. {"pictures": f32[N, …], "labels"}."""
+    found = sorted(os.path.join(where, name) for where, _, names in os.walk(folder) for name in names
+                   if name.lower().endswith(PICTURES))
+    if not found:
+        raise SystemExit(f"{folder}: required pictures ({', '.join(PICTURES)}), got none")
+    dims = shape[1:]
+    first = len(dims) == 3 and dims[0] in (1, 3)
+    last = len(dims) == 3 and not first and dims[2] in (1, 3)
+    if not (first or last or len(dims) == 1):
+        raise SystemExit(f"pictures: required an input of N x C x H x W, N x H x W x C or N x pixels with 1 or 3 channels, got {shape}")
+    channels = dims[0] if first else dims[2] if last else 1
+    pictures = []
+    for path in found:
+        picture = picture_of(path).astype(np.float64)
+        color = picture[..., :3] if picture.shape[2] >= 3 else np.repeat(picture[..., :1], 3, axis=2)
+        # One channel: luma of ITU-R BT.601.
+        picture = color if channels == 3 else color @ np.array([[0.299], [0.587], [0.114]])
+        height, width = (dims[1:] if first else dims[:2]) if len(dims) == 3 else picture.shape[:2]
+        if len(dims) == 1 and 0 < dims[0] != height * width:
+            height = width = int(round(dims[0] ** 0.5))
+        picture = resized(picture, height if height > 0 else picture.shape[0], width if width > 0 else picture.shape[1]) / 255
+        pictures.append((picture.transpose(2, 0, 1) if first else picture if last else picture.reshape(-1)).astype(np.float32))
+        if pictures[-1].shape != pictures[0].shape:
+            raise SystemExit(f"{path}: required {pictures[0].shape} like {found[0]}, got {pictures[-1].shape}")
+    labels = [os.path.basename(os.path.dirname(path)) for path in found]
+    arrays = {"pictures": np.stack(pictures)}
+    if all(label.isdigit() for label in labels) and any(os.path.dirname(path) != folder.rstrip("/") for path in found):
+        arrays["labels"] = np.array([int(label) for label in labels], np.int64)
+    return arrays
+
+
 def serve(channel: socket.socket, make: Callable[[], Callable[[Arrays], Arrays]]) -> None:
     answer: Callable[[Arrays], Arrays] | None = None
     with channel.makefile("rwb") as stream:
@@ -198,7 +294,8 @@ def main(argv: list[str]) -> None:
     what, path, *words = argv
     makers = {"onnxruntime": lambda: runtime_server(OnnxRuntime(path, words)),
               "openvino": lambda: runtime_server(OpenVino(path, words)),
-              "decide": lambda: decision_server(path)}
+              "decide": lambda: decision_server(path),
+              "pictures": lambda: lambda question: read_pictures(path, [int(n) for n in question["shape"]])}
     serve(socket.socket(fileno=os.dup(0)), makers[what])
 
 

@@ -102,7 +102,7 @@ Allowed allowed_of(const std::string& option, const std::string& command);
 
 struct SameOptions {
   std::string a, b;
-  std::string data;               // an .npz file, or a folder of .npy files
+  std::string data;               // an .npz file, a folder of .npy files or of pictures
   std::string box, sample;        // a VNN-LIB file; uniform:N[:LO:HI] or random:N
   std::vector<std::string> dims;  // SYMBOL=SIZE, for random samples
   std::string level, decision, output, budget;

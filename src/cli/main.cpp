@@ -247,7 +247,8 @@ int dispatch(int argc, char** argv) {
   same_command->add_option("a", same_options.a, "the source");
   same_command->add_option("b", same_options.b, "what is to be the same");
   same_command->add_option("--data", same_options.data,
-                           "an .npz file or a folder: samples along the first axis, \"labels\" if there are");
+                           "an .npz file, or a folder of .npy files or pictures: samples along the first "
+                           "axis, \"labels\" if there are");
   same_command->add_option("--box", same_options.box, "a VNN-LIB file: samples from its box");
   double epsilon = 0;
   CLI::Option* has_epsilon = same_command->add_option(

@@ -7,6 +7,7 @@
 #include "cli/value_files.h"
 #include "graph/npy_tensor.h"
 #include "support/npz.h"
+#include "verify/outside_system.h"
 #include "verify/report.h"
 #include "verify/same_json.h"
 #include "verify/same_region.h"
@@ -45,6 +46,8 @@ eq::Samples random_samples(const eq::System& a, int64_t count, const SameOptions
 eq::Samples samples_for(const eq::System& a, const SameOptions& o) {
   if (!o.data.empty()) {
     if (!o.box.empty() || !o.sample.empty()) fail("same: --data: required no --box and no --sample with it");
+    if (eq::has_pictures(o.data))
+      return eq::Samples::of(eq::read_pictures(o.data, a.inputs(), {}), a.inputs(), a.outputs(), o.data);
     return eq::Samples::of(read_values(o.data, a.model()), a.inputs(), a.outputs(), o.data);
   }
   if (o.box.empty() && o.sample.empty()) return random_samples(a, 8, o);

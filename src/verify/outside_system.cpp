@@ -6,10 +6,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cctype>
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 
 #include "graph/npy_tensor.h"
 
@@ -235,6 +238,35 @@ std::vector<Decided> CustomRule::decide(const NamedTypes& outputs, const std::ve
     list[i].margin = std::numeric_limits<double>::quiet_NaN();
   }
   return list;
+}
+
+bool has_pictures(const std::string& folder) {
+  std::error_code error;
+  for (std::filesystem::recursive_directory_iterator at(folder, error), end; !error && at != end;
+       at.increment(error)) {
+    std::string ending = at->path().extension().string();
+    std::transform(ending.begin(), ending.end(), ending.begin(),
+                   [](unsigned char c) { return std::tolower(c); });
+    for (const char* known : {".png", ".jpg", ".jpeg", ".bmp"})
+      if (ending == known) return true;
+  }
+  return false;
+}
+
+NamedValues read_pictures(const std::string& folder, const NamedTypes& inputs,
+                          const OutsideOptions& outside) {
+  if (inputs.size() != 1 || !inputs[0].second.is_tensor() || !inputs[0].second.ranked ||
+      inputs[0].second.element != f32)
+    fail("same: --data: ", folder, ": required a model with one input of f32 for pictures, got ",
+         inputs.size(), inputs.size() == 1 ? " input of another type" : " inputs");
+  std::vector<int64_t> shape;
+  for (const Dim& d : inputs[0].second.dims) shape.push_back(d.as_literal().value_or(-1));
+  OutsideProcess process(outside, {"pictures", folder});
+  NamedValues values;
+  for (const auto& [name, array] : process.ask({{"shape", array_of(Tensor::ints(shape))}}))
+    values.emplace_back(name == "pictures" ? inputs[0].first : name,
+                        tensor_of(array, Type::unranked(name == "pictures" ? f32 : i64), name));
+  return values;
 }
 
 }  // namespace tauto::equivalence

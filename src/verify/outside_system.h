@@ -26,6 +26,11 @@ std::unique_ptr<System> open_outside(const std::string& spec, const std::string&
                                      const std::string& path, const std::vector<std::string>& options,
                                      const OutsideOptions& outside);
 
+// The pictures of a folder as samples for a model with one input (python/tauto/outside.py says how they are
+// read), with "labels" where they lie in folders that are numbers.
+NamedValues read_pictures(const std::string& folder, const NamedTypes& inputs, const OutsideOptions& outside);
+bool has_pictures(const std::string& folder);
+
 // A custom rule of decisions in a process of its own.
 class CustomRule {
  public:

@@ -209,7 +209,14 @@ void Comparison::numeric(const std::string& leg, const std::string& path) {
     std::snprintf(ratio, sizeof ratio, "%.2f", worst->worst);
     line.detail = cat(on, "; worst ", worst->node, ": ", ratio, " of its bound");
   }
-  if (first_illegal) line.more.push_back(on);
+  if (first_illegal) {
+    line.more.push_back(on);
+    // Which rewrite made it so, of those that were allowed.
+    for (const LedgerEntry& e : program_->ledger)
+      if (!judged.is_outside() &&
+          std::find(e.sources.begin(), e.sources.end(), first_illegal->node) != e.sources.end())
+        line.more.push_back(cat("rewritten there: ", tauto::text_of(e)));
+  }
   if (other > 0)
     line.more.push_back(cat(other, other == 1 ? " node is" : " nodes are",
                             " quantized, as the ledger says: not judged here"));

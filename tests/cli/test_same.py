@@ -3,8 +3,10 @@ not fit together. What it prints for one model: same.test."""
 
 import json
 import os
+import struct
 import subprocess
 import sys
+import zlib
 
 import numpy as np
 import onnx
@@ -113,6 +115,65 @@ def test_a_mistake_of_the_compiler_is_found_with_its_node_and_stage(same):
     found = json.loads((same.path / "m.json").read_text())
     assert found["b"]["is"].endswith("with a mistake: lost K tail")
     assert found["first_illegal"].split()[0] in ("first", "act", "second") and found["stage"].startswith("stage schedule, kernel ")
+
+
+def test_the_rewrite_that_made_an_illegal_value_is_named(same):
+    """Denormals that may be flushed to zero are no legal execution of a product."""
+    graph = helper.make_graph([helper.make_node("Mul", ["x", "c"], ["y"], name="product")], "g",
+                              [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 6])],
+                              [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["N", 6])],
+                              [numpy_helper.from_array(np.full(6, 1e-20, np.float32), "c")])
+    onnx.save(helper.make_model(graph, ir_version=9, opset_imports=[helper.make_opsetid("", 17)]), same.path / "m.onnx")
+    np.savez(same.path / "tiny.npz", x=np.full((3, 6), 1e-20, np.float32))
+    text = same("m.onnx", "m.onnx --allow flush-to-zero", "--data", "tiny.npz", "--level", "numeric", code=4)
+    assert line_of(text, "numeric", "approximation") == "REFUTED"
+    assert 'rewritten there: flush-to-zero @main "product": ' in text
+
+
+def png(picture, kind):
+    """A PNG file of (H, W, C) bytes, each row filtered in one way."""
+    rows = bytearray()
+    data = picture.astype(np.int64)
+    for y in range(picture.shape[0]):
+        rows.append(kind)
+        for x in range(picture.shape[1]):
+            left = data[y, x - 1] if x else np.zeros(picture.shape[2], np.int64)
+            up = data[y - 1, x] if y else np.zeros(picture.shape[2], np.int64)
+            corner = data[y - 1, x - 1] if x and y else np.zeros(picture.shape[2], np.int64)
+            paeth = [min((abs(b + c - 2 * a), i, v) if i == 2 else (abs((c if i == 0 else b) - a), i, v)
+                         for i, v in enumerate((int(b), int(c), int(a))))[2]
+                     for a, b, c in zip(corner, left, up)]
+            guess = [0 * left, left, up, (left + up) // 2, np.array(paeth)][kind]
+            rows += bytes(((data[y, x] - guess) & 255).tolist())
+    def chunk(name, body):
+        return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+    color = {1: 0, 3: 2}[picture.shape[2]]
+    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", picture.shape[1], picture.shape[0], 8, color, 0, 0, 0)) +
+            chunk(b"IDAT", zlib.compress(bytes(rows))) + chunk(b"IEND", b""))
+
+
+def test_a_folder_of_pictures(same):
+    tauto = pytest.importorskip("tauto")
+    random = np.random.default_rng(7)
+    pictures = random.integers(0, 256, (5, 4, 5, 3), dtype=np.uint8)
+    weights = random.standard_normal((60, 3)).astype(np.float32)
+    graph = helper.make_graph([helper.make_node("Flatten", ["x"], ["f"]), helper.make_node("MatMul", ["f", "w"], ["y"], name="product")],
+                              "g", [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 3, 4, 5])],
+                              [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["N", 3])], [numpy_helper.from_array(weights, "w")])
+    onnx.save(helper.make_model(graph, ir_version=9, opset_imports=[helper.make_opsetid("", 17)]), same.path / "p.onnx")
+    x = (pictures.transpose(0, 3, 1, 2) / 255).astype(np.float32)
+    labels = (x.reshape(5, 60) @ weights).argmax(1)
+    for i, picture in enumerate(pictures):
+        (same.path / "pictures" / str(labels[i])).mkdir(parents=True, exist_ok=True)
+        (same.path / "pictures" / str(labels[i]) / f"{i}.png").write_bytes(png(picture, i))
+    text = same("p.onnx", "p.onnx", "--data", "pictures", "--decision", "top1", "--json", "p.json", env={"TAUTO_PYTHON3": sys.executable})
+    assert "flips 0 / 5" in text
+    decisions = json.loads((same.path / "p.json").read_text())["decisions"]
+    assert decisions["labelled"] == 5 and decisions["right_a"] == 5   # so the pixels are where they should be
+    assert tauto.same(same.path / "p.onnx", same.path / "p.onnx", same.path / "pictures", decision="top1").found["decisions"]["right_b"] == 5
+    (same.path / "none").mkdir()
+    with pytest.raises(tauto.Error, match="none: required pictures"):
+        tauto.same(same.path / "p.onnx", same.path / "p.onnx", same.path / "none")
 
 
 def test_flips_are_counted_bounded_labelled_and_charged(same):
