@@ -157,6 +157,24 @@ TEST(Winograd, IsChosenWhereItPays) {
   EXPECT_EQ(tile(28, 20), 0);  // channels that do not fill vectors
 }
 
+// 7 × 7 pixels are four tiles of 4 × 4: 36 · 512² transformed weights, which stay in no cache, are read for
+// four products each. From three images on they are worth it.
+TEST(Winograd, FewTilesAreNotWorthTheirWeights) {
+  PlainConvolution c;
+  c.in = c.out = 512;
+  c.height = c.width = 7;
+  c.batch = 1;
+  EXPECT_NEAR(winograd_gain(c, 4), 0.80, 0.01);
+  EXPECT_NEAR(winograd_gain(c, 2), 1.04, 0.01);
+  EXPECT_EQ(winograd_tile(c), 0);
+  c.batch = 2;
+  EXPECT_EQ(winograd_tile(c), 0);
+  c.batch = 3;
+  EXPECT_EQ(winograd_tile(c), 2);
+  c.batch = 4;
+  EXPECT_EQ(winograd_tile(c), 4);
+}
+
 TEST(Winograd, SymbolsOfSizesCountAsAnImage) {
   PlainConvolution c;
   c.batch = Dim::symbol("N");
