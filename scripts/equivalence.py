@@ -207,9 +207,7 @@ def run_others(units: list[dict[str, Any]], jobs: int, end: float) -> Iterator[t
     for kind in ("legal", "different"):
         mine = [unit for unit in units if unit["kind"] == kind]
         for index, outcome in lib_workers.run_all(f"equivalence:run_{kind}", mine, jobs, TIMEOUT):
-            if outcome.kind != "ok":
-                raise RuntimeError(f"{mine[index]['name']}: {outcome.kind} {outcome.value}")
-            yield mine[index], outcome.value
+            yield mine[index], outcome.value if outcome.kind == "ok" else {"failed": f"{outcome.kind} {outcome.value}"}
             if time.monotonic() > end:
                 return
 
@@ -236,6 +234,9 @@ def campaign(args: argparse.Namespace) -> list[str]:
     others = [unit for unit in todo if unit["kind"] != "mutants"]
     for unit, result in itertools.chain(run_mutants(of_mutants, args.jobs, end), run_others(others, args.jobs, end)):
         progress.step(unit["name"])
+        if "failed" in result:
+            failed.append(f"{unit['kind']}/{unit['name']}: {result['failed']}")
+            continue
         path = path_of(unit)
         result = {**stamp(unit), **result}
         if unit in again:
