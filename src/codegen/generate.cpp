@@ -471,7 +471,11 @@ static bool handles_wide(const loops::Kernel& k, std::map<const loops::Buffer*, 
         const bool integer =
             (t == i64 && (e.as<loops::Load>() || c || e.as<loops::Bits>() || e.as<loops::Probe>())) ||
             (c && (c->from.type() == i64 || c->from.type() == u32));
-        wide = wide || (t.is_float() && t.bits == 64) || t == u64 || (integer && in_lanes(e));
+        // An index that differs between lanes beside an element, which may be any number.
+        const auto* a = e.as<loops::Apply>();
+        const bool compares = a && t.is_bool() && a->arguments[0].type() == i64 &&
+                              any_node(e, [](const loops::Expr& x) { return x.as<loops::Load>(); });
+        wide = wide || (t.is_float() && t.bits == 64) || t == u64 || ((integer || compares) && in_lanes(e));
       },
       [&](const loops::Stmt& s) {
         if (const auto* x = s->as<loops::Store>()) written[x->buffer.get()] = true;
