@@ -38,8 +38,9 @@ inline Tensor draw(const Shape& shape) {
 class TimedKernel {
  public:
   // `node`: what the kernel ends with; none: the one that contracts. Its values are filled with numbers.
-  TimedKernel(std::shared_ptr<const Module> m, Id node, Isa isa, Tensor& memory)
-      : code_(compile(std::move(m), {.isa = isa})) {
+  TimedKernel(std::shared_ptr<const Module> m, Id node, Isa isa, Tensor& memory,
+              const Schedules* schedules = nullptr)
+      : code_(compile(std::move(m), {.isa = isa, .schedules = schedules})) {
     const CompiledFunction& f = code_->functions().at("main");
     const auto contracts = [&](Id id) { return f.function->node(id).op == &ops::contract; };
     const auto group = std::find_if(f.groups.begin(), f.groups.end(), [&](const CompiledGroup& g) {
@@ -49,6 +50,7 @@ class TimedKernel {
     CHECK(group != f.groups.end() && group->built, "a benchmark's node has no kernel of its own");
     const CompiledGroup& g = *group;
     built_ = g.built;
+    name_ = g.group.kernel.name;
     const BoundGroup bound = bind(*f.function, g, {});
     CHECK(bound.runs, "a benchmark's kernel is not bound");
     float* next = memory.data<float>();
@@ -90,10 +92,13 @@ class TimedKernel {
            times;
   }
   const Nest& nest() const { return built_->nest; }
+  const Plan& plan() const { return built_->plan; }
+  const std::string& name() const { return name_; }
 
  private:
   std::shared_ptr<const Executable> code_;
   std::shared_ptr<const BuiltKernel> built_;
+  std::string name_;
   std::vector<uint64_t> arguments_;
   Arena scratch_;
   uint8_t* rest_ = nullptr;

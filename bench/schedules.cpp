@@ -1,6 +1,6 @@
 // Is the default schedule good enough untuned? For shapes drawn by kind: the default's plan beside 200 plans
 // drawn at random from those that can be carried out. Each is timed shortly, then the five best and the
-// default again in turns; their medians are compared.
+// default again in turns; their medians are compared. Times are of this thread's processor time.
 //
 //   bench_schedules [--only TEXT] [--plans N] [--seed N]      the machine's instruction set (TAUTO_ISA)
 //
@@ -10,20 +10,18 @@
 #include <random>
 
 #include "bench/contractions.h"
-#include "compile/executable.h"
-#include "compile/profile.h"
-#include "graph/builder.h"
-#include "ops/ops.h"
+#include "bench/rows.h"
 
 namespace tauto {
 namespace {
 
 constexpr int kBest = 5, kRounds = 21;
 
+constexpr double kLong = 20e-6;  // seconds
+
 struct Program {  // a program of which one kernel is looked at
   std::string name;
   std::shared_ptr<const Module> module;
-  std::vector<Value> inputs;
   Id node;  // that its group ends with
 };
 
@@ -79,7 +77,7 @@ class Shapes {
       if (i == which) node = at;
     }
     b.finish({at}, {"y"});
-    return {cases[which].name, m, {x}, node};
+    return {cases[which].name, m, node};
   }
   Program elementwise(int64_t rows, int64_t columns) {
     auto m = std::make_shared<Module>();
@@ -88,7 +86,7 @@ class Shapes {
     const Id p = b.parameter("x", type_of(Value(x))), q = b.parameter("y", type_of(Value(y)));
     const Id r = b.add(ops::exp, {b.add(ops::mul, {p, q})});
     b.finish({r}, {"z"});
-    return {cat("exp(x y), ", rows, " x ", columns), m, {x, y}, r};
+    return {cat("exp(x y), ", rows, " x ", columns), m, r};
   }
   Program reduction(int64_t rows, int64_t columns) {
     auto m = std::make_shared<Module>();
@@ -97,7 +95,7 @@ class Shapes {
     const Id p = b.parameter("x", type_of(Value(x)));
     const Id r = b.add(ops::reduce_sum, {p}, {{"axes", Ints{size(0, 1)}}, {"keepdims", false}});
     b.finish({r}, {"z"});
-    return {cat("sum of ", rows, " x ", columns), m, {x}, r};
+    return {cat("sum of ", rows, " x ", columns), m, r};
   }
 
   std::mt19937_64 random_;
@@ -105,29 +103,21 @@ class Shapes {
 
 struct Timed {
   Plan plan;
-  std::shared_ptr<const Executable> code;
-  std::shared_ptr<ExecutionContext> context;
+  std::unique_ptr<TimedKernel> kernel;
   double best = 1e30;
   std::vector<double> all;
 
-  double run(const Program& s) {
-    Profile p;
-    code->run(s.inputs, {.profile = &p}, *context);
-    for (const Profile::Event& e : p.events)
-      if (e.function->groups[e.group].group.result == s.node) return static_cast<double>(e.took);
-    return 1e30;
+  // Of this thread's processor time, beside which the clock costs nothing.
+  double run() {
+    if (times == 0) times = 1 + static_cast<int>(kLong / (kernel->run(1), kernel->run(1)));
+    return kernel->run(times);
   }
   double median() {
     std::nth_element(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(all.size() / 2), all.end());
     return all[all.size() / 2];
   }
+  int times = 0;
 };
-
-const CompiledGroup* group_of(const Executable& e, Id node) {
-  for (const CompiledGroup& g : e.functions().at("main").groups)
-    if (g.group.result == node && g.group.kind == Group::Kind::Kernel) return &g;
-  return nullptr;
-}
 
 Plan draw(const Nest& n, std::mt19937_64& random) {
   const auto axis = [&]() -> std::string {
@@ -144,36 +134,29 @@ Plan draw(const Nest& n, std::mt19937_64& random) {
   return p;
 }
 
-// The best drawn plan's time over the default's; 0 where the node is no kernel of its own.
-double ratio(const Program& s, int plans, std::mt19937_64& random, Plan& better) {
+// The best drawn plan's time over the default's.
+double ratio(const Program& s, int plans, Tensor& memory, std::mt19937_64& random, Plan& better) {
   Timed usual;
-  usual.code = compile(s.module, {});
-  usual.context = std::make_shared<ExecutionContext>();
-  const CompiledGroup* g = group_of(*usual.code, s.node);
-  if (!g || !g->built) return 0;
-  usual.plan = g->built->plan;
+  usual.kernel = std::make_unique<TimedKernel>(s.module, s.node, native_isa(), memory);
   std::vector<Timed> best;
   for (int tried = 0, drawn = 0; drawn < plans && tried < 40 * plans; ++tried) {
     Timed t;
-    t.plan = draw(g->built->nest, random);
-    const Schedules schedules{{{"main", g->group.kernel.name}, t.plan}};
+    t.plan = draw(usual.kernel->nest(), random);
+    const Schedules schedules{{{"main", usual.kernel->name()}, t.plan}};
     try {
-      CompileOptions options;
-      options.schedules = &schedules;
-      t.code = compile(s.module, options);
+      t.kernel = std::make_unique<TimedKernel>(s.module, s.node, native_isa(), memory, &schedules);
     } catch (const Error&) {
       continue;  // cannot be carried out
     }
     ++drawn;
-    t.context = std::make_shared<ExecutionContext>();
-    for (int i = 0; i < 4; ++i) t.best = std::min(t.best, t.run(s));
+    for (int i = 0; i < 4; ++i) t.best = std::min(t.best, t.run());
     best.push_back(std::move(t));
     std::sort(best.begin(), best.end(), [](const Timed& a, const Timed& b) { return a.best < b.best; });
     if (best.size() > kBest) best.pop_back();
   }
   for (int i = 0; i < kRounds; ++i) {
-    usual.all.push_back(usual.run(s));
-    for (Timed& t : best) t.all.push_back(t.run(s));
+    usual.all.push_back(usual.run());
+    for (Timed& t : best) t.all.push_back(t.run());
   }
   double least = 1e30;
   for (Timed& t : best)
@@ -192,14 +175,14 @@ int run(int count, char** arguments) {
     if (name == "--seed") seed = std::strtoull(arguments[i + 1], nullptr, 10);
   }
   std::mt19937_64 random(seed);
+  Tensor memory(f32, {int64_t{16} << 20});
   int good = 0, all = 0;
   double worst = 1e30;
   std::string name;
   for (const Program& s : Shapes(seed).draw()) {
     if (s.name.find(only) == std::string::npos) continue;
     Plan better;
-    const double r = ratio(s, plans, random, better);
-    if (r == 0) continue;
+    const double r = ratio(s, plans, memory, random, better);
     std::string text = text_of(better);
     std::replace(text.begin(), text.end(), '\n', ';');
     std::printf("%-44s best / default %.2f%s%s\n", s.name.c_str(), r, r < 0.9 ? "  better: " : "",
