@@ -25,7 +25,8 @@ using loops::Stmt;
 
 namespace {
 
-constexpr int64_t kUnrolled = 24;  // terms written out in a loop
+constexpr int64_t kUnrolled =
+    48;  // terms written out in a loop: short loops end in a branch that is mistaken
 
 }  // namespace
 

@@ -26,6 +26,7 @@ constexpr int kKeep = 4;          // a load and a store cost as much
 constexpr int64_t kColumns = 16;  // vectors of columns that are summed side by side, registers allowing
 constexpr int kFewNodes = 24;     // that are no chain worth the name
 constexpr int kManyNodes = 200;   // of an expression that is written out for each vector
+constexpr int kChains = 6;  // vectors of chains side by side; twice as many where they come from short rows
 
 struct Access {
   loops::BufferPtr buffer;
@@ -259,7 +260,7 @@ Plan default_plan(const Nest& n, const Target& t) {
     } else {
       const bool plain = s.reductions.empty() || is_whole(*lanes);
       // Side by side: chains of instructions while there are registers for what they hold.
-      int64_t most = s.nodes > kManyNodes ? 2 : s.nodes > kFewNodes && t.registers > 16 ? 6 : 4;
+      int64_t most = s.nodes > kManyNodes ? 2 : s.nodes > kFewNodes ? kChains : 4;
       if (!plain) most = column_reduction(n, p.lanes) ? std::min<int64_t>(kColumns, t.registers * 3 / 4) : 1;
       const int64_t tiles = std::max<int64_t>((vectors + most - 1) / most, 1);  // of one size
       p.vectors = static_cast<int>(std::max<int64_t>((vectors + tiles - 1) / tiles, 1));
@@ -289,6 +290,23 @@ Plan default_plan(const Nest& n, const Target& t) {
     if (count == 1) abreast = nullptr;
     if (abreast) p.rows = abreast->variable, p.row_count = static_cast<int>(count);
   }
+  // Chains of rows that are shorter than a tile: of several rows.
+  const std::string near = axis_of_neighbours(n, p.lanes);
+  if (lanes && s.reductions.empty() && near.empty() && s.nodes > kFewNodes && s.nodes <= kManyNodes &&
+      lanes->extent.is_literal() && lanes->extent.literal() <= int64_t{t.lanes} * p.vectors) {
+    for (const Axis& a : n.axes)
+      if (&a != lanes) abreast = &a;
+    const auto asks = [&](const Expr& e) {  // a part of a concatenation or padding, a place in memory
+      const auto* choice = e.as<loops::Apply>();
+      if (e.type() == i64 && e.as<loops::Load>()) return true;
+      return choice && choice->function == loops::Function::Choose &&
+             !any_node(choice->arguments[0], [](const Expr& x) { return x.as<loops::Load>(); });
+    };
+    const int64_t count =
+        abreast ? std::min<int64_t>(size_or(abreast->extent, 1), 2 * kChains / p.vectors) : 1;
+    if (count == 1 || any_node(n.store.value, asks)) abreast = nullptr;
+    if (abreast) p.rows = abreast->variable, p.row_count = static_cast<int>(count);
+  }
   // Where neither operand stays in the second-level cache a block of the lanes' tiles does.
   if (rows && !columns && lanes->extent.is_literal() && rows->extent.is_literal()) {
     const auto half = static_cast<double>(t.l2) / 2;
@@ -309,7 +327,6 @@ Plan default_plan(const Nest& n, const Target& t) {
   // be had, the one that moves least memory, the outermost where it is all the same.
   int64_t most = 1;
   double least = 0;
-  const std::string near = axis_of_neighbours(n, p.lanes);
   for (const Axis& a : n.axes) {
     if (is_whole(a) || a.variable == near) continue;
     int64_t count = size_or(a.extent, 64);
