@@ -149,10 +149,11 @@ struct DifferenceBounds::State {
   // Inputs are their own symbols, so the first product is a scaling of columns.
   void first(std::span<const Range> box) {
     const LayerPair& l = pair.layers[0];
-    std::vector<double> radius(l.in);
+    std::vector<double>& radius = box_radius;
+    box_centre.resize(l.in), box_radius.resize(l.in);
     for (size_t k = 0; k < l.in; ++k) {
       const double c = box[k].lo / 2 + box[k].hi / 2;
-      before.a[k] = c;
+      before.a[k] = box_centre[k] = c;
       radius[k] = std::max(box[k].hi - c, c - box[k].lo) * kOutward + kUnderflow;
       before.d[k] = before.most_d[k] = before.noise[k] = 0;
       before.most_a[k] = std::fabs(c) + radius[k];
@@ -240,6 +241,7 @@ struct DifferenceBounds::State {
       size_b += std::fabs(l.bias_b[i]);
       const double rounds_a = (gamma(l.roundings_a) + f64_error) * size_a + underflow;
       const double rounds_b = (gamma(l.roundings_b) + f64_error) * size_b + underflow;
+      back_error[r] = rounds_a + 0x1p-40 * size_a;
       after.error_a[r] = (rounds_a + form_a * size_a) * kOutward;
       after.error_d[r] = (rounds_a + rounds_b + form_d * (size_d + through) + noise_d + underflow) * kOutward;
     }
@@ -251,8 +253,116 @@ struct DifferenceBounds::State {
     double scale_a = 0, shift_a = 0, main = 0, noise = 0;  // main, noise: coefficients of new symbols
     double scale_d = 0, shift_d = 0, own = 0;
     double radius_a = 0, radius_main = 0, noise_before = 0, radius_d = 0;
+    double la = 0, ua = 0, ld = 0, ud = 0;  // ranges of A's value and of the difference
   };
   std::vector<Choice> choices;
+
+  // --- backwards --------------------------------------------------------------------------------------------
+  // A layer that was passed: its live neurons, each between two lines of its value before the relu.
+  struct Passed {
+    size_t neurons = 0, terms = 0, stride = 0;
+    std::vector<double> weights, bias, slope_low, slope_up, shift_up, error;
+  };
+  std::vector<Passed> passed_store;
+  std::span<Passed> passed;                // of this box
+  std::vector<double> coefficients, next;  // row × live neuron
+
+  // Ranges of undecided neurons by substituting, layer after layer, the line that bounds each relu on the side that
+  // its coefficient asks for (DeepPoly: Singh, Gehr, Püschel, Vechev, POPL 2019; CROWN: arXiv 1811.00866). Forms have
+  // one line for both sides.
+  void tighten(const LayerPair& l) {
+    std::vector<Choice*> open;
+    for (Choice& c : choices)
+      if (c.la < 0 && c.ua > 0) open.push_back(&c);
+    if (open.empty()) return;
+    const Passed& last = passed.back();
+    const size_t n = 2 * open.size();  // lower bounds of the value, then of its negative
+    size_t stride = padded(last.neurons);
+    coefficients.assign(n * stride, 0);
+    std::vector<double> bound(n);
+    for (size_t r = 0; r < n; ++r) {
+      const size_t row = open[r / 2]->row;
+      const double sign = r % 2 ? -1 : 1;
+      for (size_t k = 0; k < last.neurons; ++k)
+        coefficients[r * stride + k] = sign * static_cast<double>(wa[row * last.neurons + k]);
+      bound[r] = sign * l.bias_a[rows[row]] - back_error[row];
+    }
+    for (size_t p = passed.size(); p-- > 0;) {
+      const Passed& at = passed[p];
+      const size_t columns = at.stride;
+      next.assign(n * columns, 0);
+      for (size_t r = 0; r < n; ++r) {
+        double* from = &coefficients[r * stride];
+        double sum = 0;
+        for (size_t k = 0; k < at.neurons; ++k) {
+          const double c = from[k], up = std::min(c, 0.0), low = std::max(c, 0.0);
+          sum += up * at.shift_up[k];
+          const double through = low * at.slope_low[k] + up * at.slope_up[k];
+          from[k] = through;
+          sum += through * at.bias[k] - std::fabs(c) * at.error[k];
+        }
+        bound[r] += sum;
+      }
+      for (size_t r = 0; r < n; r += 2) back_tile(&coefficients[r * stride], stride, at, &next[r * columns]);
+      coefficients.swap(next);
+      stride = columns;
+    }
+    for (size_t r = 0; r < n; ++r) {
+      const double* c = &coefficients[r * stride];
+      double sum = bound[r];
+      for (size_t k = 0; k < pair.inputs(); ++k)
+        sum += c[k] * box_centre[k] - std::fabs(c[k]) * box_radius[k];
+      if (r % 2)
+        open[r / 2]->ua = std::min(open[r / 2]->ua, -sum);
+      else
+        open[r / 2]->la = std::max(open[r / 2]->la, sum);
+    }
+  }
+  // Of each row: what its execution rounds, and f64 with it, in all sums of `tighten`.
+  std::vector<double> back_error;
+  std::vector<double> box_centre, box_radius;
+
+  // Two rows of coefficients through a layer's weights.
+  static void back_tile(const double* c, size_t stride, const Passed& at, double* out) {
+    for (size_t j = 0; j < at.stride; j += 16) {
+      Four s[2][4] = {};
+      for (size_t k = 0; k < at.neurons; ++k) {
+        const Four* w = reinterpret_cast<const Four*>(&at.weights[k * at.stride + j]);
+        const double x = c[k], y = c[stride + k];
+#pragma GCC unroll 4
+        for (size_t v = 0; v < 4; ++v) s[0][v] += x * w[v], s[1][v] += y * w[v];
+      }
+      for (size_t v = 0; v < 4; ++v) {
+        *reinterpret_cast<Four*>(out + j + 4 * v) = s[0][v];
+        *reinterpret_cast<Four*>(out + at.stride + j + 4 * v) = s[1][v];
+      }
+    }
+  }
+
+  // Keeps what `choices` and the weights of this layer are, for layers to come.
+  void pass(const LayerPair& l, size_t terms, size_t layer) {
+    Passed& p = passed_store[layer];
+    p.neurons = choices.size(), p.terms = terms, p.stride = padded(terms);
+    p.weights.assign(p.neurons * p.stride, 0);
+    for (auto* v : {&p.bias, &p.slope_low, &p.slope_up, &p.shift_up, &p.error}) v->resize(p.neurons);
+    for (size_t k = 0; k < choices.size(); ++k) {
+      const Choice& c = choices[k];
+      for (size_t j = 0; j < terms; ++j)
+        p.weights[k * p.stride + j] = static_cast<double>(wa[c.row * terms + j]);
+      p.bias[k] = l.bias_a[rows[c.row]];
+      if (!l.relu || c.la >= 0) {
+        p.slope_low[k] = p.slope_up[k] = 1, p.shift_up[k] = 0;
+      } else if (c.ua <= 0) {
+        p.slope_low[k] = p.slope_up[k] = p.shift_up[k] = 0;
+      } else {
+        p.slope_low[k] = c.ua > -c.la ? 1 : 0;
+        p.slope_up[k] = c.ua / (c.ua - c.la);
+        p.shift_up[k] = -p.slope_up[k] * c.la * (1 + 0x1p-40) + c.ua * 0x1p-48;
+      }
+      p.error[k] = back_error[c.row];
+    }
+    passed = {passed_store.data(), layer + 1};
+  }
 
   // false: a range is beyond all bounds.
   bool decide(const LayerPair& l) {
@@ -269,7 +379,19 @@ struct DifferenceBounds::State {
       const double reach_a = (c.radius_a + ea) * kOutward + tiny,
                    reach_d = (c.radius_d + ed) * kOutward + tiny_d;
       if (!(std::fabs(a) + reach_a < kMost && std::fabs(d) + reach_d < kMost)) return false;
-      const double la = a - reach_a, ua = a + reach_a, ld = d - reach_d, ud = d + reach_d;
+      c.la = a - reach_a, c.ua = a + reach_a, c.ld = d - reach_d, c.ud = d + reach_d;
+      if (l.relu && c.ua <= 0 && c.ua + c.ud <= 0) {
+        off[first_neuron + rows[i]] = 1;
+        continue;
+      }
+      choices.push_back(c);
+    }
+    if (l.relu && !passed.empty()) tighten(l);
+    size_t kept = 0;
+    for (Choice& c : choices) {
+      const size_t i = c.row;
+      const double a = after.a[i], d = after.d[i], ea = after.error_a[i], ed = after.error_d[i];
+      const double la = c.la, ua = c.ua, ld = c.ld, ud = c.ud;
       const double lb = (la + ld) - (std::fabs(la) + std::fabs(ld)) * 0x1p-50,
                    ub = (ua + ud) + (std::fabs(ua) + std::fabs(ud)) * 0x1p-50;
       if (l.relu && ua <= 0 && ub <= 0) {
@@ -291,22 +413,30 @@ struct DifferenceBounds::State {
       if (!l.relu || (la >= 0 && lb >= 0)) {
         c.scale_d = 1, c.own = ed;
       } else {
-        const double up = std::max(ud, 0.0), down = std::max(-ld, 0.0);
-        // f = d + [low, high], f = [low, high], f = d/2 + [low, high]
-        const double low1 = -std::min(std::max(-la, 0.0), up), high1 = std::min(std::max(-lb, 0.0), down);
-        const double low0 = -std::min(std::max(ua, 0.0), down), high0 = std::min(std::max(ub, 0.0), up);
-        const double half = std::max(up, down) / 2;
-        double low = -half, high = half;
-        c.scale_d = 0.5;
-        if (high1 - low1 < high - low) low = low1, high = high1, c.scale_d = 1;
-        if (high0 - low0 <= high - low) low = low0, high = high0, c.scale_d = 0;
+        // f = scale d + [low, high], least and most of f for each d, which are linear between the corners.
+        const double na = std::max(-la, 0.0), nb = std::max(-lb, 0.0), pa = std::max(ua, 0.0),
+                     pb = std::max(ub, 0.0);
+        const double corners[] = {ld, ud, 0, pb, -nb, -pa, na, pb - nb, na - pa};
+        double low = -kInf, high = kInf, least_cost = kInf;
+        for (const double scale : {0.0, 0.25, 0.5, 0.75, 1.0}) {
+          double lo = kInf, hi = -kInf;
+          for (const double corner : corners) {
+            const double x = std::clamp(corner, ld, ud);
+            lo = std::min(lo, std::max({std::min(0.0, x), -pa, x - na}) - scale * x);
+            hi = std::max(hi, std::min({std::max(0.0, x), pb, x + nb}) - scale * x);
+          }
+          // What is left of d goes on with its signs, so it is cheaper than what is new.
+          const double cost = (hi - lo) / 2 + 0.1 * scale * c.radius_d;
+          if (cost < least_cost) least_cost = cost, low = lo, high = hi, c.scale_d = scale;
+        }
         c.shift_d = (low + high) / 2;
         c.own = ((high - low) / 2 + c.scale_d * ed + (c.scale_d * std::fabs(d) + high - low) * 0x1p-44 +
                  kUnderflow) *
                 kOutward;
       }
-      choices.push_back(c);
+      choices[kept++] = c;
     }
+    choices.resize(kept);
     return true;
   }
 
@@ -372,6 +502,9 @@ struct DifferenceBounds::State {
     else
       std::copy(known_off.begin(), known_off.end(), off.begin());
     first_neuron = 0;
+    passed = {};
+    passed_store.resize(pair.layers.size());
+    back_error.resize(before.a.size());
     for (size_t k = 0; k < pair.layers.size(); ++k) {
       const LayerPair& l = pair.layers[k];
       rows.clear();
@@ -380,7 +513,9 @@ struct DifferenceBounds::State {
       k == 0 ? first(box) : affine(l, choices.size());
       computed = main;
       if (k + 1 == pair.layers.size()) break;
+      const size_t terms = k == 0 ? l.in : choices.size();
       if (!decide(l)) return nothing();
+      pass(l, terms, k);
       take(l);
       first_neuron += l.out;
     }

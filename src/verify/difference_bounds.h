@@ -13,7 +13,9 @@
 //
 //   a of an undecided relu, z in [l, u]:   u (z - l) / (u - l) less at most -l u / (u - l), a new symbol
 //   f where both are on: d. Elsewhere f lies between 0 and d, f >= -u_A, f <= u_B, and f - d >= l_A,
-//     f - d <= -l_B; of f = d + [..], f = d / 2 + [..] and f = [..] the one with the narrowest rest is taken
+//     f - d <= -l_B; of f = s d + [..], s a multiple of 1/4, the one with the narrowest rest is taken
+//   l, u of A: those of its form; where they leave a relu undecided also those of substituting backwards, with a
+//     lower and an upper line for each relu (DeepPoly, CROWN)
 //
 // **Rounding of both implementations is inside.** Values are those of executions, not of real numbers: the
 // layer of each network adds an error of at most γ_n (Σ|W||x| + |b|) + underflow, in any order of additions,

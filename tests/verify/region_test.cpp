@@ -198,6 +198,33 @@ TEST(DifferenceBounds, ExecutionsOfBothStayWithin) {
   EXPECT_GT(closest_equal, 1e-3);  // and of rounding alone
 }
 
+TEST(DifferenceBounds, OfSmallNetworksAreCloseAndStillNotCrossed) {
+  // Few neurons: bounds are near what is reached, so that a line that cuts off a little of a relu shows.
+  double closest = 0;
+  for (uint64_t seed = 1; seed <= 200; ++seed) {
+    SCOPED_TRACE(cat("seed ", seed));
+    std::mt19937_64 random(seed);
+    const double change = std::array{1.0, 0.1}[seed % 2];
+    const Module a = net(seed, 0, 2, 3, 2), b = net(seed, change, 2, 3, 2);
+    const PairOfChains pair = pair_of(chain_of(a, "A"), chain_of(b, "B"));
+    DifferenceBounds bounds(pair);
+    const Box box = box_around(random, 2, 1);
+    bounds.run(box);
+    for (int n = 0; n < 40; ++n) {
+      const std::vector<float> x = point(random, box);
+      const std::vector<double> ya = run(a, x, 0), yb = run(b, x, 0);
+      for (size_t i = 0; i < 2; ++i) {
+        ASSERT_GE(yb[i] - ya[i], bounds.difference()[i].lo);
+        ASSERT_LE(yb[i] - ya[i], bounds.difference()[i].hi);
+        const Range m = bounds.margin_a(i, 1 - i);
+        ASSERT_TRUE(ya[i] - ya[1 - i] >= m.lo && ya[i] - ya[1 - i] <= m.hi);
+        closest = std::max(closest, std::fabs(yb[i] - ya[i]) / bounds.largest());
+      }
+    }
+  }
+  EXPECT_GT(closest, 0.9);
+}
+
 TEST(DifferenceBounds, AreMuchNarrowerThanThoseOfTheNetworksApart) {
   const Module a = net(7, 0), b = net(7, 1e-3);
   const PairOfChains pair = pair_of(chain_of(a, "A"), chain_of(b, "B"));
