@@ -146,3 +146,16 @@ def test_units_of_the_campaign_come_out_again():
     assert there, "no unit is committed"
     count, wrong = region.recheck(there, {u.name: known[u.name] for u in there}, 3)
     assert count >= 3 and not wrong
+
+
+@pytest.mark.skipif(not os.path.isdir(os.path.join(lib_models.SHARED, "data", "acasxu")), reason="no data beside the tree")
+def test_a_refuted_pair_keeps_a_witness_that_is_replayed():
+    """No pair of the campaign is refuted; with an epsilon below what its inputs show, one is."""
+    import region
+
+    unit = region.Pair(3, "2_3", 1e-4)
+    facts = region.run_pair(unit, 1)
+    assert facts["verdict"] == "REFUTED" and region.replays(unit, facts)
+    assert not region.replays(region.Pair(3, "2_3", 0.05), facts)
+    name = next(key for key in facts if key.startswith("B."))
+    assert not region.replays(unit, facts | {name: "00" * (len(facts[name]) // 2)})
