@@ -43,6 +43,8 @@ CALIBRATION = 200      # images; the other 9,800 are looked at
 BLAMED = 20            # flips of a unit that are looked into
 STEPS = 16
 FLIPS_NETS = ("mnist_256x2", "mnist_256x4", "mnist_cnn_max")
+PAY = ("opennsfw-resnet50", "yolov8n-320", "spliceai1", "ppocr-det", "oww-embedding", "magika", "blazeface-front", "ppocr-cls", "minilm-fp32")
+COMPUTE_BOUND = PAY[:5]   # those that the last line speaks of where bench-int8 has not run
 SPECS = ("f16", "bf16", "int8", "int8,tensor,symmetric", "int8,dynamic", "int4", "int4,a4", "int2", "int1")
 TIMEOUT = 600.0
 
@@ -125,7 +127,36 @@ def run_speed(unit: dict[str, Any]) -> dict[str, Any]:
     return {"cpu": cpu(), "line": output_of([sys.executable, "bench/precision.py", unit["kind"], "--build", build], f"bench-{unit['kind']}: ")[-1]}
 
 
-RUNNERS = {"flips": run_flips, "search": run_search, "proofs": run_proofs, "speed": run_speed}
+def run_pay(unit: dict[str, Any]) -> dict[str, Any]:
+    """int8 by our own plan, slower nodes left out, beside our f32: medians of the ratio of processor times, in turns."""
+    import time
+
+    import onnx
+    import tauto
+
+    model = next(m for m in lib_models.public_models() if m.name == unit["public"])
+    inputs, _ = lib_models.load_case(model, model.cases[0], onnx.load(model.path))
+    quantized = tauto.quantize(model.path, "int8", inputs, measure=True)
+    systems = [tauto.load(model.path), quantized.load()]
+    before, after = (system.run(inputs) for system in systems)
+    floats = [(a, b) for a, b in zip(before, after) if a.dtype == np.float32]
+    difference = max(float(np.abs(a.astype(np.float64) - b).mean() / max(float(np.abs(a).max()), 1e-30)) for a, b in floats)
+
+    def seconds(system: Any) -> float:
+        start, runs = time.thread_time(), 0
+        while time.thread_time() - start < 0.1:
+            system.run(inputs)
+            runs += 1
+        return (time.thread_time() - start) / runs
+
+    rounds = [[seconds(system) for system in systems] for _ in range(9)]
+    slower = sum("times as slow" in n.reason for n in quantized.nodes)
+    return {"cpu": cpu(), "ratio": round(float(np.median([a / b for a, b in rounds])), 3), "milliseconds": round(1000 * float(np.median([b for _, b in rounds])), 3),
+            "nodes": len(quantized.nodes), "slower": slower, "other": sum(n.precision == "f32" for n in quantized.nodes) - slower,
+            "mean_difference": float(f"{difference:.2g}")}
+
+
+RUNNERS = {"flips": run_flips, "pay": run_pay, "search": run_search, "proofs": run_proofs, "speed": run_speed}
 
 
 def run(unit: dict[str, Any]) -> dict[str, Any]:
@@ -140,11 +171,12 @@ def all_units(quick: bool) -> list[dict[str, Any]]:
     units.append({"of": "proofs"})
     if not quick:
         units += [{"of": "speed", "kind": kind} for kind in ("int8", "bf16")]
+        units += [{"of": "pay", "public": net} for net in PAY]
     return units
 
 
 def name_of(unit: dict[str, Any]) -> str:
-    return "-".join(str(unit[k]).replace(",", "-") for k in ("of", "net", "precision", "budget", "kind") if k in unit)
+    return "-".join(str(unit[k]).replace(",", "-") for k in ("of", "net", "precision", "budget", "kind", "public") if k in unit)
 
 
 def path_of(unit: dict[str, Any]) -> str:
@@ -215,6 +247,13 @@ def tables(known: list[dict[str, Any]]) -> list[str]:
             lines.append(f"| {u['net']} | {u['precision']} | {100 * u['budget']:g} % | {u['validations']} | {'all' if u['reverted'] is None else u['reverted']} of {u['nodes']} | {fresh} | "
                          f"{u['greedy_validations']} | {'all' if u['greedy_reverted'] is None else u['greedy_reverted']} | {frontier} |")
         lines += ["", f"    {precision_search.summary(searches)}"]
+    pay = [u for u in known if u["of"] == "pay"]
+    if pay:
+        lines += ["", "### Does it pay?", "",
+                  f"int8 by `tauto.quantize(…, measure=True)` beside our own f32, stored cases, one thread, processor time in turns; {pay[0]['cpu']}. The machine was busy with "
+                  "other work when these were measured. *Slower*: nodes that stay f32 because their int8 kernels took longer.", "",
+                  "| network | times as fast as f32 | ms | contractions | slower | f32 for another reason | mean difference / largest value |", "|---|---|---|---|---|---|---|"]
+        lines += [f"| {u['public']} | {u['ratio']:.2f} | {u['milliseconds']:.2f} | {u['nodes']} | {u['slower']} | {u['other']} | {u['mean_difference']:.1e} |" for u in pay]
     rest = [u for u in known if u["of"] in ("proofs", "speed")]
     if rest:
         lines += ["", "### Proofs and speed", ""]
@@ -242,6 +281,9 @@ def last_line(known: list[dict[str, Any]]) -> str:
         return match[1] if match else None
 
     int8 = found("int8", r"([\d.]+) x own f32")
+    ratios = [u["ratio"] for u in known if u["of"] == "pay" and u["public"] in COMPUTE_BOUND]
+    if not int8 and len(ratios) == len(COMPUTE_BOUND):
+        int8 = f"{np.exp(np.mean(np.log(ratios))):.2f}"
     bf16 = found("bf16", r"([\d.]+) x openvino default")
     proved = found("proofs", r"proved (\d+ of \d+) neurons")
     parts = [f"int8 {int8} x f32" if int8 else "int8 not measured"]

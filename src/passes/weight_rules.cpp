@@ -11,7 +11,8 @@ namespace tauto {
 namespace {
 
 constexpr std::array<std::string_view, 4> kNames = {"absmax", "mse", "twn", "xnor"};
-constexpr int kFractions = 96;        // of the largest weight: 5/100 … 100/100
+constexpr int kFractions = 96;  // of the largest weight: 5/100 … 100/100
+constexpr float kLeastScale = 0x1p-126f;
 constexpr double kTernary = 0.7;      // of the mean magnitude
 constexpr double kMostBias = 0x1p30;  // so that it and a sum that is half as large as i32 fit together
 
@@ -109,17 +110,28 @@ IntegerWeights integer_weights(const Tensor& given, int64_t channels, int bits, 
     count = t.dim(channels), inner = 1;
     for (int64_t d = channels + 1; d < t.rank(); ++d) inner *= t.dim(d);
   }
+  float nearly = 0;
+  bool any = false;
   for (int64_t c = 0; c < count; ++c) {
     const int64_t step = inner * count;
     const Elements e{t.data<float>() + c * inner, r.q.data<int8_t>() + c * inner, t.count() / step, inner,
                      step};
     float s = scale_of(e, bits, rule);
-    fill(e, s, bits, rule);
-    if (s == 0 && rule == WeightRule::Xnor) r.refused = cat("channel ", c, " of its weights is 0");
-    if (s == 0) s = 1;  // a channel of zeros: so is q
-    if (!(s >= 0x1p-126f)) r.refused = cat("a scale of its weights is ", s, ", which is denormal");
+    if (s < kLeastScale && rule == WeightRule::Xnor) {
+      r.refused = cat("channel ", c, " of its weights is ", s == 0 ? "0" : "denormal");
+      return r;
+    }
+    if (s < kLeastScale) {  // a channel of zeros, or of what is nothing beside them: q is 0
+      nearly = std::max(nearly, s);
+      e.each([](float, int8_t& q) { q = 0; });
+      s = 1;
+    } else {
+      fill(e, s, bits, rule);
+      any = true;
+    }
     r.scale.push_back(s);
   }
+  if (!any) r.refused = cat("a scale of its weights is ", nearly, ", which is denormal");
   return r;
 }
 

@@ -136,7 +136,8 @@ int64_t since(Name op) {
 
 class Raiser {
  public:
-  Raiser(onnx::ModelProto& m, onnx::Storage& s) : model_(m), storage_(s) {
+  Raiser(onnx::ModelProto& m, onnx::Storage& s, const std::map<std::string, int64_t>& ranks)
+      : model_(m), storage_(s), known_(ranks) {
     for (const auto* list : {&m.graph->output, &m.graph->value_info, &m.graph->input})
       for (const onnx::ValueInfoProto& v : *list)
         if (v.type && v.type->tensor_type && v.type->tensor_type->shape)
@@ -170,6 +171,10 @@ class Raiser {
       return to_input(n, "axes");
     if (n.op_type == "Split") return to_input(n, "split");
     if (n.op_type == "Clip" && version_ < 11) return clip(n);
+    if (n.op_type == "Slice" && version_ < 10) {
+      for (const Name what : {"starts", "ends", "axes"}) to_input(n, what);
+      return "";
+    }
     if (n.op_type == "Softmax" || n.op_type == "LogSoftmax") return softmax(n);
     if (n.op_type == "Dropout") return n.output.size() == 1 ? dropout(n) : "required one output";
     if (unchanged().count(n.op_type) || since(n.op_type) <= version_) return "";
@@ -210,9 +215,12 @@ class Raiser {
     for (const AttributeProto& a : n.attribute)
       if (a.name == "axis") axis = a.i;
     if (axis != -1) {
-      const auto rank = ranks_.find(n.output[0]);
-      if (rank == ranks_.end() || axis != rank->second - 1)
-        return cat("required axis -1 or an output whose rank the file states as ", axis + 1);
+      const auto stated = ranks_.find(n.output[0]);
+      const auto known = known_.find(std::string(n.name.empty() ? n.output[0] : n.name));
+      const int64_t rank = known != known_.end()    ? known->second
+                           : stated != ranks_.end() ? stated->second
+                                                    : 0;
+      if (axis != rank - 1) return cat("required axis -1 or an output that is known to have rank ", axis + 1);
     }
     n.attribute.clear();
     AttributeProto a;
@@ -230,14 +238,16 @@ class Raiser {
 
   onnx::ModelProto& model_;
   onnx::Storage& storage_;
-  std::map<Name, int64_t> ranks_;
+  std::map<Name, int64_t> ranks_;                // of values, as the file states them
+  const std::map<std::string, int64_t>& known_;  // of nodes' results
   int64_t version_ = 0;
 };
 
 }  // namespace
 
-std::string raise_opset(onnx::ModelProto& model, onnx::Storage& storage) {
-  return Raiser(model, storage).raise();
+std::string raise_opset(onnx::ModelProto& model, onnx::Storage& storage,
+                        const std::map<std::string, int64_t>& ranks) {
+  return Raiser(model, storage, ranks).raise();
 }
 
 }  // namespace tauto

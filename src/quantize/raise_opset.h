@@ -2,11 +2,12 @@
 // it, and many public files are older.
 //
 // From opset 9 on most operators only learned types and options between; those whose attributes became inputs
-// (Squeeze, Unsqueeze, ReduceSum, Split: 13, Clip: 11) are rewritten; Softmax, which took everything behind
+// (Squeeze, Unsqueeze, ReduceSum, Split: 13, Clip: 11, Slice: 10) are rewritten; Softmax, which took everything behind
 // its axis together before 13, where its input is known to have nothing behind. Anything else is refused by
 // name. onnx.version_converter does more of them.
 #pragma once
 
+#include <map>
 #include <string>
 
 #include "onnx/proto.h"
@@ -17,6 +18,8 @@ inline constexpr int64_t kRaisedOpset = 13;
 
 // Why it cannot be done, with the node; "": `model` has opset 13 or more. `model` may be half changed when it
 // cannot.
-std::string raise_opset(onnx::ModelProto& model, onnx::Storage& storage);
+// `ranks`: of nodes' results where they are known, by the node's name (its first output's where it has none).
+std::string raise_opset(onnx::ModelProto& model, onnx::Storage& storage,
+                        const std::map<std::string, int64_t>& ranks = {});
 
 }  // namespace tauto

@@ -26,7 +26,13 @@ class Writer {
         model_(source.proto) {
     for (const NodePrecision& p : plan.nodes)
       if (p.how.system != NumberSystem::F32) wanted_[p.node] = &p;
-    if (const std::string why = raise_opset(model_, storage_); !why.empty()) fail(where, ": ", why);
+    std::map<std::string, int64_t> ranks;  // the last of a source's nodes has its result
+    const Function& f = m.main();
+    for (size_t i = f.parameter_count(); i < f.nodes.size(); ++i)
+      for (const int s : f.provenance[i])
+        if (f.nodes[i].type.is_tensor() && f.nodes[i].type.ranked)
+          ranks[m.sources[static_cast<size_t>(s)]] = f.nodes[i].type.rank();
+    if (const std::string why = raise_opset(model_, storage_, ranks); !why.empty()) fail(where, ": ", why);
   }
 
   std::string write() {
