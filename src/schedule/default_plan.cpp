@@ -22,7 +22,8 @@ using loops::Reduce;
 
 namespace {
 
-constexpr int kKeep = 4;          // a load and a store cost as much
+constexpr int kKeep = 4;  // a load and a store cost as much
+constexpr int64_t kLongRow = 4 * kPieceTerms;
 constexpr int64_t kColumns = 16;  // vectors of columns that are summed side by side, registers allowing
 constexpr int kFewNodes = 24;     // that are no chain worth the name
 constexpr int kManyNodes = 200;   // of an expression that is written out for each vector
@@ -287,6 +288,9 @@ Plan default_plan(const Nest& n, const Target& t) {
     const auto fit = static_cast<int64_t>(static_cast<double>(t.l1) / std::max(bytes, 1.0));
     int64_t count = std::clamp<int64_t>(fit, 1, t.registers / 4);
     if (abreast) count = std::min(count, size_or(abreast->extent, count));
+    // The pieces of a long row are walked abreast themselves.
+    const std::vector<Axis>& along = s.reductions[0]->axes;
+    if (p.whole.empty() && along.size() == 1 && size_or(along[0].extent, 64) >= kLongRow) count = 1;
     if (count == 1) abreast = nullptr;
     if (abreast) p.rows = abreast->variable, p.row_count = static_cast<int>(count);
   }
