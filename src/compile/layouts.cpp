@@ -17,11 +17,6 @@ constexpr const char* kChannel = "i1";
 
 constexpr int64_t kBytes = 4;  // of a step of a dot product
 
-// Channels of bytes that are no multiple of the block are one block.
-int64_t block_of(ElementType e, int64_t channels, int64_t block) {
-  return e.bits == 8 && channels % block != 0 ? channels : block;
-}
-
 // Bytes that are no multiple of the block only where a dot product wants them, see below.
 bool may_be_blocked(const Type& t, int64_t block, bool dots) {
   if (!t.is_tensor() || !t.ranked || t.rank() < 3 || !(t.element == f32 || t.element == u8)) return false;
@@ -153,6 +148,10 @@ Tensor permuted(const Tensor& t, int64_t block, bool to_blocks) {
 }
 
 }  // namespace
+
+int64_t block_of(ElementType e, int64_t channels, int64_t block) {
+  return e.bits == 8 && channels % block != 0 ? channels : block;
+}
 
 std::set<Id> choose_blocked(const Function& f, const std::vector<Group>& groups, int64_t block) {
   std::set<Id> allowed, dots;

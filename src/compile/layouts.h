@@ -17,6 +17,9 @@ namespace tauto {
 // The results of groups that are to be blocked by `block`, bytes perhaps by all their channels.
 std::set<Id> choose_blocked(const Function& f, const std::vector<Group>& groups, int64_t block);
 
+// How many channels lie together in a blocked value of so many.
+int64_t block_of(ElementType e, int64_t channels, int64_t block);
+
 // Takes these out of the blocked values, with all that views make of them.
 void unblock(std::set<Id>& blocked, const std::set<Id>& values, const std::vector<Group>& groups);
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "compile/layouts.h"
 #include "compile/pipeline.h"
 #include "compile/stages.h"
 
@@ -27,7 +28,8 @@ LedgerEntry entry(const char* pass, const CompiledFunction& f, const CompiledGro
   return e;
 }
 
-std::string blocked_shape(const Type& t, int64_t block) {
+std::string blocked_shape(const Type& t, int64_t lanes) {
+  const int64_t block = block_of(t.element, t.dims[1].literal(), lanes);
   std::string s = "[";
   for (size_t d = 0; d < t.dims.size(); ++d)
     s += cat(d ? ", " : "", d == 1 ? exact_div(t.dims[d], Dim(block)) : t.dims[d]);

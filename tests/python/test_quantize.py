@@ -275,3 +275,26 @@ def test_what_is_quantized_is_not_judged_as_a_rounding(net, tmp_path):
     assert "5 nodes are quantized, as the ledger says: not judged here" in str(found)
     twice = tauto.same(f"{net} --precision {plan}", f"{net} --precision {plan}", x, level="bitwise")
     assert twice.verdicts[0].kind == "PROVED"                               # every kernel of integers, by proof
+
+
+def test_saved_it_keeps_its_bits_and_its_ledger(tmp_path):
+    """Six channels of bytes: no whole block of lanes, so they are one block of their own."""
+    path = tmp_path / "net.onnx"
+    onnx.save(small_net(groups=1), path)
+    planned = tauto.quantize(path, "int8", samples()).load()
+    planned.save(str(tmp_path / "m.tauto"))
+    again = tauto.load(tmp_path / "m.tauto")
+    x = samples(seed=2)["x"]
+    assert again(x).tobytes() == planned(x).tobytes()
+    assert sum(e["contract"] == "quantizing" for e in again.ledger()) == 5
+
+
+@pytest.mark.parametrize("spec", [*SPECS, "int8,dynamic"])
+def test_every_number_system_has_the_same_bits_on_every_instruction_set(net, tmp_path, spec):
+    """Kernels by proof, and one hash over instruction sets, threads and the interpreter."""
+    plan = tmp_path / "net.plan"
+    plan.write_text(tauto.quantize(net, spec, samples()).plan)
+    model = f"{net} --precision {plan}"
+    found = tauto.same(model, model, {"x": samples(seed=2)["x"][:2]}, level="bitwise", proofs=120)
+    assert found.verdicts[0].kind == "PROVED", str(found)
+    assert f"1 hash over {', '.join(tauto.isas())} x 1,2,3 threads" in str(found)
