@@ -437,6 +437,16 @@ void Generator::statement(const loops::Allocate& s) {
 
 // ---- the whole --------------------------------------------------------------------------------------------
 
+// How far is said by the loops, as an immediate (schedule/dots.h).
+static bool is_shift_by_index(const loops::Expr& e) {
+  using loops::Function;
+  const auto* a = e.as<loops::Apply>();
+  const bool shifts = a && (a->function == Function::ShiftLeft || a->function == Function::ShiftRight ||
+                            a->function == Function::ShiftRightLogical);
+  return shifts && a->arguments[1].as<loops::Convert>() &&
+         !any_node(a->arguments[1], [](const loops::Expr& x) { return x.as<loops::Load>() != nullptr; });
+}
+
 // Whether it handles 64-bit elements in lanes: index arithmetic (i64 without a load) does not count. Integers
 // that only say where others lie are scalars if no lane changes them; as long as there are no lanes yet it is
 // taken for granted that none will. Notes what it writes.
@@ -446,6 +456,7 @@ static bool handles_wide(const loops::Kernel& k, std::map<const loops::Buffer*, 
   std::set<const loops::ExprNode*> values;  // that are not part of an index
   const std::function<void(const loops::Expr&)> visit = [&](const loops::Expr& e) {
     if (!e.defined() || !values.insert(e.get()).second || e.as<loops::Load>()) return;
+    if (is_shift_by_index(e)) return visit(e.as<loops::Apply>()->arguments[0]);
     each_child(e, visit);
   };
   each_node(
