@@ -272,6 +272,10 @@ Run lanes_function(const Program& p, const Instr& i) {
       return &dot_bytes;
     case VecOp::DotWords:
       return &dot_words;
+    case VecOp::CountBits:
+      return on_unary_ints(l, [](auto a) {
+        return static_cast<decltype(a)>(__builtin_popcountll(static_cast<Bits<decltype(a)>>(a)));
+      });
     case VecOp::Greater:
       return on_binary(l, [](auto a, auto b) { return a > b ? a : b; });
     case VecOp::Lesser:

@@ -140,8 +140,8 @@ Generator::Reg Generator::load(const loops::Load& l, ElementType t) {
   if (b.scope == loops::Scope::Registers) return tile_register(b, l.index, false);
   const Linear offset = element_offset(b, l.index);
   Instr i;
-  i.lane = vec::lane_of(t);
-  i.memory = b.type;
+  i.memory = t.is_integer() && !t.is_signed() && t.bits < 8 ? u8 : b.type;  // a byte each
+  i.lane = vec::lane_of(i.memory);
   int earliest = 0, time = 0;
   if (written_.count(&b)) {
     earliest = here();
@@ -356,6 +356,14 @@ Generator::Reg Generator::apply(const loops::Apply& a, ElementType t) {
       return pure(VecOp::DotBytes, lane, {arg(0), arg(1), arg(2)});
     case Function::DotWords:
       return pure(VecOp::DotWords, lane, {arg(0), arg(1), arg(2)});
+    case Function::DotBits:
+      return pure(VecOp::Add, lane, {pure(VecOp::CountBits, lane, {two(VecOp::Xor)}), arg(2)});
+    case Function::CountBits: {
+      if (lane != Lane::I32) throw NotGenerated{"bits of 64-bit elements"};
+      Reg v = arg(0);
+      if (t.is_signed() && t.bits < 32) v = pure(VecOp::And, lane, {v, constant(lane, (1u << t.bits) - 1)});
+      return pure(VecOp::CountBits, lane, {v});
+    }
     case Function::Div:
       if (!floats) throw NotGenerated{"integer division of elements"};
       return two(VecOp::Div);

@@ -117,6 +117,7 @@ std::string broken_domain(const Program& p, const Instr& i) {
                  : "";
     case VecOp::DotBytes:
     case VecOp::DotWords:
+    case VecOp::CountBits:
       return i.lane == Lane::I32 ? "" : "is defined on i32 only";
     case VecOp::Narrow16:
       return i.lane == Lane::F32 ? "" : "is defined on f32 only";

@@ -114,6 +114,7 @@ struct Address {
   X(Fma, "fma", v, "vvv")        /* a·b + c, floats */                                                     \
   X(DotBytes, "dotb", v, "vvv")  /* I32: c + Σ of four: unsigned byte of a · signed byte of b; wraps */   \
   X(DotWords, "dotw", v, "vvv")  /* I32: c + Σ of two: signed 16 bits of a · those of b; wraps */         \
+  X(CountBits, "countb", v, "v") /* I32: how many bits are set */                                           \
   X(Greater, "greater", v, "vv") /* a > b ? a : b; floats and signed integers */                            \
   X(Lesser, "lesser", v, "vv")   /* a < b ? a : b */                                                        \
   X(And, "and", v, "vv")                                                                                    \

@@ -4,11 +4,13 @@
 #include <chrono>
 
 #include "graph/text.h"
+#include "passes/bits.h"
 #include "passes/copy_results.h"
 #include "passes/flush_to_zero.h"
 #include "passes/fold_constants.h"
 #include "passes/inline_calls.h"
 #include "passes/integers.h"
+#include "passes/narrow_weights.h"
 #include "passes/online_softmax.h"
 #include "passes/reassociate.h"
 #include "passes/requantize.h"
@@ -27,8 +29,10 @@ const std::vector<GraphPass>& graph_passes() {
       {"sink_constants", [](const Module& m) { return sink_constants(m); }},
       {"integers", [](const Module& m) { return integers(m); }},
       {"thresholds", [](const Module& m) { return thresholds(m); }},
+      {"bits", [](const Module& m) { return bits(m); }},
       {"zero_points", [](const Module& m) { return zero_points(m); }},
       {"requantize", [](const Module& m) { return requantize(m); }},
+      {"narrow_weights", [](const Module& m) { return narrow_weights(m); }},
       {"copy_results", [](const Module& m) { return copy_results(m); }},
   };
   return passes;

@@ -91,6 +91,9 @@ auto value(T a, [[maybe_unused]] T b, [[maybe_unused]] T c) {
     return dot_of_bytes(a, b, c);
   } else if constexpr (F == DotWords && std::is_same_v<T, int32_t>) {
     return dot_of_words(a, b, c);
+  } else if constexpr (F == DotBits && std::is_same_v<T, int32_t>) {
+    return static_cast<int32_t>(static_cast<uint32_t>(c) +
+                                static_cast<uint32_t>(__builtin_popcount(static_cast<uint32_t>(a ^ b))));
   } else if constexpr (kInteger) {
     using U = std::make_unsigned_t<T>;
     using Wide = uint64_t;  // no promotion to int that could overflow
@@ -108,6 +111,7 @@ auto value(T a, [[maybe_unused]] T b, [[maybe_unused]] T c) {
     if constexpr (F == BitOr) return static_cast<T>(a | b);
     if constexpr (F == BitXor) return static_cast<T>(a ^ b);
     if constexpr (F == BitNot) return static_cast<T>(~a);
+    if constexpr (F == CountBits) return static_cast<T>(__builtin_popcountll(static_cast<U>(a)));
     if constexpr (F == ShiftLeft) return beyond ? T(0) : static_cast<T>(static_cast<U>(a) << b);
     if constexpr (F == ShiftRight) return beyond ? (a < 0 ? T(-1) : T(0)) : static_cast<T>(a >> b);
     if constexpr (F == ShiftRightLogical) return beyond ? T(0) : static_cast<T>(static_cast<U>(a) >> b);
@@ -147,12 +151,14 @@ constexpr Domain domain_of(Function f) {
       return Domain::Floats;
     case DotBytes:
     case DotWords:
+    case DotBits:
       return Domain::Lanes;
     case FloorDiv:
     case BitAnd:
     case BitOr:
     case BitXor:
     case BitNot:
+    case CountBits:
     case ShiftLeft:
     case ShiftRight:
     case ShiftRightLogical:

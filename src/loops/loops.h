@@ -56,6 +56,7 @@ namespace tauto::loops {
   X(Fma, "fma", 3)            /* a·b + c, rounded once; integers wrap */                       \
   X(DotBytes, "dot_bytes", 3) /* i32: c + Σ of four: unsigned byte of a · signed byte of b */ \
   X(DotWords, "dot_words", 3) /* i32: c + Σ of two: signed 16 bits of a · those of b */       \
+  X(DotBits, "dot_bits", 3)   /* i32: c + how many bits of a and b differ */                    \
   X(Div, "div", 2)            /* floats IEEE; integers truncate, x/0 = 0, MIN/-1 = MIN */       \
   X(Rem, "rem", 2)            /* sign of the dividend; x%0 = 0 */                               \
   X(FloorDiv, "floor_div", 2)                                                                   \
@@ -76,6 +77,7 @@ namespace tauto::loops {
   X(BitOr, "bit_or", 2)                                                                         \
   X(BitXor, "bit_xor", 2)                                                                       \
   X(BitNot, "bit_not", 1)                                                                       \
+  X(CountBits, "count_bits", 1) /* that are set */                                              \
   X(ShiftLeft, "shift_left", 2)                                                                 \
   X(ShiftRight, "shift_right", 2) /* by the width or more: 0 or -1 */                           \
   X(ShiftRightLogical, "shift_right_logical", 2)                                                \
@@ -234,7 +236,7 @@ Expr probe(Expr value, BufferPtr buffer, std::vector<Expr> index);
 
 // Of two operands, term by term: reduced in the order Blocks.
 constexpr bool is_product(Function f) {
-  return f == Function::Fma || f == Function::DotBytes || f == Function::DotWords;
+  return f == Function::Fma || f == Function::DotBytes || f == Function::DotWords || f == Function::DotBits;
 }
 
 inline Expr operator+(Expr a, Expr b) { return apply(Function::Add, {std::move(a), std::move(b)}); }

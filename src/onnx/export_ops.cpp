@@ -100,6 +100,7 @@ std::string conv(Exporter& e, const Access& a) {
 }
 
 std::string contraction(Exporter& e) {
+  if (e.node().attributes.flag("bits")) e.refuse("ONNX cannot count the bits that differ");
   const Access& a = e.node().attributes.get<Access>("access");
   bool plain = true;
   for (const auto& operand : a.operands)

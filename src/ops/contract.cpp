@@ -4,7 +4,8 @@
 // Matmul, convolution of any rank, grouped, depthwise, transposed, attention products and Einsum are this
 // node (attribute `access`, graph/attribute.h). Elements: both operands and the result are of one type; f16
 // and bf16 are widened, summed in f32 and rounded once; integers wrap. With an attribute `to` the operands
-// are integers of any types that are converted to it first.
+// are integers of any types that are converted to it first. With `bits` the operands are words of i32, each 32
+// truth values, and a term is how many of them differ: products of signs (passes/bits.h).
 #include <algorithm>
 #include <cmath>
 
@@ -21,6 +22,8 @@ namespace {
 Type contract_type(const TypeContext& c) {
   const Access& a = c.attributes.get<Access>("access");
   const bool converts = c.attributes.find("to") != nullptr;
+  if (c.attributes.flag("bits") && (converts || !(c.element(0) == i32)))
+    c.refuse("bits: required words, i32");
   const ElementType result = c.attributes.get_or<ElementType>("to", c.element(0));
   if (converts && !(result.is_integer() && c.element(0).is_integer() && c.element(1).is_integer()))
     c.refuse("to: required integers");
@@ -148,9 +151,34 @@ void integer_intervals(EvalContext& c, const BoundAccess& access) {
   finish_interval(c.out.tensor, 0, c.out.tensor.count());
 }
 
+// s = ±1 for each bit of a, t for b: Σ (1 − s·t) / 2, the sums bit by bit.
+void differing_bits(EvalContext& c, const BoundAccess& access) {
+  if (c.rep != Rep::Exact && c.rep != Rep::Ideal) throw Unknown{};
+  Tensor out = c.make();
+  const auto n = static_cast<size_t>(out.count());
+  const auto products = [&](auto value, std::vector<int32_t>& r) {
+    const auto a = converted<int32_t, int32_t>(c.tensor(0), value),
+               b = converted<int32_t, int32_t>(c.tensor(1), value);
+    r.resize(n);
+    tauto::contract<int32_t>(access, a.data(), b.data(), r.data(), 0, c);
+  };
+  std::vector<int32_t> words, of_bit;
+  products([](int32_t) { return 1; }, words);
+  int32_t* o = out.data<int32_t>();
+  for (size_t i = 0; i < n; ++i) o[i] = 16 * words[i];
+  std::vector<int32_t> sum(n, 0);
+  for (int bit = 0; bit < 32; ++bit) {
+    products([bit](int32_t x) { return (x >> bit & 1) * 2 - 1; }, of_bit);
+    for (size_t i = 0; i < n; ++i) sum[i] += of_bit[i];
+  }
+  for (size_t i = 0; i < n; ++i) o[i] -= sum[i] / 2;
+  c.out = std::move(out);
+}
+
 void contract_eval(EvalContext& c) {
   const Tensor* tensors[] = {&c.tensor(0), &c.tensor(1)};
   const BoundAccess access(c.attributes.get<Access>("access"), tensors);
+  if (c.attributes.flag("bits")) return differing_bits(c, access);
   switch (compute_form(c.type.element, c.rep)) {
     case Form::F32:
       if (c.type.element == f16) return widened<float, Half>(c, access);
@@ -218,8 +246,8 @@ loops::Expr contract_lower(Lowering& l, const Index& index) {
     }
     operands.push_back(converted(l.at(i, at), arithmetic_type(l.type().element)));
   }
-  return converted(loops::reduce(loops::Order::Blocks, loops::Function::Fma, std::move(axes),
-                                 std::move(operands), inside.all()),
+  const auto f = l.attributes().flag("bits") ? loops::Function::DotBits : loops::Function::Fma;
+  return converted(loops::reduce(loops::Order::Blocks, f, std::move(axes), std::move(operands), inside.all()),
                    l.type().element);
 }
 

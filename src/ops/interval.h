@@ -212,6 +212,7 @@ TAUTO_POINTWISE(shift_left, y < 0 || y >= 64 ? 0 : static_cast<int64_t>(static_c
 TAUTO_POINTWISE(shift_right, y < 0 || y >= 64 ? (x < 0 ? -1 : 0) : x >> y)
 #undef TAUTO_POINTWISE
 inline IInterval bit_not(IInterval a) { return {~a.hi, ~a.lo}; }
+inline IInterval count_bits(IInterval) { return {0, 64}; }
 
 template <class T>
 FInterval<T> sign(FInterval<T> x) {

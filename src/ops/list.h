@@ -24,6 +24,7 @@
   X(contract)             \
   X(cos)                  \
   X(cosh)                 \
+  X(count_bits)           \
   X(cum_sum)              \
   X(dims)                 \
   X(div)                  \

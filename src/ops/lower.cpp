@@ -8,6 +8,7 @@
 
 #include "ops/lower_functions.h"
 #include "ops/lowering_tools.h"
+#include "ops/ops.h"
 #include "ops/term.h"
 
 namespace tauto {
@@ -36,6 +37,7 @@ const std::map<std::string_view, Function>& same_meaning() {
       {"bit_or", Function::BitOr},
       {"bit_xor", Function::BitXor},
       {"bit_not", Function::BitNot},
+      {"count_bits", Function::CountBits},
       {"shift_left", Function::ShiftLeft},
       {"shift_right", Function::ShiftRight},
       {"logical_and", Function::And},
@@ -132,7 +134,10 @@ Expr lower_elementwise(Lowering& l, const Index& index) {
 void check_types(const Lowering& l) {
   const auto check = [&](const Type& t, const std::string& what) {
     if (!t.is_tensor() || !t.ranked) l.refuse(cat(what, " is ", t));
-    if (!is_loop_type(t.element)) l.refuse(cat(what, " has elements ", t.element));
+    // Constants of parts of bytes are read where dot products widen them (schedule/dots.h), and nowhere else.
+    const bool widened =
+        l.node.op == &ops::contract && l.attributes().find("to") && (t.element == u4 || t.element == u2);
+    if (!widened && !is_loop_type(t.element)) l.refuse(cat(what, " has elements ", t.element));
   };
   check(l.type(), "result");
   for (int i = 0; i < l.count(); ++i) check(l.type(i), cat("input ", i));

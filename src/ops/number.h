@@ -240,6 +240,11 @@ template <NativeInt T>
 T bit_not(T a) {
   return static_cast<T>(~a);
 }
+// How many bits are set.
+template <NativeInt T>
+T count_bits(T a) {
+  return static_cast<T>(__builtin_popcountll(static_cast<std::make_unsigned_t<T>>(a)));
+}
 // Shifts by the width or more give 0 (-1 for an arithmetic shift of a negative number).
 template <NativeInt T>
 T shift_left(T a, T n) {

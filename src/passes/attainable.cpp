@@ -175,7 +175,9 @@ std::optional<Accumulators> accumulators_of(const Access& access, size_t data, c
 
 std::optional<Accumulators> accumulators_of(const NodeOf& node, Id id) {
   const Node& n = node(id);
-  if (n.op != &ops::contract || !n.type.element.is_integer() || n.type.element.bits > 32) return std::nullopt;
+  if (n.op != &ops::contract || n.attributes.flag("bits") || !n.type.element.is_integer() ||
+      n.type.element.bits > 32)
+    return std::nullopt;
   for (const size_t data : {size_t{0}, size_t{1}}) {
     const std::optional<Tensor> weights = known_constant(node, n.inputs[1 - data]);
     if (!weights) continue;

@@ -107,7 +107,8 @@ std::optional<Nest> with_dots(const Nest& n, const Target& t) {
   if (r.operands.size() == 1) x = widened(r.operands[0], u8);
   for (size_t i = 0; r.operands.size() == 2 && i < 2 && !x; ++i) {
     x = widened(r.operands[i], u8);
-    w = widened(r.operands[1 - i], i8);
+    for (const ElementType e : {i8, u4, u2})
+      if (!w) w = widened(r.operands[1 - i], e);
     if (!w) x = nullptr;
   }
   const auto& buffers = n.kernel.buffers;
@@ -124,6 +125,7 @@ std::optional<Nest> with_dots(const Nest& n, const Target& t) {
   const auto at_w = w ? affine_of(w->index[0], ranges) : std::optional(Affine());
   if (!at_x || !at_w || !is_multiple(x->buffer->layout.elements)) return std::nullopt;
 
+  const int64_t bits = w ? w->buffer->type.bits : 8, slices = 8 / bits;  // of each byte of an i32
   for (const Axis& k : r.axes) {
     const auto extent = k.extent.as_literal(), stride = at_w->coefficient(k.variable).as_literal();
     if (at_x->coefficient(k.variable) != Dim(1) || !extent || *extent % kTerms != 0) continue;
@@ -131,13 +133,18 @@ std::optional<Nest> with_dots(const Nest& n, const Target& t) {
     if (w ? !stride || *stride == 0 : *extent > kShortRow) continue;
     std::optional<Affine> x4 = quarter(*at_x, k.variable);
     if (!x4) continue;
+    // Words of two bytes are widened from bytes, in memory like any others.
+    const bool narrow = t.byte_dots && slices > 1;
+    if (narrow && *extent % (kTerms * slices) != 0) continue;
     const std::string q = k.variable + "_q", h = k.variable + "_h";
-    x4->terms[q] = 1;
+    x4->terms[q] = narrow ? slices : 1;
+    if (narrow) x4->terms[h] = 1;
     std::vector<Axis> axes;
     for (const Axis& a : r.axes)
       if (a.variable != k.variable) axes.push_back(a);
-    axes.push_back({q, Dim(*extent / kTerms)});
+    axes.push_back({q, Dim(*extent / kTerms / (narrow ? slices : 1))});
     if (!t.byte_dots) axes.push_back({h, 2});
+    if (narrow) axes.push_back({h, slices});
     Nest d = n;
     const size_t x_number = number(x->buffer);
     d.kernel.buffers[x_number] = as_words(x->buffer, exact_div(x->buffer->layout.elements, Dim(kTerms)));
@@ -151,10 +158,12 @@ std::optional<Nest> with_dots(const Nest& n, const Target& t) {
     Expr b = loops::literal(i32, t.byte_dots ? 0x01010101 : 0x00010001);
     if (w) {
       const size_t w_number = number(w->buffer);
-      const Parts parts = t.byte_dots ? Parts{4, *stride} : Parts{2, 2 * *stride};
+      const Parts parts = narrow        ? Parts{kTerms * slices, *stride}
+                          : t.byte_dots ? Parts{4, *stride}
+                                        : Parts{2, 2 * *stride};
       Affine w4 = *at_w;
       w4.terms.erase(k.variable);
-      w4.terms[q] = Dim(kTerms * *stride);
+      w4.terms[q] = Dim(kTerms * (narrow ? slices : 1) * *stride);
       if (!t.byte_dots) w4.terms[h] = Dim(*stride);
       Expr index = expr_of(w4);
       Dim elements = w->buffer->layout.elements;
@@ -170,6 +179,11 @@ std::optional<Nest> with_dots(const Nest& n, const Target& t) {
       }
       d.kernel.buffers[w_number] = as_words(w->buffer, elements);
       b = loops::load(d.kernel.buffers[w_number], {index});
+      if (narrow) {
+        const Expr shift = loops::convert(loops::variable(h) * Expr(bits), i32);
+        b = loops::apply(Function::BitAnd, {loops::apply(Function::ShiftRightLogical, {b, shift}),
+                                            loops::literal(i32, bits == 4 ? 0x0f0f0f0f : 0x03030303)});
+      }
     }
     const Expr dot = loops::reduce(
         loops::Order::Blocks, t.byte_dots ? Function::DotBytes : Function::DotWords, axes, {a, b}, r.guard);

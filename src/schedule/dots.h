@@ -7,6 +7,11 @@
 //   blocks fma(c < 16, k < 3 : convert<i32>(x[k + 5, c]), convert<i32>(w[o, c, k]))
 //   blocks dot_bytes(k < 3, c_q < 4 : x4[k + 5, c_q], w4[o, 4·c_q, k])
 //
+// Weights of 4 or 2 bits, numbers from 0: their i32 holds eight terms or sixteen, and a step is two or four of
+// these, each byte's next bits masked:
+//
+//   blocks dot_bytes(c_q < 2, c_h < 2 : x4[2·c_q + c_h], w8[o, 8·c_q] >> 4·c_h & 0x0f0f0f0f)
+//
 // x4 is the memory of x as i32; w4 is packed so that an i32 holds four terms of w (Packing, parts 4). Where
 // the target has no such instruction a step is two, of words: x's bytes in even and in odd places, w4 of two
 // terms widened to 16 bits. A sum of few neighbouring bytes is a product with ones.

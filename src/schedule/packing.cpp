@@ -44,13 +44,15 @@ void pack(const char* from, char* to, const Packing& p) {
   each_packed(p, [&](int64_t i, int64_t j) { std::memcpy(to + i * kSize, from + j * kSize, kBytes); });
 }
 
+// Two words or four bytes; of fewer bits four at a time, each in a byte, above those before (dots.h).
 void pack_parts(const int8_t* from, int32_t* to, const Packing& p) {
   const int64_t bits = 32 / p.parts.count;
-  const uint32_t mask = bits == 8 ? 0xff : 0xffff;
+  const uint32_t mask = (1u << bits) - 1;
+  const auto place = [&](int64_t part) { return bits >= 8 ? part * bits : part % 4 * 8 + part / 4 * bits; };
   each_packed(p, [&](int64_t i, int64_t j) {
     uint32_t word = 0;
     for (int64_t part = 0; part < p.parts.count; ++part)
-      word |= (static_cast<uint32_t>(from[j + part * p.parts.stride]) & mask) << (part * bits);
+      word |= (static_cast<uint32_t>(from[j + part * p.parts.stride]) & mask) << place(part);
     to[i] = static_cast<int32_t>(word);
   });
 }
@@ -69,7 +71,7 @@ Tensor packed(const Tensor& original, const Packing& p) {
   const auto* from = static_cast<const char*>(original.raw());
   auto* to = static_cast<char*>(result.raw());
   if (p.parts.count > 1) {
-    CHECK(original.type() == i8, "parts of ", original.type());
+    CHECK(original.element_bytes() == 1, "parts of ", original.type());
     pack_parts(original.data<int8_t>(), result.data<int32_t>(), p);
     return result;
   }

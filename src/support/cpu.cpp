@@ -137,6 +137,7 @@ CpuFeatures features_of(const CpuFeatureWords& w) {
   f.avx_vnni = f.avx2 && bit(w.leaf7_1_eax, 4);
   f.avx512_vnni = f.avx512 && bit(w.leaf7_ecx, 11);
   f.avx512_vbmi = f.avx512 && bit(w.leaf7_ecx, 1);
+  f.avx512_vpopcntdq = f.avx512 && bit(w.leaf7_ecx, 14);
   f.avx512_bf16 = f.avx512 && bit(w.leaf7_1_eax, 5);
   f.avx512_fp16 = f.avx512 && bit(w.leaf7_edx, 23);
   const bool amx = tiles && bit(w.leaf7_edx, 24);
@@ -165,6 +166,8 @@ bool has_vnni(Isa isa, const CpuFeatures& f) {
   return (isa == Isa::Avx2 && f.avx_vnni) || (isa == Isa::Avx512 && f.avx512_vnni);
 }
 
+bool has_popcnt(Isa isa, const CpuFeatures& f) { return isa == Isa::Avx512 && f.avx512_vpopcntdq; }
+
 Isa choose_isa(const CpuFeatures& features, const char* forced) {
   const std::string name = forced ? forced : "";
   if (name.empty()) return features.avx512 ? Isa::Avx512 : Isa::Avx2;
@@ -190,6 +193,7 @@ std::string text_of(const CpuFeatures& f) {
              {f.avx_vnni, "avx_vnni"},
              {f.avx512_vnni, "avx512_vnni"},
              {f.avx512_vbmi, "avx512_vbmi"},
+             {f.avx512_vpopcntdq, "avx512_vpopcntdq"},
              {f.avx512_bf16, "avx512_bf16"},
              {f.avx512_fp16, "avx512_fp16"},
              {f.amx_int8, "amx_int8"},

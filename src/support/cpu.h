@@ -21,11 +21,12 @@ struct CpuFeatureWords {
 };
 
 struct CpuFeatures {
-  bool avx2 = false;         // with FMA and F16C: the floor of this program
-  bool avx512 = false;       // F, BW, DQ, VL and CD together: every AVX-512 CPU but Knights Landing
-  bool avx_vnni = false;     // u8 x i8 dot products on 256 bits
-  bool avx512_vnni = false;  // the same on 512 bits
-  bool avx512_vbmi = false;  // byte permutations
+  bool avx2 = false;              // with FMA and F16C: the floor of this program
+  bool avx512 = false;            // F, BW, DQ, VL and CD together: every AVX-512 CPU but Knights Landing
+  bool avx_vnni = false;          // u8 x i8 dot products on 256 bits
+  bool avx512_vnni = false;       // the same on 512 bits
+  bool avx512_vbmi = false;       // byte permutations
+  bool avx512_vpopcntdq = false;  // bits of 32- and 64-bit lanes counted
   bool avx512_bf16 = false;
   bool avx512_fp16 = false;
   bool amx_int8 = false, amx_bf16 = false;
@@ -54,6 +55,7 @@ enum class Isa { Avx2, Avx512, Avx2NoVnni, Avx512NoVnni };
 const char* isa_name(Isa isa);  // "avx2", "avx512", "avx2-novnni", "avx512-novnni"
 constexpr bool is_avx512(Isa isa) { return isa == Isa::Avx512 || isa == Isa::Avx512NoVnni; }
 bool has_vnni(Isa isa, const CpuFeatures& features);
+bool has_popcnt(Isa isa, const CpuFeatures& features);  // of lanes; not with "novnni", the lesser choices
 
 // What code is generated for: the best that `features` hold, or what `forced` (the text of TAUTO_ISA, may be
 // null or empty) says. Error: an unknown name, or one that this CPU cannot run.

@@ -54,6 +54,11 @@ TermName words_name() {
   return kName;
 }
 
+TermName slices_name() {  // see slices_together
+  static const TermName kName = term_name("slices");
+  return kName;
+}
+
 bool is(Term x, Function f) { return term_name_of(x) == name_of(f); }
 Term argument(Term x, size_t i) { return term_argument(x, i); }
 bool is_narrow(ElementType t) { return t.is_integer() && t.bits < 32; }
@@ -255,6 +260,27 @@ std::optional<Term> words_of(Term x) {
   return words_together(converted(argument(x, first), u8), converted(argument(x, first + 2), u8));
 }
 
+// The same bits of each byte, moved down and alone.
+std::optional<Term> slices_of(Term x, int64_t bits) {
+  int64_t down = 0;
+  if (is(x, Function::ShiftRightLogical)) {
+    const auto by = known(argument(x, 1));
+    if (!by || *by % bits != 0) return std::nullopt;
+    down = *by / bits;
+    x = argument(x, 0);
+  }
+  if (term_name_of(x) != bytes_name()) return std::nullopt;
+  std::vector<Term> bytes;
+  for (const Term b : term_arguments(x)) {
+    const TermArguments slices = term_arguments(b);
+    if (term_name_of(b) != slices_name() || static_cast<int64_t>(slices.size()) != 8 / bits ||
+        down >= static_cast<int64_t>(slices.size()))
+      return std::nullopt;
+    bytes.push_back(converted(slices[static_cast<size_t>(down)], u8));
+  }
+  return bytes_together(bytes);
+}
+
 // Functions of truth values.
 Term logical(Function f, Term a, Term b, Term c) {
   const auto x = known(a);
@@ -309,6 +335,11 @@ std::optional<Term> narrow(Function f, Term a, Term b) {
       return converted(apply(f, wide(a), wide(b)), t);
     case Function::Abs:
       return t.is_signed() ? converted(apply(f, wide(a)), t) : a;
+    case Function::CountBits: {
+      const Term bits =
+          t.is_signed() ? apply(Function::BitAnd, wide(a), literal(i32, (1u << t.bits) - 1)) : wide(a);
+      return converted(apply(f, bits), t);
+    }
     case Function::ShiftLeft:
     case Function::ShiftRightLogical:
       // Counts are small enough not to wrap; bits beyond the type are cut off again.
@@ -343,6 +374,7 @@ std::optional<Term> unsigned_as_signed(Function f, Term a, Term b) {
     const Function g = f == Function::Max ? Function::Greater2 : f == Function::Min ? Function::Lesser2 : f;
     return converted(apply(Function::BitXor, literal(s, sign_bit(s)), apply(g, flipped(a), flipped(b))), t);
   }
+  if (f == Function::CountBits) return converted(apply(f, converted(a, s)), t);
   if (f == Function::ShiftRight) f = Function::ShiftRightLogical;
   if (!is_ring(f) && f != Function::ShiftLeft && f != Function::ShiftRightLogical) return std::nullopt;
   return converted(apply(f, converted(a, s), converted(b, s)), t);
@@ -370,6 +402,10 @@ Term literal(ElementType t, uint64_t bits) {
 Term bytes_together(const std::vector<Term>& b) {
   return term_apply(bytes_name(), i32, {b[0], b[1], b[2], b[3]});
 }
+Term slices_together(const std::vector<Term>& s) {
+  return s.size() == 2 ? term_apply(slices_name(), u8, {s[0], s[1]})
+                       : term_apply(slices_name(), u8, {s[0], s[1], s[2], s[3]});
+}
 Term words_together(Term low, Term high) { return term_apply(words_name(), i32, {low, high}); }
 
 std::optional<int64_t> known(Term x) {
@@ -386,6 +422,8 @@ Term apply(Function f, Term a, Term b, Term c) {
   const int arity = loops::arity_of(f);
   if (f == Function::Choose) return choose(a, b, c);
   if (f == Function::DotBytes || f == Function::DotWords) return dot(f, a, b, c);
+  if (f == Function::DotBits)
+    return apply(Function::Add, apply(Function::CountBits, apply(Function::BitXor, a, b)), c);
   if (t.is_bool()) return logical(f, a, b, c);
   const auto x = term_literal_of(a), y = arity > 1 ? term_literal_of(b) : 0,
              z = arity > 2 ? term_literal_of(c) : 0;
@@ -442,6 +480,10 @@ Term apply(Function f, Term a, Term b, Term c) {
       for (const auto& [p, q] : {std::pair(a, b), std::pair(b, a)})
         if (t == i32 && is_literal(p, 0x00ff00ff))
           if (const auto words = words_of(q)) return *words;
+      for (const auto& [p, q] : {std::pair(a, b), std::pair(b, a)})
+        for (const int64_t bits : {4, 2})
+          if (t == i32 && is_literal(p, bits == 4 ? 0x0f0f0f0f : 0x03030303))
+            if (const auto slices = slices_of(q, bits)) return *slices;
       if (t == i32)  // zero-extended again
         for (const auto& [p, q] : {std::pair(a, b), std::pair(b, a)})
           for (const ElementType n : {u8, u16})
@@ -534,6 +576,9 @@ Term with_arguments(Term x, const Term* a) {
   if (name == bits_name()) return same_bits(a[0], term_type(x));
   if (name == bytes_name()) return bytes_together({a[0], a[1], a[2], a[3]});
   if (name == words_name()) return words_together(a[0], a[1]);
+  if (name == slices_name())
+    return term_arguments(x).size() == 2 ? slices_together({a[0], a[1]})
+                                         : slices_together({a[0], a[1], a[2], a[3]});
   if (const std::string_view text = text_of(name); text.back() == '@') {  // looked up
     if (const auto place = known(a[0]))
       return term_input(text.substr(0, text.size() - 1), *place, term_type(x));

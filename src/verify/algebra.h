@@ -32,6 +32,9 @@ Term with_arguments(Term x, const Term* arguments);
 Term bytes_together(const std::vector<Term>& bytes);
 Term words_together(Term low, Term high);
 
+// A byte made of two numbers of 4 bits or four of 2, the lowest first.
+Term slices_together(const std::vector<Term>& slices);
+
 // An i64 that is a sum of numbers times others, in one order: equal for equal sums. Divided by `by`; nothing
 // where a part cannot be.
 std::optional<Term> in_linear_form(Term index, int64_t plus, int64_t by);

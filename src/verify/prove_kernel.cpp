@@ -74,6 +74,15 @@ void pack(SymbolicBuffer& b, const Packing& p) {
   b.given = [parts](int64_t i) {
     std::vector<Term> terms;
     for (const auto& part : parts) terms.push_back(part(i));
+    if (terms.size() > 4) {  // a few bits of each byte
+      std::vector<Term> bytes;
+      for (size_t byte = 0; byte < 4; ++byte) {
+        std::vector<Term> slices;
+        for (size_t k = byte; k < terms.size(); k += 4) slices.push_back(terms[k]);
+        bytes.push_back(slices_together(slices));
+      }
+      return bytes_together(bytes);
+    }
     return terms.size() == 1   ? terms[0]
            : terms.size() == 2 ? words_together(terms[0], terms[1])
                                : bytes_together(terms);

@@ -491,6 +491,8 @@ class Evaluation {
         return apply(Function::DotBytes, in(0), in(1), in(2));
       case VecOp::DotWords:
         return apply(Function::DotWords, in(0), in(1), in(2));
+      case VecOp::CountBits:
+        return apply(Function::CountBits, in(0));
       case VecOp::Greater:
         return apply(Function::Greater2, in(0), in(1));
       case VecOp::Lesser:

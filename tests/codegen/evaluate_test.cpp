@@ -171,6 +171,11 @@ TEST(Evaluate, GreaterAndLesserGiveTheSecondUnlessItHolds) {
 }
 
 TEST(Evaluate, BitsAndShifts) {
+  unary<int32_t>(VecOp::CountBits, [](int32_t a) {
+    int32_t n = 0;
+    for (uint32_t left = static_cast<uint32_t>(a); left != 0; left &= left - 1) ++n;
+    return n;
+  });
   bits(VecOp::And, [](auto a, auto b) { return a & b; });
   bits(VecOp::Or, [](auto a, auto b) { return a | b; });
   bits(VecOp::Xor, [](auto a, auto b) { return a ^ b; });

@@ -371,7 +371,7 @@ class Generator {
 
   void lane_step() {
     const Lane l = lane(), il = int_lane(), fl = float_lane();
-    switch (draw(34)) {
+    switch (draw(35)) {
       case 0:
         return emit_v(VecOp::Const, l, {}, static_cast<int64_t>(random_bits(random_, whole(l))));
       case 1:
@@ -397,6 +397,8 @@ class Generator {
       case 30:
       case 31:
         return emit_v(VecOp::DotBytes, Lane::I32, {vector(Lane::I32), vector(Lane::I32), vector(Lane::I32)});
+      case 34:
+        return emit_v(VecOp::CountBits, Lane::I32, {vector(Lane::I32)});
       case 32:
         return emit_v(VecOp::DotWords, Lane::I32, {vector(Lane::I32), vector(Lane::I32), vector(Lane::I32)});
       case 12:

@@ -237,6 +237,13 @@ TEST_P(X64Operations, Arithmetic) {
       }
       vectors(VecOp::Iota, lanes, l, {}, 0, false);
       if (l == Lane::I32)
+        for (bool popcnt : {false, true}) {
+          if (popcnt && !(features_.avx512 && x64_features_of(Isa::Avx512).popcnt)) continue;
+          features_.popcnt = popcnt;
+          vectors(VecOp::CountBits, lanes, l, {l}, 0, true);
+          features_.popcnt = false;
+        }
+      if (l == Lane::I32)
         for (bool vnni : {false, true}) {
           if (vnni && !x64_features_of(features_.avx512 ? Isa::Avx512 : Isa::Avx2).vnni) continue;
           features_.vnni = vnni;

@@ -60,7 +60,7 @@ def bytes_of(net, x, shape):
 
 
 def dense(rng):
-    net, sizes = Net(rng), [int(v) for v in rng.integers(1, 90, 4)]
+    net, sizes = Net(rng), [int(v) for v in rng.integers(1, rng.choice([90, 300]), 4)]
     x = net.quantized("x", int(rng.choice([1, 2, 4, 8])))
     for k, n in zip(sizes, sizes[1:]):
         w = net.quantized(net.constant(rng.normal(0, 1.2, (k, n)).astype(np.float32)), int(rng.choice([1, 1, 2, 4])))

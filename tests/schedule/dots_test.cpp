@@ -70,6 +70,25 @@ loops::Kernel convolution(int64_t channels, int64_t filters, int64_t size, int64
                 {var("g"), var("y"), var("x"), var("o")}, sum);
 }
 
+// Weights of few bits.
+loops::Kernel narrow(int64_t m, int64_t k, int64_t n, ElementType type) {
+  const auto x = buffer("x", {m, k}, u8), w = buffer("w", {k, n}, type), y = buffer("y", {m, n}, i32);
+  const Expr sum = loops::reduce(Order::Blocks, Function::Fma, {{"k", k}},
+                                 {loops::convert(loops::load(x, {var("i"), var("k")}), i32),
+                                  loops::convert(loops::load(w, {var("k"), var("j")}), i32)});
+  return kernel({{"i", m}, {"j", n}}, {x, w, y}, {var("i"), var("j")}, sum);
+}
+
+// Rows of words against a matrix of constants: how many bits differ; then what is left of the signs' product.
+loops::Kernel bits(int64_t m, int64_t k, int64_t n) {
+  const auto x = buffer("x", {m, k}, i32), w = buffer("w", {k, n}, i32), y = buffer("y", {m, n}, i32);
+  const Expr sum =
+      loops::reduce(Order::Blocks, Function::DotBits, {{"k", k}},
+                    {loops::load(x, {var("i"), var("k")}), loops::load(w, {var("k"), var("j")})});
+  return kernel({{"i", m}, {"j", n}}, {x, w, y}, {var("i"), var("j")},
+                loops::literal(i32, static_cast<uint64_t>(32 * k)) - sum * loops::literal(i32, 2));
+}
+
 using Memory = std::vector<std::vector<uint8_t>>;
 
 // Bytes at both ends of their range are frequent: that is where instructions saturate.
@@ -82,6 +101,7 @@ Memory filled(const loops::Kernel& k, uint64_t seed) {
     for (uint8_t& v : bytes) {
       const uint64_t r = random();
       v = r % 2 ? kEnds[(r >> 8) % kEnds.size()] : static_cast<uint8_t>(r >> 16);
+      if (b->type.bits < 8) v &= static_cast<uint8_t>(b->type.max_value());
     }
     m.push_back(std::move(bytes));
   }
@@ -112,10 +132,22 @@ Nest nest_of(const loops::Kernel& k) {
   return n;
 }
 
+std::optional<Nest> dotted(const loops::Kernel& k, const Target& target) {
+  const bool bits = any_node(nest_of(k).store.value, [](const Expr& e) {
+    const auto* r = e.as<loops::Reduce>();
+    return r && r->function == Function::DotBits;
+  });
+  return bits ? nest_of(k) : with_dots(nest_of(k), target);
+}
+
+bool is_dot(vec::VecOp op, const Target& t) {
+  return op == (t.byte_dots ? vec::VecOp::DotBytes : vec::VecOp::DotWords) || op == vec::VecOp::CountBits;
+}
+
 void expect_agreement(const loops::Kernel& k, const Target& target) {
   Memory expected = filled(k, 1);
   loops::evaluate(k, pointers(expected), {});
-  const std::optional<Nest> nest = with_dots(nest_of(k), target);
+  const std::optional<Nest> nest = dotted(k, target);
   ASSERT_TRUE(nest.has_value());
   const Plan plan = default_plan(*nest, target);
   Scheduled s;
@@ -130,10 +162,9 @@ void expect_agreement(const loops::Kernel& k, const Target& target) {
   }
   const std::string what =
       cat(target.lanes, " lanes\n", text_of(plan), loops::text_of(s.kernel), vec::text_of(g.program));
-  const bool dotted = std::any_of(g.program.code.begin(), g.program.code.end(), [&](const vec::Instr& i) {
-    return i.op == (target.byte_dots ? vec::VecOp::DotBytes : vec::VecOp::DotWords);
-  });
-  EXPECT_TRUE(dotted) << what;
+  EXPECT_TRUE(std::any_of(g.program.code.begin(), g.program.code.end(), [&](const vec::Instr& i) {
+    return is_dot(i.op, target);
+  })) << what;
   ASSERT_EQ(vec::check(g.program), "") << what;
   const size_t out = k.buffers.size() - 1;
   const Memory given = packed_memory(k, s, filled(k, 1));
@@ -201,12 +232,30 @@ TEST(Dots, ConvolutionsAgreeAtAllWidths) {
   }
 }
 
+TEST(Dots, BitsAgreeAtAllWidths) {
+  for (const auto& [m, k, n] : std::vector<std::array<int64_t, 3>>{
+           {1, 1, 2}, {1, 25, 64}, {2, 2, 5}, {7, 3, 16}, {9, 33, 70}, {5, 200, 33}}) {
+    SCOPED_TRACE(cat(m, " x ", k, " x ", n));
+    expect_agreement_at_all_widths(bits(m, k, n));
+  }
+}
+
+TEST(Dots, WeightsOfFewBitsAgreeAtAllWidths) {
+  for (const ElementType type : {u4, u2})
+    for (const auto& [m, k, n] :
+         std::vector<std::array<int64_t, 3>>{{1, 16, 2}, {1, 64, 33}, {3, 48, 70}, {1, 528, 130}}) {
+      SCOPED_TRACE(cat(type, " ", m, " x ", k, " x ", n));
+      expect_agreement_at_all_widths(narrow(m, k, n, type));
+    }
+}
+
 TEST(Dots, AreProved) {
   for (const bool byte_dots : {true, false})
-    for (const loops::Kernel& k : {matmul(5, 20, 21, false), convolution(8, 5, 6, 1, 1)}) {
+    for (const loops::Kernel& k : {matmul(5, 20, 21, false), convolution(8, 5, 6, 1, 1), bits(3, 5, 21),
+                                   bits(1, 25, 40), narrow(1, 32, 21, u4), narrow(1, 32, 21, u2)}) {
       Target t{8, 16};
       t.byte_dots = byte_dots;
-      const std::optional<Nest> nest = with_dots(nest_of(k), t);
+      const std::optional<Nest> nest = dotted(k, t);
       ASSERT_TRUE(nest.has_value());
       const Scheduled s = schedule(*nest, default_plan(*nest, t), t);
       Generated g = generate(s.kernel, t.lanes, t.registers);
@@ -214,8 +263,11 @@ TEST(Dots, AreProved) {
       EXPECT_EQ(p.verdict, proof::Proof::Verdict::Proved) << p.reason << "\n" << vec::text_of(g.program);
       // And what is wrong is not: bytes with a sign for those without, words for a sum.
       for (vec::Instr& i : g.program.code)
-        if (i.op == vec::VecOp::DotBytes || i.op == vec::VecOp::DotWords) {
-          std::swap(i.operand[0], i.operand[byte_dots ? 1 : 2]);
+        if (is_dot(i.op, t)) {
+          if (i.op == vec::VecOp::CountBits)
+            i.op = vec::VecOp::MoveV;
+          else
+            std::swap(i.operand[0], i.operand[byte_dots ? 1 : 2]);
           break;
         }
       EXPECT_NE(proof::prove_kernel(k, s, g, {}).verdict, proof::Proof::Verdict::Proved);

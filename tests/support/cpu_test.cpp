@@ -20,7 +20,7 @@ CpuFeatureWords skylake_x() {
 
 CpuFeatureWords sapphire_rapids() {
   CpuFeatureWords w = skylake_x();
-  w.leaf7_ecx |= 1u << 1 | 1u << 11;
+  w.leaf7_ecx |= 1u << 1 | 1u << 11 | 1u << 14;
   w.leaf7_edx |= 1u << 22 | 1u << 23 | 1u << 24 | 1u << 25;
   w.leaf7_1_eax |= 1u << 4 | 1u << 5;
   w.xcr0 = 0x600e7;
@@ -34,13 +34,15 @@ TEST(CpuFeatures, OfThreeGenerations) {
   EXPECT_EQ(names(kHaswell), "avx2");
   EXPECT_EQ(names(skylake_x()), "avx2 avx512");
   EXPECT_EQ(names(sapphire_rapids()),
-            "avx2 avx512 avx_vnni avx512_vnni avx512_vbmi avx512_bf16 avx512_fp16 amx_int8 amx_bf16");
+            "avx2 avx512 avx_vnni avx512_vnni avx512_vbmi avx512_vpopcntdq avx512_bf16 avx512_fp16 amx_int8 "
+            "amx_bf16");
 }
 
 TEST(CpuFeatures, CountOnlyWhatTheOperatingSystemSaves) {
   CpuFeatureWords w = sapphire_rapids();
   w.xcr0 = 0xe7;  // no tiles
-  EXPECT_EQ(names(w), "avx2 avx512 avx_vnni avx512_vnni avx512_vbmi avx512_bf16 avx512_fp16");
+  EXPECT_EQ(names(w),
+            "avx2 avx512 avx_vnni avx512_vnni avx512_vbmi avx512_vpopcntdq avx512_bf16 avx512_fp16");
   w.xcr0 = 7;  // no zmm
   EXPECT_EQ(names(w), "avx2 avx_vnni");
   w.xcr0 = 3;  // no ymm

@@ -116,7 +116,7 @@ class Emitter : public Xbyak::CodeGenerator {
 
   // --- vectors.cpp ---
   void vectors();
-  void constant_vector(), splat(), iota(), mul64(), fma(), dot(), dot_bytes(), dot_words(),
+  void constant_vector(), splat(), iota(), mul64(), fma(), dot(), dot_bytes(), dot_words(), count_bits(),
       greater_lesser(bool greater), shift(bool variable), round(), select(), convert(), narrow(), down();
   void convert_through_memory(Lane from, Lane to);
   void move(const Xmm& to, const Xmm& from);

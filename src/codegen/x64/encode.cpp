@@ -17,7 +17,10 @@ int64_t caller_scratch(const Program& program) {
   return program.scratch > kStackScratch ? program.scratch : 0;
 }
 
-X64Features x64_features_of(Isa isa) { return {is_avx512(isa), has_vnni(isa, this_cpu().features)}; }
+X64Features x64_features_of(Isa isa) {
+  const CpuFeatures& f = this_cpu().features;
+  return {is_avx512(isa), has_vnni(isa, f), has_popcnt(isa, f)};
+}
 X64Features x64_features_of_cpu() { return x64_features_of(choose_isa(this_cpu().features, nullptr)); }
 
 namespace x64 {

@@ -223,6 +223,8 @@ unsigned memory_operands(const Instr& i, Lane l, const X64Features& f) {
       if (avx512 || is_float(l)) return 2;
       return c == Compare::Less ? 1 : c == Compare::Unordered ? 0 : 2;
     }
+    case VecOp::CountBits:
+      return f.popcnt ? 1 : 0;
     case VecOp::Sqrt:
     case VecOp::Round:
       return 1;
