@@ -72,8 +72,9 @@ double cycles(int64_t rows, int64_t vectors) {
   return std::max({r * v / 2, (r + v) / kLoads, 4.0}) + kStep;
 }
 
-constexpr int64_t kPieces = 8;   // of the parallel axis are enough
-constexpr int64_t kPage = 4096;  // addresses so far apart share a set of the first-level cache
+constexpr int64_t kPieces = 8;     // of the parallel axis are enough
+constexpr int64_t kFewPieces = 4;  // where an operand that all read does not stay in the second-level cache
+constexpr int64_t kPage = 4096;    // addresses so far apart share a set of the first-level cache
 
 // Bytes between the first and the last element that is read.
 double footprint(const Access& a, const loops::Ranges& ranges) {
@@ -82,15 +83,18 @@ double footprint(const Access& a, const loops::Ranges& ranges) {
   return static_cast<double>(size_or(range->hi - range->lo + Dim(1), 0) * a.buffer->type.bytes());
 }
 
+// It does not stay in the second-level cache.
+bool is_large(const Survey& s, const Access& l, const Target& t) {
+  return footprint(l, s.ranges) > 0.75 * static_cast<double>(t.l2);
+}
+
 // Bytes that come from beyond the second-level cache when `count` tiles of axis `a` are walked outermost:
 // what does not depend on it and does not stay there is read for each of them.
 double traffic(const Survey& s, const Axis& a, int64_t count, const Target& t) {
   double sum = 0;
   for (const Access& l : s.loads) {
     const double bytes = footprint(l, s.ranges);
-    sum += !l.reads(a.variable) && bytes > 0.75 * static_cast<double>(t.l2)
-               ? bytes * static_cast<double>(count)
-               : bytes;
+    sum += !l.reads(a.variable) && is_large(s, l, t) ? bytes * static_cast<double>(count) : bytes;
   }
   return sum;
 }
@@ -331,13 +335,15 @@ Plan default_plan(const Nest& n, const Target& t) {
   // be had, the one that moves least memory, the outermost where it is all the same.
   int64_t most = 1;
   double least = 0;
+  const bool large = s.contraction && std::any_of(s.loads.begin(), s.loads.end(),
+                                                  [&](const Access& l) { return is_large(s, l, t); });
   for (const Axis& a : n.axes) {
     if (is_whole(a) || a.variable == near) continue;
     int64_t count = size_or(a.extent, 64);
     if (&a == lanes) count = (count + t.lanes * p.vectors - 1) / (t.lanes * p.vectors);
     if (&a == rows || &a == abreast) count = (count + p.row_count - 1) / p.row_count;
     if (&a == columns) count = (count + p.column_count - 1) / p.column_count;
-    count = std::min(count, kPieces);
+    count = std::min(count, large ? kFewPieces : kPieces);
     const double bytes = s.contraction ? traffic(s, a, count, t) : 0;
     if (count < most || count == 1 || (count == most && bytes >= least && !p.parallel.empty())) continue;
     most = count, least = bytes, p.parallel = a.variable;
