@@ -401,6 +401,30 @@ class Fusion {
            f_.node(id).type.dims == f_.node(from).type.dims;
   }
 
+  // A few steps by numbers from bytes (bf16) to something larger, in a group of their own because several others read
+  // them: bytes are kept, and everybody widens them.
+  bool only_widens_bytes(Id root) const {
+    const Described& last = about(root);
+    if (!last.lowered || last.view_of >= 0 || escapes_[static_cast<size_t>(root)] || users(root).empty())
+      return false;
+    int64_t cost = 0;
+    Id source = -1;
+    for (Id u : members(root)) {
+      cost += about(u).cost;
+      if (about(u).reduces || !(f_.node(u).type.dims == f_.node(root).type.dims)) return false;
+      for (Id in : f_.node(u).inputs) {
+        const Tensor* c = constant_value(f_.node(in));
+        if (members(root).count(in) || in == source || (c && c->count() == 1)) continue;
+        if (c || source >= 0) return false;
+        source = in;
+      }
+    }
+    const auto fits = [&](Id u) { return about(u).lowered && about(u).view_of < 0; };
+    return source >= 0 && cost <= kWidening && is_widened(root, source) &&
+           f_.node(source).type.dims == f_.node(root).type.dims &&
+           std::all_of(users(root).begin(), users(root).end(), fits);
+  }
+
   const std::vector<Id>& users(Id id) const { return users_[static_cast<size_t>(id)]; }
   const std::set<Id>& members(Id root) const { return groups_[static_cast<size_t>(root)].members; }
 
@@ -480,9 +504,14 @@ class Fusion {
     return all_same(p);
   }
 
-  // Bytes that are only made larger by what follows: they are kept, and widened where they are used.
+  bool is_narrow(Id id) const {
+    const ElementType e = f_.node(id).type.element;
+    return e.bits == 8 || e == bf16;
+  }
+
+  // Bytes (bf16) that are only made larger by what follows: they are kept, and widened where they are used.
   bool is_widened(Id root, Id p) const {
-    return f_.node(p).type.element.bits == 8 && f_.node(root).type.element.bits > 8;
+    return is_narrow(p) && f_.node(root).type.element.bits > f_.node(p).type.element.bits;
   }
 
   bool joins_element_by_element(Id root, Id p) {
@@ -625,6 +654,11 @@ std::vector<Group> group_nodes(const Module& m, const Function& f, const GroupOp
   Fusion fusion(m, f, about, finite, options.apart);
   if (options.fuse)
     for (size_t i = first; i < n; ++i) fusion.grow(static_cast<Id>(i));
+  if (options.fuse)
+    for (size_t i = first; i < n; ++i)
+      if (!fusion.inlined[i] && f.nodes[i].op != &ops::constant &&
+          fusion.only_widens_bytes(static_cast<Id>(i)))
+        fusion.inlined[i] = true;
   std::vector<bool>& inlined = fusion.inlined;
 
   std::vector<Group> groups;
