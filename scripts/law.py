@@ -5,7 +5,8 @@ Programs are the test models of the onnx package, every operator in every type, 
 public networks on stored and on drawn inputs (lib_programs.py). Each is compared by memcmp (a NaN is a NaN; an error is
 to be the same error) under every instruction set this machine can run natively, with 1, 2 and 3 threads, compiled here
 and read from the cache; where its inputs have symbols in their sizes, so is its program for all sizes, which counts as
-another. The machine code is to have the same bytes when it is compiled again. Random graphs are also compared node by
+another. Where code uses the CPU's dot products of narrow numbers (VNNI, BF16), it is compared without them too. The
+machine code is to have the same bytes when it is compiled again. Random graphs are also compared node by
 node with the ONNX reference evaluator, within the bounds of our definitions, and rows of batches with runs of one row
 where the compiler sees that they are independent. Every distinct kernel is then proved and compared level by level
 (docs/trust.md). Ends with
@@ -135,7 +136,7 @@ class Comparison:
         self.model, self.sets = lib_programs.open_program(program)
         self.expected: list[Any] = []
         self.total: dict[str, Any] = {"differ": 0, "lowered": 0, "nodes": 0, "why": [], "wrong": [], "keys": [],
-                                      "cached": 0, "generic": 0, "rows": 0}
+                                      "cached": 0, "generic": 0, "rows": 0, "dotless": 0}
 
     def runs(self, loaded: Any, how: str, called: tuple[str, str] = ("", "")) -> None:
         for inputs, expected in zip(self.sets, self.expected):
@@ -171,9 +172,20 @@ class Comparison:
                     else:
                         self.total["why"].append(f"{group['nodes'][-1]}: {group['reason']}")
             self.same_code(code, stored, "compiled again")
+            self.without_dots(code)
             if fine[0]:
                 self.total["keys"] = [proof["key"] for proof in stored.prove(self.sets[0], keys=[])]
             return stored
+
+    def without_dots(self, code: list[Any]) -> None:
+        """Where this CPU's dot products of narrow numbers make other code: the code that does without them."""
+        import tauto
+
+        with Environment(TAUTO_CACHE="off", TAUTO_ISA=os.environ["TAUTO_ISA"] + "-novnni"):
+            loaded = tauto.load(self.model)
+            if any(one and loaded.program(x)["code"] != one["code"] for one, x in zip(code, self.sets)):
+                self.total["dotless"] = 1
+                self.runs(loaded, "without dot products")
 
     def of_all_sizes(self, folder: str) -> None:
         """The program with sizes as arguments: compiled, and out of an artifact."""
@@ -422,7 +434,7 @@ def main(argv: list[str] | None = None) -> int:
     short = args.quick or args.seed is not None
     state = State(f"{short} {args.seed}" if short else "", args.fresh or short)
     names = [lib_programs.name_of(item) for item in items]
-    count = generic = cached = rows = batches = differ = lowered = nodes = 0
+    count = generic = cached = rows = batches = dotless = differ = lowered = nodes = 0
     failed: list[str] = []
     proofs: list[dict[str, Any]] = []
     reasons: collections.Counter[str] = collections.Counter()
@@ -442,6 +454,7 @@ def main(argv: list[str] | None = None) -> int:
                 batches += result["rows"] > 0
                 lowered += result["lowered"]
                 nodes += result["nodes"]
+            dotless += result["dotless"]
             differ += result["differ"]
             failed += [f"{isa} {name}: {what}" for what in result["wrong"]]
             reasons.update(result["why"])
@@ -460,6 +473,7 @@ def main(argv: list[str] | None = None) -> int:
         state.end()
     print(f"{count} programs for the sizes of their inputs, {cached} of them from the cache too, {generic} for all sizes; "
           f"{rows} rows of {batches} batches run alone; "
+          f"{dotless} also without dot products of narrow numbers; "
           f"{(time.monotonic() - begun) / 60:.1f} minutes")
     proved = sum(proof["verdict"] == "proved" for proof in proofs)
     print(f"law: {count + generic} programs x {len(isas) * len(THREADS) * 2} configurations, {differ} differing bits, "

@@ -2,11 +2,13 @@
 
 A program is (kind, what): a test case of the onnx package, an operator in one of its types or with bad inputs
 (lib_single_ops.py), a network with a stored case, a network with inputs drawn from its domain (input_domains.json), the
-program that a network becomes with rewrites that are not exact, or a random graph (lib_random_graphs.py).
+program that a network becomes with rewrites that are not exact or in another number system, a network of one or two
+bits, or a random graph (lib_random_graphs.py).
 """
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import os
@@ -29,6 +31,9 @@ DRAWN = 3                  # inputs drawn per public network
 FLUSHED = ("flush-to-zero",)                     # doubles the nodes: of small networks
 FLUSHED_NETWORKS = ("silero-v5", "blazeface-front", "oww-hey-jarvis")
 ALLOWED = (("online-softmax", "reassociate", "winograd"), FLUSHED)     # rewrites of docs/contracts.md
+PRECISIONS = ("int8", "int8,dynamic,tensor", "int4,dynamic", "int2,dynamic", "int1,dynamic,weights=xnor", "int1,a1",
+              "bf16", "f16")             # number systems of docs/quantization.md
+IN_PRECISIONS = ("ppocr-cls", "blazeface-front", "oww-embedding", "opennsfw-resnet50", "mnist_256x2", "mnist_cnn_max")
 KEPT_FROM = 0.05           # seconds of interpretation from which a result is worth a file
 
 # How far the ONNX reference evaluator's own answers may lie outside the interval of our definition, in epsilons of
@@ -54,6 +59,8 @@ def all_programs(networks: bool, seeds: range) -> list[Program]:
         items += [("network", (m, case)) for m in there + lib_models.data_models() for case in m.cases]
         items += [("allowed", (m, names)) for m in there if m.cases for names in ALLOWED
                   if names != FLUSHED or m.name in FLUSHED_NETWORKS]
+        items += [("precision", (m, to)) for m in there + lib_models.data_models() if m.name in IN_PRECISIONS for to in PRECISIONS]
+        items += [("lowbit", path) for path in sorted(glob.glob(os.path.join(lib_models.SHARED, "data", "lowbit", "*.onnx")))]
         items += [("drawn", (m, index)) for m in there for index in range(DRAWN) if m.cases and m.name in _domains()]
     return items
 
@@ -68,6 +75,10 @@ def name_of(program: Program) -> str:
         return f"typed/{what[0]} {what[1]} {onnx.TensorProto.DataType.Name(what[2]).lower()}"
     if kind == "allowed":
         return f"{what[0].name} --allow {','.join(what[1])}"
+    if kind == "precision":
+        return f"{what[0].name} --precision {what[1]}"
+    if kind == "lowbit":
+        return f"lowbit/{os.path.basename(what)}"
     return f"{kind}/{what}" if kind in ("random", "bad") else f"{what.suite}/{what.name}"
 
 
@@ -86,6 +97,13 @@ def open_program(program: Program) -> tuple[Any, list[Any]]:
     if kind == "allowed":
         model, names = what
         return _rewritten(model, names), [lib_models.load_case(model, model.cases[0], onnx.load(model.path))[0]]
+    if kind == "precision":
+        model, to = what
+        inputs = lib_models.load_case(model, model.cases[0], onnx.load(model.path))[0]
+        return _in_precision(model, to, inputs), [inputs]
+    if kind == "lowbit":
+        pixels = np.random.default_rng(1).integers(0, 256, (8, 1, 1, 28, 28))
+        return what, [(image / np.float32(255)).astype(np.float32) for image in pixels]
     model, case = what
     proto = onnx.load(model.path)
     stored = lib_models.load_case(model, case if kind == "network" else model.cases[0], proto)[0]
@@ -93,12 +111,22 @@ def open_program(program: Program) -> tuple[Any, list[Any]]:
 
 
 def _rewritten(model: lib_models.Model, names: tuple[str, ...]) -> str:
-    """The file of the graph that a network becomes with these rewrites: a program like any other."""
     import tauto
 
-    path = os.path.join(lib_runtimes._BUILD, "law", "allowed", f"{model.name}+{'+'.join(names)}.{os.getpid()}.graph")
+    return _graph_file(tauto.load(model.path, allow=list(names)), f"{model.name}+{'+'.join(names)}")
+
+
+def _in_precision(model: lib_models.Model, to: str, inputs: dict[str, np.ndarray]) -> str:
+    import tauto
+
+    data = None if "dynamic" in to or to in ("bf16", "f16") else inputs
+    return _graph_file(tauto.quantize(model.path, to, data).load(), f"{model.name}+{to}")
+
+
+def _graph_file(loaded: Any, name: str) -> str:
+    """The file of the graph that a network has become: a program like any other."""
+    path = os.path.join(lib_runtimes._BUILD, "law", "graphs", f"{name}.{os.getpid()}.graph")
     os.makedirs(os.path.dirname(path), exist_ok=True)
-    loaded = tauto.load(model.path, allow=list(names))
     with open(path, "w", encoding="utf-8") as text, open(path + ".side", "wb") as side:
         text.write(loaded.text())
         side.write(loaded.side())
