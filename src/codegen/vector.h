@@ -55,7 +55,7 @@ struct Reg {
 struct Address {
   Reg base, index;  // index: none if scale is 0
   int scale = 0;
-  int64_t offset = 0;  // bytes
+  int64_t offset = 0;  // bytes; an encoder whose instructions hold fewer bits puts it in a register
   friend bool operator==(const Address&, const Address&) = default;
 };
 
