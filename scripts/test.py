@@ -14,6 +14,7 @@ import argparse
 import collections
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -190,6 +191,8 @@ def main():
     parser.add_argument("--rules", action="store_true", help="only the house rules and the format")
     args = parser.parse_args()
     build = os.path.abspath(args.build)
+    # A shell ignores Ctrl-C for what it runs in the background, and so would the tests of what Ctrl-C ends.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ.setdefault("TAUTO_CACHE", "off")   # every run compiles; tests of the cache have their own
 
     tally = Tally()
