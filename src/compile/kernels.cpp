@@ -324,7 +324,7 @@ Described describe(const Module& m, const Function& f, Finite& finite, Id id) {
     for (Id i : other) d.elementwise.erase(i);
     const auto [axes, inside] = loops_of(g.kernel);
     std::map<Id, int> loads;
-    each_node(inside->value, [&](const Expr& e) {
+    each_node(inside->value, [&, &axes = axes](const Expr& e) {
       const auto* l = e.as<loops::Load>();
       const auto id = l ? by_name.find(l->buffer->name) : by_name.end();
       if (id == by_name.end()) return true;

@@ -19,11 +19,7 @@ using Name = std::string_view;
 class Writer {
  public:
   Writer(const onnx::Model& source, const Module& m, const PrecisionPlan& plan, const std::string& where)
-      : source_(source),
-        storage_(*source.storage),
-        contractions_(contractions_of(m)),
-        where_(where),
-        model_(source.proto) {
+      : storage_(*source.storage), contractions_(contractions_of(m)), where_(where), model_(source.proto) {
     for (const NodePrecision& p : plan.nodes)
       if (p.how.system != NumberSystem::F32) wanted_[p.node] = &p;
     std::map<std::string, int64_t> ranks;  // the last of a source's nodes has its result
@@ -267,7 +263,6 @@ class Writer {
     });
   }
 
-  const onnx::Model& source_;
   onnx::Storage& storage_;
   const std::vector<Contraction> contractions_;
   const std::string& where_;

@@ -410,6 +410,7 @@ TEST(Region, DecisionsOfBothAreOne) {
     }
   }
   EXPECT_GT(proved, 20);
+  EXPECT_GT(refuted, 0);
 }
 
 TEST(Region, AFaultInOneCornerIsFound) {
