@@ -10,6 +10,7 @@
 #endif
 
 #include "ops/number.h"
+#include "support/lanes.h"
 
 namespace tauto::contraction {
 
@@ -19,15 +20,8 @@ inline constexpr int kRows = 4;         // of a full tile
 inline constexpr int kTileVectors = 2;  // of a tile with kRows rows
 inline constexpr int kThinVectors = 4;  // where there are fewer rows
 
-// Lanes: GCC and clang compute with them as with numbers. Only fma has no operator, and written as a loop
-// over lanes GCC 12 keeps the sums of a tile in memory (a third of the speed).
-template <class C>
-struct LanesOf {
-  typedef C Type __attribute__((vector_size(32)));
-};
-template <class C>
-using Lanes = typename LanesOf<C>::Type;
-
+// Only fma has no operator on lanes, and written as a loop over lanes GCC 12 keeps the sums of a tile in memory
+// (a third of the speed).
 inline Lanes<float> multiply_add(float s, Lanes<float> x, Lanes<float> sum) {
 #ifdef __FMA__
   return _mm256_fmadd_ps(_mm256_set1_ps(s), x, sum);
@@ -65,17 +59,6 @@ V multiply_add(A a, V x, V sum) {
   return sum + a * x;
 }
 
-template <class C>
-Lanes<C> load(const C* p) {
-  Lanes<C> v;
-  std::memcpy(&v, p, sizeof v);
-  return v;
-}
-template <class C>
-void store(Lanes<C> v, C* p) {
-  std::memcpy(p, &v, sizeof v);
-}
-
 // Half a vector from p, half from q.
 template <class C>
 Lanes<C> halves(const C* p, const C* q) {
@@ -98,7 +81,7 @@ void tile(const C* a, const C* b, const int64_t* taps, int64_t terms, C* sums) {
     const C* p = kTaps ? b + taps[t] : b + t * W;
     Lanes<C> x[V];
 #pragma GCC unroll 8
-    for (int v = 0; v < V; ++v) x[v] = load(p + v * n);
+    for (int v = 0; v < V; ++v) x[v] = load_lanes(p + v * n);
 #pragma GCC unroll 4
     for (int r = 0; r < R; ++r)
 #pragma GCC unroll 8
@@ -109,7 +92,7 @@ void tile(const C* a, const C* b, const int64_t* taps, int64_t terms, C* sums) {
 #pragma GCC unroll 8
     for (int v = 0; v < V; ++v) {
       C* p = sums + r * W + v * n;
-      store<C>(load(p) + acc[r][v], p);
+      store_lanes<C>(load_lanes(p) + acc[r][v], p);
     }
 }
 
@@ -120,9 +103,9 @@ void pairs(const C* a, const C* b, int64_t terms, C* sums) {
   Lanes<C> acc[V] = {};
   for (int64_t t = 0; t < terms; ++t, a += W, b += W)
 #pragma GCC unroll 8
-    for (int v = 0; v < V; ++v) acc[v] = multiply_add(load(a + v * n), load(b + v * n), acc[v]);
+    for (int v = 0; v < V; ++v) acc[v] = multiply_add(load_lanes(a + v * n), load_lanes(b + v * n), acc[v]);
 #pragma GCC unroll 8
-  for (int v = 0; v < V; ++v) store<C>(load(sums + v * n) + acc[v], sums + v * n);
+  for (int v = 0; v < V; ++v) store_lanes<C>(load_lanes(sums + v * n) + acc[v], sums + v * n);
 }
 
 template <class C>
@@ -234,7 +217,7 @@ void transpose(const C* from, int64_t step, C* to, int64_t width, int64_t terms,
     for (int64_t t = 0; t < whole; t += h) {
       const auto x = square(from + j * step + t, step);
 #pragma GCC unroll 4
-      for (size_t i = 0; i < h; ++i) store<C>(x[i], to + (t + static_cast<int64_t>(i)) * width + j);
+      for (size_t i = 0; i < h; ++i) store_lanes<C>(x[i], to + (t + static_cast<int64_t>(i)) * width + j);
     }
   for (int64_t t = 0; t < terms; ++t)
     for (int64_t j = t < whole ? full : 0; j < lanes; ++j) to[t * width + j] = from[j * step + t];
@@ -252,7 +235,7 @@ void pairs_apart(const C* a, int64_t a_step, const C* b, int64_t b_step, int64_t
     for (size_t i = 0; i < h; ++i) acc = multiply_add(x[i], y[i], acc);
   }
   C chain[n];
-  store<C>(acc, chain);
+  store_lanes<C>(acc, chain);
   for (int64_t j = 0; j < n; ++j) {
     for (int64_t u = t; u < terms; ++u) chain[j] = num::fma(a[j * a_step + u], b[j * b_step + u], chain[j]);
     sums[j] = sums[j] + chain[j];

@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <limits>
 
 #include "support/error.h"
+#include "support/lanes.h"
 
 namespace tauto::region {
 namespace {
@@ -36,16 +38,18 @@ struct Rows {
   const float* row(size_t i) const { return v.data() + i * stride; }
 };
 
-// Numbers in a register, at any address.
-typedef float Eight __attribute__((vector_size(32), aligned(4), may_alias));
-typedef int32_t EightBits __attribute__((vector_size(32)));
-typedef float FourFloats __attribute__((vector_size(16), aligned(4), may_alias));
-typedef double Four __attribute__((vector_size(32), aligned(8), may_alias));
+using Eight = Lanes<float>;
+using Four = Lanes<double>;
 
-const Eight& eight(const float* at) { return *reinterpret_cast<const Eight*>(at); }
-Eight absolute(const Eight& x) {
+Eight absolute(Eight x) {
   constexpr int32_t kAllButSign = 0x7fffffff;
-  return reinterpret_cast<Eight>(reinterpret_cast<EightBits>(x) & kAllButSign);
+  return reinterpret_cast<Eight>(reinterpret_cast<Lanes<int32_t>>(x) & kAllButSign);
+}
+Four widened(const float* at) {
+  typedef float FourFloats __attribute__((vector_size(16)));
+  FourFloats v;
+  std::memcpy(&v, at, sizeof v);
+  return __builtin_convertvector(v, Four);
 }
 
 // Σ|row|, at least.
@@ -53,7 +57,7 @@ double magnitude(const float* row, size_t n) {
   Eight low{}, high{};
   size_t i = 0;
   for (; i + kVector <= n; i += kVector)
-    low += absolute(eight(row + i)), high += absolute(eight(row + i + 8));
+    low += absolute(load_lanes(row + i)), high += absolute(load_lanes(row + i + 8));
   double sum = 0;
   for (; i < n; ++i) sum += std::fabs(static_cast<double>(row[i]));
   for (size_t j = 0; j < 8; ++j) sum += static_cast<double>(low[j]) + static_cast<double>(high[j]);
@@ -70,12 +74,12 @@ void tile(const float* w, size_t terms, const Rows& x, size_t column, float* con
   Eight low[R], high[R];
 #pragma GCC unroll 8
   for (size_t r = 0; r < R; ++r) {
-    const Eight* to = reinterpret_cast<const Eight*>(out[r] + column);
-    low[r] = Add ? to[0] : Eight{}, high[r] = Add ? to[1] : Eight{};
+    const float* to = out[r] + column;
+    low[r] = Add ? load_lanes(to) : Eight{}, high[r] = Add ? load_lanes(to + 8) : Eight{};
   }
   const float* from = x.v.data() + column;
   for (size_t k = 0; k < terms; ++k, from += x.stride) {
-    const Eight a = eight(from), b = eight(from + 8);
+    const Eight a = load_lanes(from), b = load_lanes(from + 8);
 #pragma GCC unroll 8
     for (size_t r = 0; r < R; ++r) {
       const float f = w[r * terms + k];
@@ -84,10 +88,8 @@ void tile(const float* w, size_t terms, const Rows& x, size_t column, float* con
     }
   }
 #pragma GCC unroll 8
-  for (size_t r = 0; r < R; ++r) {
-    Eight* to = reinterpret_cast<Eight*>(out[r] + column);
-    to[0] = low[r], to[1] = high[r];
-  }
+  for (size_t r = 0; r < R; ++r)
+    store_lanes<float>(low[r], out[r] + column), store_lanes<float>(high[r], out[r] + column + 8);
 }
 
 template <bool Add>
@@ -202,10 +204,6 @@ struct DifferenceBounds::State {
                  form_d = gamma(static_cast<double>(2 * terms + 4));
     const double f64_error = static_cast<double>(l.in + 16) * 0x1p-52;
     const double underflow = static_cast<double>(l.in + 3) * kUnderflow;
-    const auto four = [](const double* at) -> const Four& { return *reinterpret_cast<const Four*>(at); };
-    const auto weights = [](const float* at) {
-      return __builtin_convertvector(*reinterpret_cast<const FourFloats*>(at), Four);
-    };
     const auto sum = [](const Four& v) { return (v[0] + v[1]) + (v[2] + v[3]); };
     for (size_t r = 0; r < rows.size(); ++r) {
       const size_t i = rows[r];
@@ -213,8 +211,8 @@ struct DifferenceBounds::State {
       Four a4{}, d4{}, size_a4{}, size_b4{}, size_d4{}, noise4{}, through4{};
       const float *pa = &wa[r * terms], *pb = &wb[r * terms], *pd = &wd[r * terms];
       const auto add = [&](const Four& va, const Four& vb, const Four& vd, size_t k) {
-        const Four xa = four(&before.a[k]), xd = four(&before.d[k]), ma = four(&before.most_a[k]),
-                   md = four(&before.most_d[k]);
+        const Four xa = load_lanes(&before.a[k]), xd = load_lanes(&before.d[k]),
+                   ma = load_lanes(&before.most_a[k]), md = load_lanes(&before.most_d[k]);
         const Four sa = va < 0 ? -va : va, sb = vb < 0 ? -vb : vb, sd = vd < 0 ? -vd : vd;
         a4 += va * xa;
         d4 += vb * xd + (vb - va) * xa;
@@ -222,12 +220,12 @@ struct DifferenceBounds::State {
         size_b4 += sb * (ma + md);
         size_d4 += sb * md;
         through4 += sd * ma;
-        noise4 += sd * four(&before.noise[k]);
+        noise4 += sd * load_lanes(&before.noise[k]);
       };
       size_t k = 0;
-      for (; k + 4 <= terms; k += 4) add(weights(pa + k), weights(pb + k), weights(pd + k), k);
+      for (; k + 4 <= terms; k += 4) add(widened(pa + k), widened(pb + k), widened(pd + k), k);
       if (k < terms) {
-        Four last[3] = {weights(pa + k), weights(pb + k), weights(pd + k)};
+        Four last[3] = {widened(pa + k), widened(pb + k), widened(pd + k)};
         for (Four& v : last)
           for (size_t j = terms - k; j < 4; ++j) v[j] = 0;
         add(last[0], last[1], last[2], k);
@@ -327,14 +325,17 @@ struct DifferenceBounds::State {
     for (size_t j = 0; j < at.stride; j += 16) {
       Four s[2][4] = {};
       for (size_t k = 0; k < at.neurons; ++k) {
-        const Four* w = reinterpret_cast<const Four*>(&at.weights[k * at.stride + j]);
+        const double* w = &at.weights[k * at.stride + j];
         const double x = c[k], y = c[stride + k];
 #pragma GCC unroll 4
-        for (size_t v = 0; v < 4; ++v) s[0][v] += x * w[v], s[1][v] += y * w[v];
+        for (size_t v = 0; v < 4; ++v) {
+          const Four four = load_lanes(w + 4 * v);
+          s[0][v] += x * four, s[1][v] += y * four;
+        }
       }
       for (size_t v = 0; v < 4; ++v) {
-        *reinterpret_cast<Four*>(out + j + 4 * v) = s[0][v];
-        *reinterpret_cast<Four*>(out + at.stride + j + 4 * v) = s[1][v];
+        store_lanes<double>(s[0][v], out + j + 4 * v);
+        store_lanes<double>(s[1][v], out + at.stride + j + 4 * v);
       }
     }
   }
@@ -487,8 +488,8 @@ struct DifferenceBounds::State {
     const auto part = static_cast<float>(1 / std::max(c.radius_main, 1e-30));
     for (size_t j = 0; j < pair.inputs(); j += 8) {
       Eight sum{};
-      for (size_t g = 0; g < computed; ++g) sum += std::fabs(row[g]) * eight(share_main.row(g) + j);
-      *reinterpret_cast<Eight*>(to + j) = sum * part;
+      for (size_t g = 0; g < computed; ++g) sum += std::fabs(row[g]) * load_lanes(share_main.row(g) + j);
+      store_lanes<float>(sum * part, to + j);
     }
   }
   size_t computed = 0;  // columns of main in `after`: the new symbols of this layer have none yet
