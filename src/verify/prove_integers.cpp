@@ -59,6 +59,15 @@ bool same_bits(const Tensor& a, const Tensor& b, int64_t i) {
   return std::memcmp(p + i * n, q + i * n, static_cast<size_t>(n)) == 0;
 }
 
+// At least 1; all there may be where that is beyond counting. Of a contraction whose sums are bounded, so that their
+// terms are known.
+int64_t products_of(const Access& a, size_t results) {
+  auto products = static_cast<int64_t>(results);
+  for (auto i = static_cast<size_t>(a.outputs); i < a.extents.size(); ++i)
+    if (__builtin_mul_overflow(products, a.extents[i].literal(), &products)) return kMostWork + 1;
+  return std::max<int64_t>(products, 1);
+}
+
 struct Step {
   const LedgerEntry& e;
   IntegerNode node;
@@ -122,7 +131,7 @@ struct Step {
     const Shape shape = shape_of_one(parameter());
     const int64_t n = count_of(shape);
     const auto neuron = neurons_of(shape_of_one(sums->type), acc->shape);
-    if (n * static_cast<int64_t>(neuron.size()) > kMostWork / std::max<int64_t>(n, 1))
+    if (n > kMostWork / products_of(sums->attributes.get<Access>("access"), neuron.size()))
       return refuse("too large for all unit vectors");
     const std::vector<bool> all(agrees.size(), true);
     for (int64_t i = -1; i < n; ++i) {
