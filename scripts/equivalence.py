@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import argparse
 import glob
-import hashlib
 import itertools
 import json
 import os
@@ -27,6 +26,7 @@ from typing import Any, Iterator
 import numpy as np
 import onnx
 
+import lib_campaign
 import lib_models
 import lib_runtimes
 import lib_workers
@@ -53,11 +53,6 @@ TIMEOUT = 600.0
 def nets() -> list[lib_models.Model]:
     """ACAS Xu, MNIST and the policies: small enough for thousands of executions."""
     return lib_models.data_models()
-
-
-def digest(path: str) -> str:
-    with open(path, "rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()[:16]
 
 
 def legal_units() -> list[dict[str, Any]]:
@@ -174,7 +169,7 @@ def path_of(unit: dict[str, Any]) -> str:
 def stamp(unit: dict[str, Any]) -> dict[str, Any]:
     import tauto
 
-    return {"net": unit["net"], "semantics": tauto.semantics_version, "model": digest(unit["path"])}
+    return {"net": unit["net"], "semantics": tauto.semantics_version, "model": lib_campaign.digest(unit["path"])}
 
 
 def is_done(unit: dict[str, Any]) -> bool:

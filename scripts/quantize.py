@@ -16,8 +16,6 @@ in which a part that this CPU lacks is "n/a (no avx512_bf16)" and one without a 
 from __future__ import annotations
 
 import argparse
-import glob
-import hashlib
 import json
 import os
 import re
@@ -27,9 +25,11 @@ from typing import Any
 
 import numpy as np
 
+import lib_campaign
 import lib_models
 import lib_runtimes  # noqa: F401  (finds the built package)
 import lib_workers
+import region
 
 sys.path.insert(0, os.path.join(lib_models.ROOT, "bench"))
 
@@ -44,14 +44,8 @@ BLAMED = 20            # flips of a unit that are looked into
 STEPS = 16
 FLIPS_NETS = ("mnist_256x2", "mnist_256x4", "mnist_cnn_max")
 PAY = ("opennsfw-resnet50", "yolov8n-320", "spliceai1", "ppocr-det", "oww-embedding", "magika", "blazeface-front", "ppocr-cls", "minilm-fp32")
-COMPUTE_BOUND = PAY[:5]   # those that the last line speaks of where bench-int8 has not run
 SPECS = ("f16", "bf16", "int8", "int8,tensor,symmetric", "int8,dynamic", "int4", "int4,a4", "int2", "int1")
 TIMEOUT = 600.0
-
-
-def digest(path: str) -> str:
-    with open(path, "rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()[:16]
 
 
 def cpu() -> str:
@@ -189,7 +183,7 @@ def key_of(unit: dict[str, Any]) -> dict[str, Any]:
 
     key = {**unit, "method": METHOD, "semantics": tauto.semantics_version}
     if "net" in unit:
-        key["network"] = digest(precision_search.data_of(unit["net"])[0])
+        key["network"] = lib_campaign.digest(precision_search.data_of(unit["net"])[0])
     return key
 
 
@@ -261,18 +255,6 @@ def tables(known: list[dict[str, Any]]) -> list[str]:
     return lines
 
 
-def region() -> str:
-    """What scripts/region.py counts, from its units."""
-    counts = []
-    for epsilon, all_ in (("0.05", 141), ("0.01", 12)):
-        decided = 0
-        for path in glob.glob(os.path.join(lib_models.ROOT, "bench", "campaigns", "region", f"acasxu-*-{epsilon}.txt")):
-            with open(path, encoding="utf-8") as handle:
-                decided += bool(re.search(r"^verdict: (PROVED|REFUTED)", handle.read(), re.M))
-        counts.append(f"{decided}/{all_}")
-    return " ".join(counts)
-
-
 def last_line(known: list[dict[str, Any]]) -> str:
     lines = {u.get("kind", u["of"]): u["line"] for u in known if "line" in u}
 
@@ -281,8 +263,8 @@ def last_line(known: list[dict[str, Any]]) -> str:
         return match[1] if match else None
 
     int8 = found("int8", r"([\d.]+) x own f32")
-    ratios = [u["ratio"] for u in known if u["of"] == "pay" and u["public"] in COMPUTE_BOUND]
-    if not int8 and len(ratios) == len(COMPUTE_BOUND):
+    ratios = [u["ratio"] for u in known if u["of"] == "pay"]
+    if not int8 and len(ratios) == len(PAY):
         int8 = f"{np.exp(np.mean(np.log(ratios))):.2f}"
     bf16 = found("bf16", r"([\d.]+) x openvino default")
     proved = found("proofs", r"proved (\d+ of \d+) neurons")
@@ -292,17 +274,9 @@ def last_line(known: list[dict[str, Any]]) -> str:
     else:
         parts.append(f"bf16 {bf16} x openvino-default" if bf16 else "bf16 not measured")
     parts.append(f"proved {proved} neurons" if proved else "proved not measured")
-    parts.append(f"region {region()}")
+    regions = {u.name: facts for u in region.all_units() if (facts := region.read(u)) is not None}
+    parts.append(f"region {region.counts(regions, region.EPSILON)} {region.counts(regions, region.TIGHT)}")
     return "quantize: " + ", ".join(parts)
-
-
-def write_page(text: str) -> None:
-    with open(PAGE, encoding="utf-8") as handle:
-        page = handle.read()
-    before, _, rest = page.partition(MARKS[0])
-    after = rest.partition(MARKS[1])[2]
-    with open(PAGE, "w", encoding="utf-8") as handle:
-        handle.write(f"{before}{MARKS[0]}\n\n{text}\n{MARKS[1]}{after}")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -324,7 +298,7 @@ def main(argv: list[str] | None = None) -> int:
     for name in wrong:
         print(f"{name}: file, plan and interpreter have not the same bits")
     if not args.no_page:
-        write_page("\n".join(tables(known)) + "\n")
+        lib_campaign.write_between(PAGE, MARKS, "\n" + "\n".join(tables(known)) + "\n")
     print(last_line(known))
     return 1 if failed or wrong else 0
 

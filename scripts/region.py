@@ -21,7 +21,6 @@ from __future__ import annotations
 
 import argparse
 import functools
-import hashlib
 import json
 import os
 import subprocess
@@ -33,6 +32,7 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
+import lib_campaign
 import lib_models
 import lib_runtimes  # noqa: F401  (finds the built package)
 import lib_workers
@@ -92,11 +92,6 @@ def all_units() -> list[Pair | Grey]:
     return [*loose, *tight, *(Grey(levels) for levels in (1, 2, 3))]
 
 
-def digest(path: str) -> str:
-    with open(path, "rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()[:16]
-
-
 @functools.cache
 def version() -> str:
     """A state belongs to the graphs of one version of the semantics."""
@@ -145,9 +140,9 @@ def same(a: str, b: str, box: str, epsilon: float, *words: str) -> dict:
 
 def key_of(unit: Pair | Grey) -> dict[str, str]:
     """What a finished unit belongs to."""
-    key = {"method": str(METHOD), "network": digest(unit.source)}
+    key = {"method": str(METHOD), "network": lib_campaign.digest(unit.source)}
     if isinstance(unit, Pair):
-        key |= {"twin": "float16", "box": digest(unit.box), "epsilon": str(unit.epsilon)}
+        key |= {"twin": "float16", "box": lib_campaign.digest(unit.box), "epsilon": str(unit.epsilon)}
     else:
         key |= {"twin": "int8", "images": f"{IMAGES} first of the test set", "grey levels": str(unit.levels)}
     return key
@@ -269,11 +264,13 @@ def decided(known: list[dict[str, str]]) -> int:
     return sum(facts["verdict"] in ("PROVED", "REFUTED") for facts in known)
 
 
+def counts(known: dict[str, dict[str, str]], epsilon: float) -> str:
+    of = [u for u in all_units() if isinstance(u, Pair) and u.epsilon == epsilon]
+    return f"{decided([known[u.name] for u in of if u.name in known])}/{len(of)}"
+
+
 def summary(units: list[Pair | Grey], known: dict[str, dict[str, str]]) -> str:
-    parts = []
-    for epsilon, limit in ((EPSILON, ""), (TIGHT, f" in {TIGHT_SECONDS} s")):
-        of = [u for u in all_units() if isinstance(u, Pair) and u.epsilon == epsilon]
-        parts.append(f"{decided([known[u.name] for u in of if u.name in known])}/{len(of)} within {epsilon}{limit}")
+    parts = [f"{counts(known, EPSILON)} within {EPSILON}", f"{counts(known, TIGHT)} within {TIGHT} in {TIGHT_SECONDS} s"]
     greys = [u for u in units if isinstance(u, Grey) and u.name in known]
     same_class = ", ".join(f"±{u.levels} {sum(v.startswith('PROVED') for v in known[u.name].values())}" for u in greys)
     return f"region: {', '.join(parts)}; mnist_256x2 int8 same class of {IMAGES}: {same_class or 'not run'}"
@@ -297,15 +294,6 @@ def tables(units: list[Pair | Grey], known: dict[str, dict[str, str]]) -> str:
         numbers = [f"{np.median(column):.2g}, {max(column):.2g}" for column in ([float(row[i]) for row in rows] for i in (1, 2))]
         lines.append(f"| ±{unit.levels} | {len(rows)} | {' | '.join(map(str, kinds))} | {' | '.join(numbers)} |")
     return "\n".join(lines)
-
-
-def write_page(text: str) -> None:
-    with open(PAGE, encoding="utf-8") as handle:
-        page = handle.read()
-    before, _, rest = page.partition(MARKS[0])
-    after = rest.partition(MARKS[1])[2]
-    with open(PAGE, "w", encoding="utf-8") as handle:
-        handle.write(f"{before}{MARKS[0]}\n{text}\n{MARKS[1]}{after}")
 
 
 def main() -> int:
@@ -342,7 +330,7 @@ def main() -> int:
     text = tables(there, known)
     print(text)
     if not options.only and not options.show:
-        write_page(text)
+        lib_campaign.write_between(PAGE, MARKS, text)
     print(f"{fresh} units run, {len(there) - fresh} were there, {count} run again, {len(wrong)} differ")
     print(summary(there, known))
     return 1 if wrong else 0
