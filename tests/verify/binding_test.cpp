@@ -32,19 +32,18 @@ struct Bound {
   }
 };
 
-Bound bound() {
-  std::string text = kModel;
+Bound bound_of(std::string text, std::vector<TensorType> inputs) {
   text.replace(text.find("semantics 3"), 11, cat("semantics ", kSemanticsVersion));
   const LoadedModel m = LoadedModel::from_text(text);
   CompileOptions options;
   options.fuse = false;
   Bound b;
   b.e = compile(m.module(), options);
-  b.f = std::make_unique<BoundFunction>(*b.e, b.e->functions().at("main"),
-                                        std::vector<TensorType>{{f32, {64, 64}}}, Env());
+  b.f = std::make_unique<BoundFunction>(*b.e, b.e->functions().at("main"), std::move(inputs), Env());
   b.calls = b.f->calls();
   return b;
 }
+Bound bound() { return bound_of(kModel, {{f32, {64, 64}}}); }
 
 using Kind = BoundFunction::Place::Kind;
 
@@ -114,19 +113,7 @@ func body(%0 "s": f32[1, 32], %1 "x": f32[1, 32]) -> ("n", "o") {
 }
 )";
 
-Bound bound_scan() {
-  std::string text = kScan;
-  text.replace(text.find("semantics 3"), 11, cat("semantics ", kSemanticsVersion));
-  const LoadedModel m = LoadedModel::from_text(text);
-  CompileOptions options;
-  options.fuse = false;
-  Bound b;
-  b.e = compile(m.module(), options);
-  b.f = std::make_unique<BoundFunction>(*b.e, b.e->functions().at("main"),
-                                        std::vector<TensorType>{{f32, {1, 32}}, {f32, {5, 1, 32}}}, Env());
-  b.calls = b.f->calls();
-  return b;
-}
+Bound bound_scan() { return bound_of(kScan, {{f32, {1, 32}}, {f32, {5, 1, 32}}}); }
 
 BindingCheck check_scan(const Bound& b) {
   return check_calls(*b.e, b.e->functions().at("main"), b.f->groups(), b.calls, b.f->result_places(),
