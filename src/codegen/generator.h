@@ -15,6 +15,11 @@
 
 namespace tauto {
 
+// Whether it handles 64-bit elements in lanes: index arithmetic (i64 without a load) does not count. Integers
+// that only say where others lie are scalars if no lane changes them; as long as there are no lanes yet it is
+// taken for granted that none will. Notes what it writes.
+bool handles_wide(const loops::Kernel& k, std::map<const loops::Buffer*, bool>& written);  // lanes_for.cpp
+
 class Generator {
  public:
   Generator(const loops::Kernel& kernel, int lanes, int registers);
