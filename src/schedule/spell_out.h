@@ -14,6 +14,7 @@ namespace tauto {
 // Steps of the outermost of a contraction's ordered axes in a block (axes of extent 1 left out); NotScheduled
 // where the cut is known only at run time.
 int64_t block_steps(const std::vector<loops::Axis>& axes);
+
 // Replaces reductions in an expression by what was computed in `statements` before it.
 //
 // A reduction that depends on the variable of a lanes loop runs inside it, one accumulator vector per partial

@@ -448,7 +448,7 @@ struct DifferenceBounds::State {
     for (size_t k = 0; k < choices.size(); ++k) {
       const Choice& c = choices[k];
       live[k] = rows[c.row];
-      // By 0, 1/2, 1: exact but for underflow.
+      // Of A by any slope, whose rounding is charged to its new symbol (see decide); of d by a multiple of 1/4: exact.
       const auto scaled = [](const float* from, double by, float* to, size_t n, size_t end) {
         const auto factor = static_cast<float>(by);
         for (size_t j = 0; j < n; ++j) to[j] = factor * from[j];
