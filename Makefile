@@ -7,7 +7,7 @@ NINJA = ninja -C $(BUILD) $(if $(JOBS),-j$(JOBS))
 CMAKE_FLAGS = -G Ninja -DPython_EXECUTABLE=$(abspath $(PYTHON)) -DTAUTO_PYTHON=ON
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check build setup models law lowbit mutants equivalence quantize quantize-quick memory conformance bench fuzz long bench-interpreter bench-first-run bench-kernels bench-schedules bench-runtime bench-winograd bench-int8 bench-lowbit ledger certificates region node-bounds golden expect format lint clean
+.PHONY: help demo test check build setup models law lowbit mutants equivalence quantize quantize-quick memory conformance bench fuzz long bench-interpreter bench-first-run bench-kernels bench-schedules bench-runtime bench-winograd bench-int8 bench-bf16 bench-lowbit ledger certificates region node-bounds golden expect format lint clean
 
 help:  ## print this list
 	@sed -n 's/^\([a-z0-9-]*\):.*##/\1/p' $(MAKEFILE_LIST) | awk '{n=$$1; $$1=""; printf "  make %-18s%s\n", n, $$0}'
@@ -118,6 +118,10 @@ bench-lowbit: build  ## layers of signs beside f32, vectors times matrices of 4 
 bench-int8: build  ## networks of bytes beside our own f32 and OpenVINO's, answers compared first
 	@scripts/setup.sh models bench
 	$(PYTHON) bench/precision.py int8 --build $(BUILD) $(ARGS)
+
+bench-bf16: build  ## our --precision bf16.dp beside our own f32 and OpenVINO's default, answers compared first
+	@scripts/setup.sh models bench
+	$(PYTHON) bench/precision.py bf16 --build $(BUILD) $(ARGS)
 
 golden: build  ## refresh tests/golden from this machine
 	$(PYTHON) scripts/golden.py --refresh $(ARGS)

@@ -3,7 +3,7 @@
 
 int8: each network is quantized by onnxruntime.quantization (QDQ, u8 activations, i8 weights per channel), with
 limits from its stored cases; everybody runs that one file. A system counts if its answer lies near what ONNX Runtime
-gives when it computes every node as written. bf16: our --precision bf16 beside OpenVINO's default, which takes bf16
+gives when it computes every node as written. bf16: our --precision bf16.dp beside OpenVINO's default, which takes bf16
 where the CPU has it; the answer is compared with the network's stored one. Every system has a process of its own,
 the others stopped; medians over rounds, one thread. Ends with
 
@@ -99,7 +99,7 @@ def measure(kind: str, net: nets.Net, folder: str, build: str, python: str, roun
         quantized(net, inputs, model)
         want = as_written(model, inputs)
     contestants = [
-        (System(OURS, (sys.executable, worker, "tauto" if kind == "int8" else "tauto:bf16"), ours), model),
+        (System(OURS, (sys.executable, worker, "tauto" if kind == "int8" else "tauto:bf16.dp"), ours), model),
         (System(OWN_F32, (sys.executable, worker, "tauto"), ours), net.model.path),
         (System("openvino default", (python, worker, "openvino:default")), model)]
     if kind == "int8":

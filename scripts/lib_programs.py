@@ -32,7 +32,7 @@ FLUSHED = ("flush-to-zero",)                     # doubles the nodes: of small n
 FLUSHED_NETWORKS = ("silero-v5", "blazeface-front", "oww-hey-jarvis")
 ALLOWED = (("online-softmax", "reassociate", "winograd"), FLUSHED)     # rewrites of docs/contracts.md
 PRECISIONS = ("int8", "int8,dynamic,tensor", "int4,dynamic", "int2,dynamic", "int1,dynamic,weights=xnor", "int1,a1",
-              "bf16", "f16")             # number systems of docs/quantization.md
+              "bf16", "bf16.dp", "f16")  # number systems of docs/quantization.md
 IN_PRECISIONS = ("ppocr-cls", "blazeface-front", "oww-embedding", "opennsfw-resnet50", "mnist_256x2", "mnist_cnn_max")
 KEPT_FROM = 0.05           # seconds of interpretation from which a result is worth a file
 

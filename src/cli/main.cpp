@@ -135,10 +135,10 @@ int dispatch(int argc, char** argv) {
         cat("NAME,…: apply rewrites that change results within a stated bound: ", names_of_rewrites()));
   };
   const auto add_precision = [](CLI::App* c, std::string& precision, std::string& calibration) {
-    c->add_option(
-        "--precision", precision,
-        "int8, int4, int2, int1, f16 or bf16 with options (see tauto quantize), a FILE.plan; or auto, "
-        "auto:PRECISION: as many nodes as --require allows");
+    c->add_option("--precision", precision,
+                  "int8, int4, int2, int1, f16, bf16 or bf16.dp with options (see tauto quantize), a "
+                  "FILE.plan; or auto, "
+                  "auto:PRECISION: as many nodes as --require allows");
     c->add_option("--calibrate", calibration,
                   "FILE.npz: samples on which ranges of activations are measured");
   };
@@ -220,9 +220,9 @@ int dispatch(int argc, char** argv) {
   CLI::App* quantize_command =
       app.add_subcommand("quantize", "Give a model's contractions other number systems");
   quantize_command->add_option("model", quantize_options.model, "an ONNX file")->required();
-  quantize_command->add_option(
-      "--to", quantize_options.to,
-      "int8 (the default), int4, int2, int1, f16 or bf16, and options behind commas; or a FILE.plan");
+  quantize_command->add_option("--to", quantize_options.to,
+                               "int8 (the default), int4, int2, int1, f16, bf16 or bf16.dp, and options "
+                               "behind commas; or a FILE.plan");
   quantize_command->add_option(
       "--data", quantize_options.data,
       "an .npz file or a folder: samples along the first axis, for ranges of activations");

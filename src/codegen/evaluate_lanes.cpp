@@ -6,6 +6,7 @@
 #include <type_traits>
 
 #include "codegen/evaluate.h"
+#include "loops/arithmetic.h"
 #include "support/error.h"
 #include "support/half.h"
 
@@ -268,6 +269,18 @@ Run lanes_function(const Program& p, const Instr& i) {
       return on_unary_floats(l, [](auto a) { return canonical(std::sqrt(a)); });
     case VecOp::Fma:
       return on_ternary_floats(l, [](auto a, auto b, auto c) { return canonical(std::fma(a, b, c)); });
+    case VecOp::FmaFlush:
+      return on_ternary_floats(l, [](auto a, auto b, auto c) {
+        using T = decltype(a);
+        return canonical(static_cast<T>(
+            loops::fma_flush(static_cast<float>(a), static_cast<float>(b), static_cast<float>(c))));
+      });
+    case VecOp::DotPairs:
+      return on_ternary_floats(l, [](auto a, auto b, auto c) {
+        using T = decltype(a);
+        return canonical(static_cast<T>(
+            loops::dot_of_pairs(static_cast<float>(a), static_cast<float>(b), static_cast<float>(c))));
+      });
     case VecOp::DotBytes:
       return &dot_bytes;
     case VecOp::DotWords:

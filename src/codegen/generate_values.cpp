@@ -352,6 +352,10 @@ Generator::Reg Generator::apply(const loops::Apply& a, ElementType t) {
     case Function::Fma:
       if (floats) return pure(VecOp::Fma, lane, {arg(0), arg(1), arg(2)});
       return wrap(pure(VecOp::Add, lane, {two(VecOp::Mul), arg(2)}), t);
+    case Function::FmaFlush:
+      return pure(VecOp::FmaFlush, lane, {arg(0), arg(1), arg(2)});
+    case Function::DotPairs:
+      return pure(VecOp::DotPairs, lane, {arg(0), arg(1), arg(2)});
     case Function::DotBytes:
       return pure(VecOp::DotBytes, lane, {arg(0), arg(1), arg(2)});
     case Function::DotWords:

@@ -119,6 +119,8 @@ std::string broken_domain(const Program& p, const Instr& i) {
     case VecOp::CountBits:
       return i.lane == Lane::I32 ? "" : "is defined on i32 only";
     case VecOp::Narrow16:
+    case VecOp::FmaFlush:
+    case VecOp::DotPairs:
       return i.lane == Lane::F32 ? "" : "is defined on f32 only";
     case VecOp::Gather:
       return is_float(from()) ? "required integer indices" : "";

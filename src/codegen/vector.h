@@ -115,6 +115,8 @@ struct Address {
   X(DotBytes, "dotb", v, "vvv")  /* I32: c + Σ of four: unsigned byte of a · signed byte of b; wraps */   \
   X(DotWords, "dotw", v, "vvv")  /* I32: c + Σ of two: signed 16 bits of a · those of b; wraps */         \
   X(CountBits, "countb", v, "v") /* I32: how many bits are set */                                           \
+  X(FmaFlush, "fmaz", v, "vvv")  /* F32: a·b + c; denormal operands and results are zeros */               \
+  X(DotPairs, "dotp", v, "vvv")  /* F32: fmaz of the bf16 in the low 16 bits after that of the high */      \
   X(Greater, "greater", v, "vv") /* a > b ? a : b; floats and signed integers */                            \
   X(Lesser, "lesser", v, "vv")   /* a < b ? a : b */                                                        \
   X(And, "and", v, "vv")                                                                                    \

@@ -15,8 +15,12 @@ BuiltKernel stages(const Group& g, Isa isa, const Plan* plan) {
   try {
     const bool wide = is_avx512(isa);
     const int bytes = wide ? 64 : 32;
-    Target target{lanes_for(g.kernel, bytes), wide ? 32 : 16, this_cpu().l1, this_cpu().l2,
-                  has_vnni(isa, this_cpu().features)};
+    Target target{lanes_for(g.kernel, bytes),
+                  wide ? 32 : 16,
+                  this_cpu().l1,
+                  this_cpu().l2,
+                  has_vnni(isa, this_cpu().features),
+                  has_bf16(isa, this_cpu().features)};
     k.nest = flatten(g.kernel);
     for (const KernelArgument& a : g.arguments)
       k.nest.constant.push_back(a.kind == KernelArgument::Kind::Constant);

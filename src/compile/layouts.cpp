@@ -15,30 +15,36 @@ namespace {
 // The loop variable of the result's dim 1, as GroupLowering names it.
 constexpr const char* kChannel = "i1";
 
-constexpr int64_t kBytes = 4;  // of a step of a dot product
+constexpr int64_t kBytes = 4, kPair = 2;  // terms of a step of a dot product of bytes, of bf16
 
 // Bytes that are no multiple of the block only where a dot product wants them, see below.
 bool may_be_blocked(const Type& t, int64_t block, bool dots) {
-  if (!t.is_tensor() || !t.ranked || t.rank() < 3 || !(t.element == f32 || t.element == u8)) return false;
+  if (!t.is_tensor() || !t.ranked || t.rank() < 3 ||
+      !(t.element == f32 || t.element == u8 || t.element == bf16))
+    return false;
   const auto channels = t.dims[1].as_literal();
   if (!channels || *channels < kBytes) return false;
   if (!dots) return *channels % block == 0;
   block = block_of(t.element, *channels, block);
-  return *channels >= block && *channels % (t.element == u8 ? kBytes : block) == 0;
+  const int64_t step = t.element == u8 ? kBytes : t.element == bf16 ? kPair : block;
+  return *channels >= block && *channels % step == 0;
 }
 
 // Values of bytes whose channels a contraction adds up: four of them are one step of a dot product.
 void collect_dots(const Group& g, std::set<Id>& dots) {
   std::map<const loops::Buffer*, Id> values;
   for (size_t i = 0; i < g.arguments.size(); ++i)
-    if (g.arguments[i].kind == KernelArgument::Kind::Value && g.kernel.buffers[i]->type == u8)
+    if (const ElementType e = g.kernel.buffers[i]->type;
+        g.arguments[i].kind == KernelArgument::Kind::Value && (e == u8 || e == bf16))
       values[g.kernel.buffers[i].get()] = g.arguments[i].value;
   if (values.empty()) return;
   each_node(
       g.kernel.body,
       [&](const Expr& e) {
         const auto* r = e.as<loops::Reduce>();
-        if (!r || r->order != loops::Order::Blocks || e.type() != i32) return;
+        if (!r || r->order != loops::Order::Blocks ||
+            !(e.type() == i32 || r->function == loops::Function::FmaFlush))
+          return;
         for (const Expr& operand : r->operands)
           each_node(operand, [&](const Expr& x) {
             const auto* l = x.as<loops::Load>();
@@ -69,7 +75,7 @@ void collect_sources(const Function& f, const std::vector<Group>& groups, std::s
     for (const KernelArgument& a : g->arguments) {
       if (reduces || a.kind != KernelArgument::Kind::Value) continue;
       const Type& t = f.node(a.value).type;
-      if (t.element == u8 && t.rank() == to.rank() && t.dims[1] == to.dims[1]) dots.insert(a.value);
+      if (t.element == to.element && t.rank() == to.rank() && t.dims[1] == to.dims[1]) dots.insert(a.value);
     }
   }
 }
@@ -150,7 +156,7 @@ Tensor permuted(const Tensor& t, int64_t block, bool to_blocks) {
 }  // namespace
 
 int64_t block_of(ElementType e, int64_t channels, int64_t block) {
-  return e.bits == 8 && channels % block != 0 ? channels : block;
+  return e.bits <= 16 && channels % block != 0 ? channels : block;
 }
 
 std::set<Id> choose_blocked(const Function& f, const std::vector<Group>& groups, int64_t block) {

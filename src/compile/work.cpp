@@ -80,7 +80,7 @@ class Counting {
         merge(v, count(x));
         of_index &= is_index(x);
       }
-      if (!of_index) flops_ += times(v) * (a->function == loops::Function::Fma ? 2 : 1);
+      if (!of_index) flops_ += times(v) * (loops::is_product(a->function) ? 2 : 1);
     } else if (const auto* c = e.as<loops::Convert>()) {
       v = count(c->from);
       if (!is_index(c->from)) flops_ += times(v);
@@ -93,7 +93,7 @@ class Counting {
       for (const Expr& x : r->operands) merge(v, count(x));
       merge(v, count(r->guard));
       for (const loops::Axis& axis : r->axes) v.insert(axis.variable);
-      flops_ += times(v) * (r->function == loops::Function::Fma ? 2 : 1);
+      flops_ += times(v) * (loops::is_product(r->function) ? 2 : 1);
       for (const loops::Axis& axis : r->axes) v.erase(axis.variable);
     }
     return known_[e.get()] = std::move(v);

@@ -2,6 +2,7 @@
 // constructors and by the evaluator. T is float, double, an integer type or bool (see docs/semantics.md).
 #pragma once
 
+#include <bit>
 #include <cmath>
 #include <cstdint>
 #include <type_traits>
@@ -27,6 +28,23 @@ inline int32_t dot_of_words(int32_t a, int32_t b, int32_t c) {
   for (int s = 0; s < 32; s += 16)
     sum += static_cast<uint32_t>(static_cast<int16_t>(a >> s) * static_cast<int16_t>(b >> s));
   return static_cast<int32_t>(sum);
+}
+
+// What AVX512_BF16 computes with (docs/semantics.md, "bf16.dp"): a·b + c, rounded once to 24 bits whatever its
+// exponent; then, if it is below the least normal number, the zero of its sign. Denormal operands are zeros too.
+inline float flushed(float x) { return std::fabs(x) < 0x1p-126f ? std::copysign(0.0f, x) : x; }
+inline float fma_flush(float a, float b, float c) {
+  a = flushed(a), b = flushed(b), c = flushed(c);
+  const float r = std::fma(a, b, c);
+  // 2^48 times as large it has all its bits, and where it is small nothing of it overflows.
+  const float scaled = std::fma(a * 0x1p24f, b * 0x1p24f, c * 0x1p48f);
+  return std::fabs(scaled) < 0x1p-78f ? std::copysign(0.0f, r) : r;
+}
+inline float dot_of_pairs(float a, float b, float c) {
+  const auto x = std::bit_cast<uint32_t>(a), y = std::bit_cast<uint32_t>(b);
+  const auto high = [](uint32_t v) { return std::bit_cast<float>(v & 0xffff0000u); };
+  const auto low = [](uint32_t v) { return std::bit_cast<float>(v << 16); };
+  return fma_flush(low(x), low(y), fma_flush(high(x), high(y), c));
 }
 
 // value<F>(a, b, c): arguments beyond the arity are not looked at. Choose is not among them (it is lazy).
@@ -89,6 +107,10 @@ auto value(T a, [[maybe_unused]] T b, [[maybe_unused]] T c) {
     return std::nearbyint(a);
   } else if constexpr (F == DotBytes && std::is_same_v<T, int32_t>) {
     return dot_of_bytes(a, b, c);
+  } else if constexpr (F == FmaFlush && std::is_same_v<T, float>) {
+    return fma_flush(a, b, c);
+  } else if constexpr (F == DotPairs && std::is_same_v<T, float>) {
+    return dot_of_pairs(a, b, c);
   } else if constexpr (F == DotWords && std::is_same_v<T, int32_t>) {
     return dot_of_words(a, b, c);
   } else if constexpr (F == DotBits && std::is_same_v<T, int32_t>) {
@@ -119,7 +141,7 @@ auto value(T a, [[maybe_unused]] T b, [[maybe_unused]] T c) {
 }
 
 // Whether value<F, T> is defined, by what each function is defined on.
-enum class Domain : uint8_t { Numbers, Floats, Integers, Lanes, Ordered, Bools, Any };
+enum class Domain : uint8_t { Numbers, Floats, Singles, Integers, Lanes, Ordered, Bools, Any };
 constexpr Domain domain_of(Function f) {
   using enum Function;
   switch (f) {
@@ -153,6 +175,9 @@ constexpr Domain domain_of(Function f) {
     case DotWords:
     case DotBits:
       return Domain::Lanes;
+    case FmaFlush:
+    case DotPairs:
+      return Domain::Singles;
     case FloorDiv:
     case BitAnd:
     case BitOr:
@@ -190,6 +215,8 @@ constexpr bool is_defined(Function f, ElementType t) {
       return number;
     case Domain::Floats:
       return t == f32 || t == f64;
+    case Domain::Singles:
+      return t == f32;
     case Domain::Integers:
       return number && t.kind != Kind::Float;
     case Domain::Lanes:

@@ -49,46 +49,48 @@ namespace tauto::loops {
 // new kind breaks the build wherever it must be handled.
 
 // X(enumerator, text, arity). Comparisons and is_nan give bool; select takes a bool first.
-#define TAUTO_LOOP_FUNCTIONS(X)                                                                 \
-  X(Add, "add", 2)                                                                              \
-  X(Sub, "sub", 2)                                                                              \
-  X(Mul, "mul", 2)                                                                              \
-  X(Fma, "fma", 3)            /* a·b + c, rounded once; integers wrap */                       \
-  X(DotBytes, "dot_bytes", 3) /* i32: c + Σ of four: unsigned byte of a · signed byte of b */ \
-  X(DotWords, "dot_words", 3) /* i32: c + Σ of two: signed 16 bits of a · those of b */       \
-  X(DotBits, "dot_bits", 3)   /* i32: c + how many bits of a and b differ */                    \
-  X(Div, "div", 2)            /* floats IEEE; integers truncate, x/0 = 0, MIN/-1 = MIN */       \
-  X(Rem, "rem", 2)            /* sign of the dividend; x%0 = 0 */                               \
-  X(FloorDiv, "floor_div", 2)                                                                   \
-  X(FloorMod, "floor_mod", 2) /* index integers, divisor > 0; mod: x%0 = 0 */                   \
-  X(Max, "max", 2)                                                                              \
-  X(Min, "min", 2) /* NaN if either is; a if a > b, else b */                                   \
-  X(Greater2, "greater2", 2)                                                                    \
-  X(Lesser2, "lesser2", 2) /* a > b ? a : b;  a < b ? a : b, one instruction */                 \
-  X(Negate, "negate", 1)                                                                        \
-  X(Abs, "abs", 1)                                                                              \
-  X(CopySign, "copysign", 2) /* on the sign bit; NaN stays NaN */                               \
-  X(Sqrt, "sqrt", 1)                                                                            \
-  X(Floor, "floor", 1)                                                                          \
-  X(Ceil, "ceil", 1)                                                                            \
-  X(Truncate, "truncate", 1)                                                                    \
-  X(RoundEven, "round_even", 1)                                                                 \
-  X(BitAnd, "bit_and", 2)                                                                       \
-  X(BitOr, "bit_or", 2)                                                                         \
-  X(BitXor, "bit_xor", 2)                                                                       \
-  X(BitNot, "bit_not", 1)                                                                       \
-  X(CountBits, "count_bits", 1) /* that are set */                                              \
-  X(ShiftLeft, "shift_left", 2)                                                                 \
-  X(ShiftRight, "shift_right", 2) /* by the width or more: 0 or -1 */                           \
-  X(ShiftRightLogical, "shift_right_logical", 2)                                                \
-  X(Less, "less", 2)                                                                            \
-  X(LessEqual, "less_equal", 2)                                                                 \
-  X(Equal, "equal", 2)                                                                          \
-  X(IsNan, "is_nan", 1)                                                                         \
-  X(And, "and", 2)                                                                              \
-  X(Or, "or", 2)                                                                                \
-  X(Xor, "xor", 2)                                                                              \
-  X(Not, "not", 1)       /* of bool */                                                          \
+#define TAUTO_LOOP_FUNCTIONS(X)                                                                          \
+  X(Add, "add", 2)                                                                                       \
+  X(Sub, "sub", 2)                                                                                       \
+  X(Mul, "mul", 2)                                                                                       \
+  X(Fma, "fma", 3)            /* a·b + c, rounded once; integers wrap */                                \
+  X(DotBytes, "dot_bytes", 3) /* i32: c + Σ of four: unsigned byte of a · signed byte of b */          \
+  X(DotWords, "dot_words", 3) /* i32: c + Σ of two: signed 16 bits of a · those of b */                \
+  X(DotBits, "dot_bits", 3)   /* i32: c + how many bits of a and b differ */                             \
+  X(FmaFlush, "fma_flush", 3) /* f32: a·b + c, rounded once; denormal operands and results are zeros */ \
+  X(DotPairs, "dot_pairs", 3) /* f32: fma_flush of the bf16 in the low bits after that of the high */    \
+  X(Div, "div", 2)            /* floats IEEE; integers truncate, x/0 = 0, MIN/-1 = MIN */                \
+  X(Rem, "rem", 2)            /* sign of the dividend; x%0 = 0 */                                        \
+  X(FloorDiv, "floor_div", 2)                                                                            \
+  X(FloorMod, "floor_mod", 2) /* index integers, divisor > 0; mod: x%0 = 0 */                            \
+  X(Max, "max", 2)                                                                                       \
+  X(Min, "min", 2) /* NaN if either is; a if a > b, else b */                                            \
+  X(Greater2, "greater2", 2)                                                                             \
+  X(Lesser2, "lesser2", 2) /* a > b ? a : b;  a < b ? a : b, one instruction */                          \
+  X(Negate, "negate", 1)                                                                                 \
+  X(Abs, "abs", 1)                                                                                       \
+  X(CopySign, "copysign", 2) /* on the sign bit; NaN stays NaN */                                        \
+  X(Sqrt, "sqrt", 1)                                                                                     \
+  X(Floor, "floor", 1)                                                                                   \
+  X(Ceil, "ceil", 1)                                                                                     \
+  X(Truncate, "truncate", 1)                                                                             \
+  X(RoundEven, "round_even", 1)                                                                          \
+  X(BitAnd, "bit_and", 2)                                                                                \
+  X(BitOr, "bit_or", 2)                                                                                  \
+  X(BitXor, "bit_xor", 2)                                                                                \
+  X(BitNot, "bit_not", 1)                                                                                \
+  X(CountBits, "count_bits", 1) /* that are set */                                                       \
+  X(ShiftLeft, "shift_left", 2)                                                                          \
+  X(ShiftRight, "shift_right", 2) /* by the width or more: 0 or -1 */                                    \
+  X(ShiftRightLogical, "shift_right_logical", 2)                                                         \
+  X(Less, "less", 2)                                                                                     \
+  X(LessEqual, "less_equal", 2)                                                                          \
+  X(Equal, "equal", 2)                                                                                   \
+  X(IsNan, "is_nan", 1)                                                                                  \
+  X(And, "and", 2)                                                                                       \
+  X(Or, "or", 2)                                                                                         \
+  X(Xor, "xor", 2)                                                                                       \
+  X(Not, "not", 1)       /* of bool */                                                                   \
   X(Choose, "select", 3) /* c ? a : b */
 
 enum class Function : uint8_t {
@@ -236,7 +238,8 @@ Expr probe(Expr value, BufferPtr buffer, std::vector<Expr> index);
 
 // Of two operands, term by term: reduced in the order Blocks.
 constexpr bool is_product(Function f) {
-  return f == Function::Fma || f == Function::DotBytes || f == Function::DotWords || f == Function::DotBits;
+  return f == Function::Fma || f == Function::DotBytes || f == Function::DotWords || f == Function::DotBits ||
+         f == Function::FmaFlush || f == Function::DotPairs;
 }
 
 inline Expr operator+(Expr a, Expr b) { return apply(Function::Add, {std::move(a), std::move(b)}); }

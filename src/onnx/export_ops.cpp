@@ -123,7 +123,7 @@ std::string export_node(Exporter& e) {
   for (const Plain& p : kPlain)
     if (n.op == p.op && a.empty()) return e.add(p.onnx, e.inputs());
   if (const Tensor* t = constant_value(n)) return e.constant(*t);
-  if (n.op == &ops::contract) return contraction(e);
+  if (n.op == &ops::contract && !a.find("arithmetic")) return contraction(e);
   if (n.op == &ops::reduce_sum) return reduction(e, "ReduceSum");
   if (n.op == &ops::reduce_max) return reduction(e, "ReduceMax");
   if (n.op == &ops::reduce_min) return reduction(e, "ReduceMin");

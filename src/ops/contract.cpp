@@ -6,6 +6,8 @@
 // and bf16 are widened, summed in f32 and rounded once; integers wrap. With an attribute `to` the operands
 // are integers of any types that are converted to it first. With `bits` the operands are words of i32, each 32
 // truth values, and a term is how many of them differ: products of signs (passes/bits.h).
+// With `arithmetic` "bf16.dp" the operands are bf16, the result is f32, and each step is that of AVX512_BF16
+// (docs/semantics.md).
 #include <algorithm>
 #include <cmath>
 
@@ -19,12 +21,21 @@
 namespace tauto::ops {
 namespace {
 
+constexpr const char* kBf16Dp = "bf16.dp";
+
 Type contract_type(const TypeContext& c) {
   const Access& a = c.attributes.get<Access>("access");
   const bool converts = c.attributes.find("to") != nullptr;
   if (c.attributes.flag("bits") && (converts || !(c.element(0) == i32)))
     c.refuse("bits: required words, i32");
-  const ElementType result = c.attributes.get_or<ElementType>("to", c.element(0));
+  ElementType result = c.attributes.get_or<ElementType>("to", c.element(0));
+  if (c.attributes.find("arithmetic") != nullptr) {
+    const std::string name = c.attributes.get<std::string>("arithmetic");
+    c.require(name == kBf16Dp, cat("arithmetic: required \"", kBf16Dp, "\", got \"", name, '"'));
+    if (converts || !(c.element(0) == bf16) || !(c.element(1) == bf16))
+      c.refuse(cat(kBf16Dp, ": required bf16, got ", c.element(0), " and ", c.element(1)));
+    result = f32;
+  }
   if (converts && !(result.is_integer() && c.element(0).is_integer() && c.element(1).is_integer()))
     c.refuse("to: required integers");
   if (!converts) c.require_same_element(0, 1);
@@ -73,6 +84,19 @@ void widened(EvalContext& c, const BoundAccess& access) {
   c.out = std::move(out);
 }
 
+// Steps as AVX512_BF16 has them.
+void flushing(EvalContext& c, const BoundAccess& access) {
+  const auto up = [](BFloat x) { return FlushedFloat{static_cast<float>(x)}; };
+  const auto a = converted<FlushedFloat, BFloat>(c.tensor(0), up),
+             b = converted<FlushedFloat, BFloat>(c.tensor(1), up);
+  Tensor out = c.make();
+  std::vector<FlushedFloat> r(static_cast<size_t>(out.count()));
+  tauto::contract<FlushedFloat>(access, a.data(), b.data(), r.data(), FlushedFloat{0}, c);
+  for (size_t i = 0; i < r.size(); ++i) out.data<float>()[i] = r[i].v;
+  c.out = std::move(out);
+}
+bool is_flushing(const Attributes& a) { return a.find("arithmetic") != nullptr; }
+
 // Any order of summation, fused or not: |error| ≤ γₙ Σ|a||b| (Higham, "Accuracy and Stability of Numerical
 // Algorithms", 2nd ed., eq. 3.5). Operands are midpoint ± radius; three f64 contractions give centre and
 // radius.
@@ -110,7 +134,15 @@ void enclose(EvalContext& c, const BoundAccess& access) {
   const double terms = static_cast<double>(access.reduction_terms()) + 2;
   const double u = std::numeric_limits<T>::epsilon() / 2, gamma = terms * u / (1 - terms * u);
   const double own = 4 * terms * std::numeric_limits<double>::epsilon();  // of these f64 sums
-  const double tiny = terms * static_cast<double>(std::numeric_limits<T>::denorm_min());
+  // What may be flushed: results, and operands, whose other factor is finite.
+  const double least = static_cast<double>(std::numeric_limits<T>::min());
+  double tiny = terms * static_cast<double>(std::numeric_limits<T>::denorm_min());
+  if (is_flushing(c.attributes))
+    for (int k = 0; k < 2; ++k) {
+      double most = 1;
+      for (I x : c.tensor(k).values<I>()) most = std::max(most, static_cast<double>(largest(x)));
+      tiny += terms * least * most;
+    }
   I* o = out.data<I>();
   for (size_t i = 0; i < n; ++i) {
     if (!(finite[i] * (1 + gamma + own) < static_cast<double>(std::numeric_limits<T>::max()))) {
@@ -181,6 +213,7 @@ void contract_eval(EvalContext& c) {
   if (c.attributes.flag("bits")) return differing_bits(c, access);
   switch (compute_form(c.type.element, c.rep)) {
     case Form::F32:
+      if (is_flushing(c.attributes)) return flushing(c, access);
       if (c.type.element == f16) return widened<float, Half>(c, access);
       if (c.type.element == bf16) return widened<float, BFloat>(c, access);
       return in_place<float>(c, access, 0);
@@ -207,6 +240,7 @@ void contract_eval(EvalContext& c) {
     case Form::II:
       return integer_intervals(c, access);
     case Form::Term: {
+      if (is_flushing(c.attributes)) throw Unknown{};
       if (c.tensor(0).count() == 0) throw Unknown{};
       return in_place<Term>(c, access, num::like(c.tensor(0).data<Term>()[0], 0));
     }
@@ -246,9 +280,12 @@ loops::Expr contract_lower(Lowering& l, const Index& index) {
     }
     operands.push_back(converted(l.at(i, at), arithmetic_type(l.type().element)));
   }
-  const auto f = l.attributes().flag("bits") ? loops::Function::DotBits : loops::Function::Fma;
-  return converted(loops::reduce(loops::Order::Blocks, f, std::move(axes), std::move(operands), inside.all()),
-                   l.type().element);
+  const loops::Function step = l.attributes().flag("bits")   ? loops::Function::DotBits
+                               : is_flushing(l.attributes()) ? loops::Function::FmaFlush
+                                                             : loops::Function::Fma;
+  return converted(
+      loops::reduce(loops::Order::Blocks, step, std::move(axes), std::move(operands), inside.all()),
+      l.type().element);
 }
 
 // Roundings that the product of a term goes through.
@@ -287,7 +324,13 @@ void contract_error(ErrorRule& r) {
   const bool half = r.type.element == f16 || r.type.element == bf16;
   const double unit = r.type.element == f64 ? round.unit : 0x1p-24, last = half ? round.unit : 0;
   const double factor = gamma(roundings_of_contraction(access, r.order), unit) + gamma(terms + 2, 0x1p-53);
-  const double tiny = (terms + 1) * (r.type.element == f64 ? round.tiny : 0x1p-149) + (half ? round.tiny : 0);
+  double tiny = (terms + 1) * (r.type.element == f64 ? round.tiny : 0x1p-149) + (half ? round.tiny : 0);
+  if (is_flushing(r.attributes))  // results, and operands beside the largest of the others
+    for (size_t k = 0; k < 2; ++k) {
+      double most = 1;
+      for (size_t i = 0; i < r.in[k].magnitude.size(); ++i) most = std::max(most, r.in[k].magnitude[i]);
+      tiny += (terms + 1) * 0x1p-126 * most;
+    }
   r.own.resize(n);
   for (size_t i = 0; i < n; ++i) {
     double magnitude = reach[i];
@@ -307,7 +350,8 @@ constinit const Op contract{
     .unranked_type =
         [](const TypeContext& c) {
           const Access& a = c.attributes.get<Access>("access");
-          return Type::tensor(c.attributes.get_or<ElementType>("to", c.element(0)),
+          const ElementType own = is_flushing(c.attributes) ? f32 : c.element(0);
+          return Type::tensor(c.attributes.get_or<ElementType>("to", own),
                               Dims(a.extents.begin(), a.extents.begin() + a.outputs));
         },
     .eval =

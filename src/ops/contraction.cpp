@@ -156,6 +156,8 @@ template void contract(const BoundAccess&, const int32_t*, const int32_t*, int32
                        const EvalContext&);
 template void contract(const BoundAccess&, const int64_t*, const int64_t*, int64_t*, int64_t,
                        const EvalContext&);
+template void contract(const BoundAccess&, const FlushedFloat*, const FlushedFloat*, FlushedFloat*,
+                       FlushedFloat, const EvalContext&);
 template void contract(const BoundAccess&, const IInterval*, const IInterval*, IInterval*, IInterval,
                        const EvalContext&);
 template void contract(const BoundAccess&, const Term*, const Term*, Term*, Term, const EvalContext&);

@@ -2,6 +2,7 @@
 // added from +0 left to right (docs/semantics.md, "Contraction").
 #pragma once
 
+#include "loops/arithmetic.h"
 #include "loops/reduction_order.h"
 #include "ops/number.h"
 
@@ -48,7 +49,19 @@ void for_each_tap(const BoundAccess& a, size_t k, F f) {
   }
 }
 
-// out = Σ a·b over row-major operands in compute form: C = float, double, int32_t, int64_t, IInterval, Term.
+// An f32 whose fma is loops::fma_flush: the steps of bf16.dp. Sums of blocks are added as f32.
+struct FlushedFloat {
+  float v = 0;
+  friend FlushedFloat operator+(FlushedFloat a, FlushedFloat b) { return {a.v + b.v}; }
+};
+namespace num {
+inline FlushedFloat fma(FlushedFloat a, FlushedFloat b, FlushedFloat c) {
+  return {loops::fma_flush(a.v, b.v, c.v)};
+}
+}  // namespace num
+
+// out = Σ a·b over row-major operands in compute form: C = float, double, int32_t, int64_t, FlushedFloat,
+// IInterval, Term.
 template <class C>
 void contract(const BoundAccess& access, const C* a, const C* b, C* out, C zero, const EvalContext& context);
 
@@ -60,6 +73,8 @@ extern template void contract(const BoundAccess&, const int32_t*, const int32_t*
                               const EvalContext&);
 extern template void contract(const BoundAccess&, const int64_t*, const int64_t*, int64_t*, int64_t,
                               const EvalContext&);
+extern template void contract(const BoundAccess&, const FlushedFloat*, const FlushedFloat*, FlushedFloat*,
+                              FlushedFloat, const EvalContext&);
 extern template void contract(const BoundAccess&, const IInterval*, const IInterval*, IInterval*, IInterval,
                               const EvalContext&);
 extern template void contract(const BoundAccess&, const Term*, const Term*, Term*, Term, const EvalContext&);

@@ -129,7 +129,7 @@ Module integers(const Module& m) {
   if (!any) return m;
   return rewrite(m, "integers", [](Rewrite& w, Id old) {
     const Node& n = w.node(old);
-    if (n.op == &ops::contract && n.type.element == f32)
+    if (n.op == &ops::contract && n.type.element == f32 && !n.attributes.find("arithmetic"))
       for (const size_t data : {size_t{0}, size_t{1}})
         if (const Id now = of_integers(w, old, data); now >= 0) return now;
     return w.copy(old);

@@ -4,9 +4,11 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <set>
 
 #include "graph/unaligned.h"
 #include "ops/ops.h"
+#include "passes/bf16_products.h"
 #include "passes/rewrite.h"
 
 namespace tauto {
@@ -132,6 +134,7 @@ Id contracted(Rewrite& w, Bound& x) {
   const Access& access = n.attributes.get<Access>("access");
   const Precision& p = x.plan->how;
   const Id data = w.moved(x.c->x);
+  if (p.system == NumberSystem::BF16Dp) return bf16_product(b, access, data, x.c->weights);
   if (p.system != NumberSystem::Integer) {
     const ElementType e = p.system == NumberSystem::F16 ? f16 : bf16;
     std::vector<Id> in;
@@ -269,6 +272,9 @@ Module with_precision(const Module& m, const PrecisionPlan& plan, std::string_vi
     if (p.how.dynamic && !f.node(c->x).type.ranked)
       fail(where, ": node \"", p.node, "\": required an input of known rank for dynamic scales, got ",
            f.node(c->x).type);
+    if (p.how.system == NumberSystem::BF16Dp)
+      if (const std::string why = no_pairs(f.node(c->id).attributes.get<Access>("access")); !why.empty())
+        fail(where, ": node \"", p.node, "\": ", why, ": required f32, got ", text_of(p.how));
     Bound b{&p, &*c, -1, -1, {}, {}};
     if (p.how.system == NumberSystem::Integer) {
       const int64_t channels = p.how.per_channel ? c->channels : -1;
@@ -280,8 +286,19 @@ Module with_precision(const Module& m, const PrecisionPlan& plan, std::string_vi
     at[c->id] = std::move(b);
   }
   if (at.empty()) return m;
+  // What bf16.dp reads is kept as bf16: others read the rounded value too.
+  std::set<Id> rounded;
+  for (const auto& [id, b] : at)
+    if (b.plan->how.system == NumberSystem::BF16Dp && b.c->x >= static_cast<Id>(f.parameter_count()) &&
+        std::find(f.results.begin(), f.results.end(), b.c->x) == f.results.end())
+      rounded.insert(b.c->x);
   return rewrite(m, "precision", [&](Rewrite& w, Id old) {
     if (w.from.name != "main") return w.copy(old);
+    if (rounded.count(old) && !at.count(old) && !addition.count(old)) {
+      const Id now = cast(w.b, cast(w.b, w.copy(old), bf16), f32);
+      w.record_quantizing(old, now, "bf16");
+      return now;
+    }
     if (const auto b = at.find(old); b != at.end()) {
       const Id now = contracted(w, b->second);
       w.record_quantizing(old, now, text_of(b->second.plan->how));

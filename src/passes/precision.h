@@ -16,6 +16,8 @@
 //          dynamic: s and z of each run, as DynamicQuantizeLinear has them; b is added as f32.
 //   int4, int2, int1   weights of so many bits; activations of 8, or of fewer: x is clipped to their ends.
 //   f16, bf16   operands rounded, products and sums as in f32.
+//   bf16.dp     operands rounded, products and sums as AVX512_BF16 has them (passes/bf16_products.h). A value
+//               that is an operand is kept as bf16: what else reads it reads it rounded.
 #pragma once
 
 #include <string>
@@ -27,7 +29,7 @@
 
 namespace tauto {
 
-enum class NumberSystem : uint8_t { F32, Integer, F16, BF16 };
+enum class NumberSystem : uint8_t { F32, Integer, F16, BF16, BF16Dp };
 enum class RangeRule : uint8_t { MinMax, Percentile, Mse };
 
 // What a user asks for: "int8", "int8,tensor,symmetric", "int4,a8,percentile:99.99", "int8,dynamic", "bf16".

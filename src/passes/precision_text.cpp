@@ -10,7 +10,8 @@ namespace {
 
 constexpr std::string_view kHead = "precision plan 1";
 constexpr std::string_view kAll =
-    "int8, int4, int2, int1, f16 or bf16, then any of channel, tensor, affine, symmetric, dynamic, minmax, "
+    "int8, int4, int2, int1, f16, bf16 or bf16.dp, then any of channel, tensor, affine, symmetric, dynamic, "
+    "minmax, "
     "percentile:P, "
     "mse, a8, a4, a2, a1, weights=absmax, weights=mse, weights=twn, weights=xnor";
 
@@ -40,8 +41,11 @@ Precision parse_precision(std::string_view text, std::string_view where) {
     from = end + 1;
     if (first) {
       first = false;
-      if (w == "f32" || w == "f16" || w == "bf16") {
-        p.system = w == "f32" ? NumberSystem::F32 : w == "f16" ? NumberSystem::F16 : NumberSystem::BF16;
+      if (w == "f32" || w == "f16" || w == "bf16" || w == "bf16.dp") {
+        p.system = w == "f32"    ? NumberSystem::F32
+                   : w == "f16"  ? NumberSystem::F16
+                   : w == "bf16" ? NumberSystem::BF16
+                                 : NumberSystem::BF16Dp;
         if (end != text.size()) fail(where, ": required nothing behind ", w, ", got \"", text, '"');
         return p;
       }
@@ -93,6 +97,7 @@ Precision parse_precision(std::string_view text, std::string_view where) {
 
 std::string text_of(const Precision& p) {
   if (p.system == NumberSystem::F32) return "f32";
+  if (p.system == NumberSystem::BF16Dp) return "bf16.dp";
   if (p.system != NumberSystem::Integer) return p.system == NumberSystem::F16 ? "f16" : "bf16";
   std::string s =
       cat("int", p.bits, p.per_channel ? ",channel" : ",tensor", p.symmetric ? ",symmetric" : ",affine");

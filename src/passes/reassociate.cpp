@@ -125,7 +125,7 @@ Module reassociate(const Module& m) {
   return rewrite(m, "reassociate", [](Rewrite& w, Id old) {
     const Node& n = w.node(old);
     if (!n.type.is_tensor() || !n.type.ranked || !(n.type.element == f32)) return w.copy(old);
-    if (n.op == &ops::contract) return in_blocks(w, old);
+    if (n.op == &ops::contract && !n.attributes.find("arithmetic")) return in_blocks(w, old);
     if (n.op == &ops::reduce_sum) return in_halves(w, old);
     return w.copy(old);
   });

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <map>
 
+#include "passes/bf16_products.h"
+
 namespace tauto {
 namespace {
 
@@ -180,6 +182,8 @@ PrecisionPlan make_plan(const LoadedModel& source, const Precision& how, const e
               .refused;
       if (p.reason.empty() && !ranges.empty()) p.reason = set_scale(p, ranges[i]);
     }
+    if (p.reason.empty() && how.system == NumberSystem::BF16Dp)
+      p.reason = no_pairs(m->main().node(all[i].id).attributes.get<Access>("access"));
     if (!p.reason.empty()) {
       p.how = Precision{};
       p.how.system = NumberSystem::F32;

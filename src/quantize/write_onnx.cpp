@@ -111,6 +111,7 @@ class Writer {
     if (!known || !(n.domain.empty() || n.domain == "ai.onnx"))
       refuse(n, "required Conv, ConvTranspose, MatMul or Gemm");
     const Contraction& c = contraction(p);
+    if (p.how.system == NumberSystem::BF16Dp) refuse(n, "bf16.dp has no form in ONNX: required bf16");
     if (p.how.system != NumberSystem::Integer) return round_operands(n, p, c);
     const int64_t channels = p.how.per_channel ? c.channels : -1;
     const IntegerWeights w = integer_weights(c.weights, channels, p.how.bits, p.how.weights);

@@ -232,7 +232,7 @@ Stmt Scheduler::contracted(const Expr& contraction, const Tile& t, const Each& e
     for (const Expr& c : branches) innermost = loops::guard(c, innermost);
     return loops::allocate(part, loops::block({clear, innermost, finish(plus_zero(sum_of(part)))}));
   }
-  const int64_t steps = in.is_integer() ? 0 : block_steps(axes);
+  const int64_t steps = in.is_integer() ? 0 : block_steps(axes, r.function);
   for (size_t i = axes.size(); i-- > 1;) {
     const Axis& a = axes[i];
     const bool unroll = a.extent.is_literal() && a.extent.literal() <= 7 && i + 1 == axes.size() &&

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "loops/affine.h"
+#include "schedule/pairs.h"
 #include "support/error.h"
 
 namespace tauto {
@@ -39,16 +40,6 @@ const Expr* only_sum(const Expr& value) {
   return count == 1 ? found : nullptr;
 }
 
-int reads(const Expr& value, const BufferPtr& b) {
-  int count = 0;
-  each_node(value, [&](const Expr& e) {
-    const auto* l = e.as<loops::Load>();
-    count += l && l->buffer == b;
-    return true;
-  });
-  return count;
-}
-
 bool is_multiple(const Dim& d) { return mod(d, Dim(kTerms)) == Dim(0); }
 
 // A quarter of an index without `axis`; nothing where that is no index.
@@ -62,14 +53,6 @@ std::optional<Affine> quarter(const Affine& a, const std::string& axis) {
   if (!is_multiple(a.constant)) return std::nullopt;
   q.constant = exact_div(a.constant, Dim(kTerms));
   return q;
-}
-
-BufferPtr as_words(const BufferPtr& b, const Dim& elements) {
-  loops::Buffer copy = *b;
-  copy.type = i32;
-  copy.dims = {elements};
-  copy.layout = loops::row_major(copy.dims);
-  return std::make_shared<const loops::Buffer>(copy);
 }
 
 // A constant that no output axis tells apart is packed for itself: its terms in the order of `axes`.
@@ -98,8 +81,27 @@ std::optional<Packing> packed_alone(const Affine& at, const std::vector<Axis>& a
 
 }  // namespace
 
+int reads(const Expr& value, const BufferPtr& b) {
+  int count = 0;
+  each_node(value, [&](const Expr& e) {
+    const auto* l = e.as<loops::Load>();
+    count += l && l->buffer == b;
+    return true;
+  });
+  return count;
+}
+
+BufferPtr read_as(ElementType type, const BufferPtr& b, const Dim& elements) {
+  loops::Buffer copy = *b;
+  copy.type = type;
+  copy.dims = {elements};
+  copy.layout = loops::row_major(copy.dims);
+  return std::make_shared<const loops::Buffer>(copy);
+}
+
 std::optional<Nest> with_dots(const Nest& n, const Target& t) {
   const Expr* sum = only_sum(n.store.value);
+  if (sum && t.pair_dots && sum->as<Reduce>()->function == Function::FmaFlush) return with_pairs(n, *sum);
   if (!sum || sum->type() != i32) return std::nullopt;
   const Reduce& r = *sum->as<Reduce>();
   if (r.order == loops::Order::Blocks && r.function != Function::Fma) return std::nullopt;
@@ -147,7 +149,7 @@ std::optional<Nest> with_dots(const Nest& n, const Target& t) {
     if (narrow) axes.push_back({h, slices});
     Nest d = n;
     const size_t x_number = number(x->buffer);
-    d.kernel.buffers[x_number] = as_words(x->buffer, exact_div(x->buffer->layout.elements, Dim(kTerms)));
+    d.kernel.buffers[x_number] = read_as(i32, x->buffer, exact_div(x->buffer->layout.elements, Dim(kTerms)));
     d.words.push_back(x_number);
     Expr a = loops::load(d.kernel.buffers[x_number], {expr_of(*x4)});
     if (!t.byte_dots) {
@@ -177,7 +179,7 @@ std::optional<Nest> with_dots(const Nest& n, const Target& t) {
       } else {
         d.parts[w_number] = parts;
       }
-      d.kernel.buffers[w_number] = as_words(w->buffer, elements);
+      d.kernel.buffers[w_number] = read_as(i32, w->buffer, elements);
       b = loops::load(d.kernel.buffers[w_number], {index});
       if (narrow) {
         const Expr shift = loops::convert(loops::variable(h) * Expr(bits), i32);

@@ -21,7 +21,7 @@
 
 namespace tauto {
 
-// The nest with its contraction so; nothing if that does not apply.
+// The nest with its contraction so, one of bf16 as pairs.h says; nothing if that does not apply.
 std::optional<Nest> with_dots(const Nest& n, const Target& t);
 
 // `schedule` of the nest with dot products where they apply, by this plan or (null) by the default's.
@@ -30,5 +30,11 @@ struct Carried {
   Scheduled scheduled;
 };
 Carried carry_out(const Nest& n, const Plan* plan, const Target& t);
+
+// How often an expression loads from a buffer.
+int reads(const loops::Expr& value, const loops::BufferPtr& b);
+
+// The memory of a buffer as so many elements of this type.
+loops::BufferPtr read_as(ElementType type, const loops::BufferPtr& b, const Dim& elements);
 
 }  // namespace tauto

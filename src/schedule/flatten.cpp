@@ -221,12 +221,27 @@ class BlockSplit {
  public:
   explicit BlockSplit(const Ranges& ranges) : ranges_(ranges) {}
 
+  // Whole blocks and a rest that is less than one: nothing has to be cut.
+  bool stays_in_block(const Affine& a, int64_t block) const {
+    const auto constant = a.constant.as_literal();
+    if (!constant) return false;
+    Affine rest;
+    rest.constant = Dim((*constant % block + block) % block);
+    for (const auto& [v, c] : a.terms)
+      if (!(c.is_literal() && c.literal() % block == 0)) rest.terms[v] = c;
+    const auto range = rest.terms.size() > 1 ? range_of(rest, ranges_) : std::nullopt;
+    const auto lo = range ? range->lo.as_literal() : std::nullopt,
+               hi = range ? range->hi.as_literal() : std::nullopt;
+    return lo && hi && *lo >= 0 && *hi < block;
+  }
+
   // Finds the variables; refuses an index that does not keep to the blocks.
   void visit(const loops::Buffer& b, const std::vector<Expr>& index) {
     for (const loops::Layout::Part& p : b.layout.parts) {
       if (p.modulus == 0) continue;
       const auto a = affine_of(index[static_cast<size_t>(p.dim)], ranges_);
       const auto whole = [&](const Dim& d) { return d.is_literal() && d.literal() % p.modulus == 0; };
+      if (a && stays_in_block(*a, p.modulus)) continue;
       if (!a || !whole(a->constant))
         throw NotScheduled{"an index that does not keep to the blocks of a layout"};
       int inside = 0;

@@ -44,6 +44,13 @@ void pack(const char* from, char* to, const Packing& p) {
   each_packed(p, [&](int64_t i, int64_t j) { std::memcpy(to + i * kSize, from + j * kSize, kBytes); });
 }
 
+// Two of 16 bits, of which the first is the low half.
+void pack_pairs(const uint16_t* from, uint32_t* to, const Packing& p) {
+  each_packed(p, [&](int64_t i, int64_t j) {
+    to[i] = from[j] | static_cast<uint32_t>(from[j + p.parts.stride]) << 16;
+  });
+}
+
 // Two words or four bytes; of fewer bits four at a time, each in a byte, above those before (dots.h).
 void pack_parts(const int8_t* from, int32_t* to, const Packing& p) {
   const int64_t bits = 32 / p.parts.count;
@@ -66,10 +73,15 @@ Tensor packed(const Tensor& original, const Packing& p) {
     return n;
   };
   const int64_t tiles = (p.count + p.tile - 1) / p.tile;
-  const ElementType type = p.parts.count > 1 ? i32 : original.type();
+  const bool pairs = p.parts.count == 2 && original.type() == bf16;
+  const ElementType type = pairs ? f32 : p.parts.count > 1 ? i32 : original.type();
   Tensor result(type, {product(p.outer_extents) * tiles * p.tile * product(p.extents)});
   const auto* from = static_cast<const char*>(original.raw());
   auto* to = static_cast<char*>(result.raw());
+  if (pairs) {
+    pack_pairs(reinterpret_cast<const uint16_t*>(from), reinterpret_cast<uint32_t*>(to), p);
+    return result;
+  }
   if (p.parts.count > 1) {
     CHECK(original.element_bytes() == 1, "parts of ", original.type());
     pack_parts(original.data<int8_t>(), result.data<int32_t>(), p);

@@ -21,6 +21,7 @@ struct Target {
   int registers = 32;                   // vector registers
   int64_t l1 = 32 << 10, l2 = 1 << 20;  // bytes of the caches of one core
   bool byte_dots = false;               // one instruction for four products of bytes (VNNI)
+  bool pair_dots = false;               // one for two products of bf16
 };
 
 struct Plan {
@@ -41,8 +42,8 @@ struct Plan {
 std::string text_of(const Plan& p);  // one line each: "lanes x 2\nrows o 6\nblock 4\nparallel n\n"
 Plan parse_plan(std::string_view text);
 
-// Several terms of a constant as one i32: the first `count` terms `stride` elements apart, the lowest bits
-// first. 1: elements are what they are.
+// Several terms of a constant as one i32, or two of bf16 as one f32: the first `count` terms `stride` elements
+// apart, the lowest bits first. 1: elements are what they are.
 struct Parts {
   int64_t count = 1, stride = 0;
   friend bool operator==(const Parts&, const Parts&) = default;
@@ -50,7 +51,7 @@ struct Parts {
 
 // A constant operand of a contraction in the order in which tiles read it: element (k, i) of the packed
 // buffer, k row-major over `extents`, lies at (i / tile) · tile · K + k · tile + i mod tile; zeros fill the
-// last tile. With parts, element (k, i) is the i32 made of those from there on.
+// last tile. With parts, element (k, i) is made of those from there on.
 struct Packing {
   size_t buffer = 0;                                  // of the kernel's
   std::vector<int64_t> outer_extents, outer_strides;  // of output axes before all else, in the original
@@ -68,8 +69,8 @@ struct Nest {
   std::vector<loops::Axis> axes;
   loops::Store store;
   std::vector<bool> constant;  // per buffer of the kernel: its elements are known, and may be packed
-  // Of contractions that are dot products (dots.h): buffers whose memory is read as i32, four bytes at once;
-  // constants that are i32 once they are packed, by number.
+  // Of contractions that are dot products (dots.h, pairs.h): buffers whose memory is read as i32, four bytes at
+  // once, or as f32, two bf16 at once; constants that are so once they are packed, by number.
   std::vector<size_t> words;
   std::map<size_t, Parts> parts;
   std::vector<Packing> packings;  // of constants that are read in packed order already

@@ -126,7 +126,7 @@ Stmt SpellOut::accumulate(const Reduce& r, const BufferPtr& to, const Expr& at) 
   return r.guard.defined() && !per_lane ? loops::guard(r.guard, s) : s;
 }
 
-int64_t block_steps(const std::vector<Axis>& axes) {
+int64_t block_steps(const std::vector<Axis>& axes, loops::Function f) {
   std::vector<int64_t> extents;
   for (const Axis& a : axes) {
     const bool outermost = extents.empty();
@@ -134,6 +134,7 @@ int64_t block_steps(const std::vector<Axis>& axes) {
       throw NotScheduled{"a window whose size is known only at run time"};
     extents.push_back(a.extent.is_literal() ? a.extent.literal() : kBlockTerms);
   }
+  if (f == loops::Function::DotPairs) extents.push_back(2);
   const BlockCut cut = block_cut(extents);
   if (!axes[0].extent.is_literal() && cut.inner > kBlockTerms)
     throw NotScheduled{"blocks of an outermost axis that may have one step"};
@@ -145,7 +146,7 @@ Expr SpellOut::blocks(const Reduce& r, ElementType type) {
   std::vector<Axis> axes;
   for (const Axis& a : r.axes)
     if (a.extent != Dim(1)) axes.push_back(a);
-  const int64_t steps = axes.empty() ? 1 : block_steps(axes);
+  const int64_t steps = axes.empty() ? 1 : block_steps(axes, r.function);
   const BufferPtr part = buffer("part", type, 1, Scope::Registers),
                   sum = buffer("sum", type, 1, Scope::Registers);
   const Expr zero = loops::number(type, 0), first = Expr(int64_t{0});

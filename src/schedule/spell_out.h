@@ -12,8 +12,8 @@
 namespace tauto {
 
 // Steps of the outermost of a contraction's ordered axes in a block (axes of extent 1 left out); NotScheduled
-// where the cut is known only at run time.
-int64_t block_steps(const std::vector<loops::Axis>& axes);
+// where the cut is known only at run time. A step of `f` may be two terms.
+int64_t block_steps(const std::vector<loops::Axis>& axes, loops::Function f);
 
 // Replaces reductions in an expression by what was computed in `statements` before it.
 //

@@ -167,6 +167,7 @@ bool has_vnni(Isa isa, const CpuFeatures& f) {
 }
 
 bool has_popcnt(Isa isa, const CpuFeatures& f) { return isa == Isa::Avx512 && f.avx512_vpopcntdq; }
+bool has_bf16(Isa isa, const CpuFeatures& f) { return isa == Isa::Avx512 && f.avx512_bf16; }
 
 Isa choose_isa(const CpuFeatures& features, const char* forced) {
   const std::string name = forced ? forced : "";

@@ -58,6 +58,10 @@ TermName slices_name() {  // see slices_together
   static const TermName kName = term_name("slices");
   return kName;
 }
+TermName pairs_name() {
+  static const TermName kName = term_name("pairs");
+  return kName;
+}
 
 bool is(Term x, Function f) { return term_name_of(x) == name_of(f); }
 Term argument(Term x, size_t i) { return term_argument(x, i); }
@@ -252,6 +256,21 @@ Term dot(Function f, Term a, Term b, Term c) {
   return c;
 }
 
+// The two steps of a product of pairs of bf16; as it stands where an operand is not made of pairs.
+Term dot_pairs(Term a, Term b, Term c) {
+  const auto parts = [](Term x) -> std::vector<Term> {
+    if (term_name_of(x) == pairs_name()) return {argument(x, 0), argument(x, 1)};
+    const auto bits = term_literal_of(x);
+    if (!bits) return {};
+    return {literal(bf16, *bits), literal(bf16, *bits >> 16)};
+  };
+  const std::vector<Term> p = parts(a), q = parts(b);
+  if (p.empty() || q.empty()) return term_apply(name_of(Function::DotPairs), f32, {a, b, c});
+  for (const size_t i : {size_t{1}, size_t{0}})
+    c = apply(Function::FmaFlush, converted(p[i], f32), converted(q[i], f32), c);
+  return c;
+}
+
 // Bytes in even places, or in odd ones moved down, as words.
 std::optional<Term> words_of(Term x) {
   size_t first = 0;
@@ -406,6 +425,7 @@ Term slices_together(const std::vector<Term>& s) {
   return s.size() == 2 ? term_apply(slices_name(), u8, {s[0], s[1]})
                        : term_apply(slices_name(), u8, {s[0], s[1], s[2], s[3]});
 }
+Term pair_together(Term low, Term high) { return term_apply(pairs_name(), f32, {low, high}); }
 Term words_together(Term low, Term high) { return term_apply(words_name(), i32, {low, high}); }
 
 std::optional<int64_t> known(Term x) {
@@ -424,6 +444,7 @@ Term apply(Function f, Term a, Term b, Term c) {
   if (f == Function::DotBytes || f == Function::DotWords) return dot(f, a, b, c);
   if (f == Function::DotBits)
     return apply(Function::Add, apply(Function::CountBits, apply(Function::BitXor, a, b)), c);
+  if (f == Function::DotPairs) return dot_pairs(a, b, c);
   if (t.is_bool()) return logical(f, a, b, c);
   const auto x = term_literal_of(a), y = arity > 1 ? term_literal_of(b) : 0,
              z = arity > 2 ? term_literal_of(c) : 0;
@@ -442,6 +463,9 @@ Term apply(Function f, Term a, Term b, Term c) {
       // A term that is left out: of a contraction, whose sum ends with +0 + … and so has no sign of zero.
       if (is_zero(a, x) && is_finite_input(b)) return c;
       if (is_zero(b, y) && is_finite_input(a)) return c;
+      if (b.id < a.id) std::swap(a, b);
+      break;
+    case Function::FmaFlush:
       if (b.id < a.id) std::swap(a, b);
       break;
     case Function::Add:
@@ -579,6 +603,7 @@ Term with_arguments(Term x, const Term* a) {
   if (name == slices_name())
     return term_arguments(x).size() == 2 ? slices_together({a[0], a[1]})
                                          : slices_together({a[0], a[1], a[2], a[3]});
+  if (name == pairs_name()) return pair_together(a[0], a[1]);
   if (const std::string_view text = text_of(name); text.back() == '@') {  // looked up
     if (const auto place = known(a[0]))
       return term_input(text.substr(0, text.size() - 1), *place, term_type(x));

@@ -31,6 +31,7 @@ Term with_arguments(Term x, const Term* arguments);
 // bits; what a dot product takes apart again.
 Term bytes_together(const std::vector<Term>& bytes);
 Term words_together(Term low, Term high);
+Term pair_together(Term low, Term high);  // two bf16 as an f32
 
 // A byte made of two numbers of 4 bits or four of 2, the lowest first.
 Term slices_together(const std::vector<Term>& slices);

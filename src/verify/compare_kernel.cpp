@@ -121,6 +121,7 @@ class Shrunk {
   Shrunk(const Executable& e, const CompiledGroup& g, Comparison& found) : g_(g), found_(found) {
     wide_ = is_avx512(e.isa());
     byte_dots_ = has_vnni(e.isa(), this_cpu().features);
+    pair_dots_ = has_bf16(e.isa(), this_cpu().features);
   }
 
   void run() {
@@ -159,8 +160,9 @@ class Shrunk {
   }
 
   void at(int lanes, const Nest& small, const Plan& plan, const Memory& memory, const ZeroMemory& expected) {
-    const Target target{lanes, wide_ || lanes > lanes_for(g_.group.kernel, 32) ? 32 : 16, this_cpu().l1,
-                        this_cpu().l2, byte_dots_};
+    const Target target{lanes,         wide_ || lanes > lanes_for(g_.group.kernel, 32) ? 32 : 16,
+                        this_cpu().l1, this_cpu().l2,
+                        byte_dots_,    pair_dots_};
     Scheduled s;
     Generated g;
     try {
@@ -199,7 +201,7 @@ class Shrunk {
 
   const CompiledGroup& g_;
   Comparison& found_;
-  bool wide_ = false, byte_dots_ = false;
+  bool wide_ = false, byte_dots_ = false, pair_dots_ = false;
   int64_t outputs_ = 1;
 };
 

@@ -168,8 +168,12 @@ class Prover {
     const BuiltKernel& built = *g_.built;
     const Nest small = shrunk(built.nest, built.plan, static_cast<int>(lanes_));
     try {
-      const Target target{static_cast<int>(lanes_), is_avx512(isa_) ? 32 : 16, this_cpu().l1, this_cpu().l2,
-                          has_vnni(isa_, this_cpu().features)};
+      const Target target{static_cast<int>(lanes_),
+                          is_avx512(isa_) ? 32 : 16,
+                          this_cpu().l1,
+                          this_cpu().l2,
+                          has_vnni(isa_, this_cpu().features),
+                          has_bf16(isa_, this_cpu().features)};
       const Scheduled s = carry_out(small, &built.plan, target).scheduled;
       ProofOptions o;
       o.pieces = true;

@@ -69,9 +69,10 @@ void pack(SymbolicBuffer& b, const Packing& p) {
       return from == 0 ? term_literal(type, 0) : before(from - 1);
     });
   }
-  if (p.parts.count > 1) b.type = i32;
+  const bool pairs = p.parts.count > 1 && b.type == bf16;
+  if (p.parts.count > 1) b.type = pairs ? f32 : i32;
   b.looked_up = false;
-  b.given = [parts](int64_t i) {
+  b.given = [parts, pairs](int64_t i) {
     std::vector<Term> terms;
     for (const auto& part : parts) terms.push_back(part(i));
     if (terms.size() > 4) {  // a few bits of each byte
@@ -84,13 +85,21 @@ void pack(SymbolicBuffer& b, const Packing& p) {
       return bytes_together(bytes);
     }
     return terms.size() == 1   ? terms[0]
+           : pairs             ? pair_together(terms[0], terms[1])
            : terms.size() == 2 ? words_together(terms[0], terms[1])
                                : bytes_together(terms);
   };
 }
 
-// Memory of bytes read as i32.
+// Memory of bytes read as i32, of bf16 as f32.
 void join_bytes(SymbolicBuffer& b) {
+  if (b.type == bf16) {
+    b.count /= 2;
+    b.type = f32;
+    b.looked_up = false;
+    b.given = [before = b.given](int64_t i) { return pair_together(before(2 * i), before(2 * i + 1)); };
+    return;
+  }
   b.count /= 4;
   b.type = i32;
   b.looked_up = false;

@@ -487,6 +487,10 @@ class Evaluation {
         return apply(Function::Sqrt, in(0));
       case VecOp::Fma:
         return apply(Function::Fma, in(0), in(1), in(2));
+      case VecOp::FmaFlush:
+        return apply(Function::FmaFlush, in(0), in(1), in(2));
+      case VecOp::DotPairs:
+        return apply(Function::DotPairs, in(0), in(1), in(2));
       case VecOp::DotBytes:
         return apply(Function::DotBytes, in(0), in(1), in(2));
       case VecOp::DotWords:

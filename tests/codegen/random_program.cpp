@@ -371,7 +371,7 @@ class Generator {
 
   void lane_step() {
     const Lane l = lane(), il = int_lane(), fl = float_lane();
-    switch (draw(35)) {
+    switch (draw(37)) {
       case 0:
         return emit_v(VecOp::Const, l, {}, static_cast<int64_t>(random_bits(random_, whole(l))));
       case 1:
@@ -401,6 +401,10 @@ class Generator {
         return emit_v(VecOp::CountBits, Lane::I32, {vector(Lane::I32)});
       case 32:
         return emit_v(VecOp::DotWords, Lane::I32, {vector(Lane::I32), vector(Lane::I32), vector(Lane::I32)});
+      case 35:
+        return emit_v(VecOp::FmaFlush, Lane::F32, {vector(Lane::F32), vector(Lane::F32), vector(Lane::F32)});
+      case 36:
+        return emit_v(VecOp::DotPairs, Lane::F32, {vector(Lane::F32), vector(Lane::F32), vector(Lane::F32)});
       case 12:
         return emit_v(VecOp::Greater, l, {vector(l), vector(l)});
       case 13:

@@ -231,6 +231,15 @@ TEST_P(X64Operations, Arithmetic) {
         vectors(VecOp::Sqrt, lanes, l, {l}, 0, true);
         vectors(VecOp::Fma, lanes, l, {l, l, l}, 0, true);
         for (int64_t mode = 0; mode < 4; mode++) vectors(VecOp::Round, lanes, l, {l}, mode, true);
+        if (l == Lane::F32) {
+          vectors(VecOp::FmaFlush, lanes, l, {l, l, l}, 0, true);
+          for (const bool bf16 : {false, true}) {
+            if (bf16 && !(features_.avx512 && x64_features_of(Isa::Avx512).bf16)) continue;
+            features_.bf16 = bf16;
+            vectors(VecOp::DotPairs, lanes, l, {l, l, l}, 0, true);
+          }
+          features_.bf16 = false;
+        }
         if (l == Lane::F32)
           for (int64_t mode = 0; mode < 2; mode++) vectors(VecOp::Narrow16, lanes, l, {l}, mode, false);
         continue;

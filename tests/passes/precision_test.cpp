@@ -12,7 +12,7 @@ namespace {
 TEST(Precision, ReadsBackWhatItPrints) {
   for (const char* text :
        {"int8", "int8,tensor,symmetric", "int8,percentile:99.99,a4", "int8,dynamic", "int4,weights=absmax",
-        "int4,mse,a2", "int2", "int1,a1,tensor", "f16", "bf16", "f32"}) {
+        "int4,mse,a2", "int2", "int1,a1,tensor", "f16", "bf16", "bf16.dp", "f32"}) {
     const Precision p = parse_precision(text, "test");
     EXPECT_EQ(parse_precision(text_of(p), "test"), p) << text;
   }

@@ -64,6 +64,22 @@ def test_plan_file_and_interpreter_have_the_same_bits(tmp_path, spec, opset):
     assert [e["sources"][0] for e in entries] == ["first", "grouped", "up", "product", "gemm"]
 
 
+def test_products_of_bf16_as_the_instruction_has_them(net, monkeypatch):
+    q = tauto.quantize(net, "bf16.dp")
+    planned, plain = q.load(), tauto.load(net)
+    x = samples(seed=2)["x"]
+    bits = planned(x).tobytes()
+    assert bits == planned.run([x], interpret=True)[0].tobytes() == planned.run([x], threads=2)[0].tobytes()
+    assert bits != plain(x).tobytes() and np.abs(planned(x) - plain(x)).max() <= 0.02 * np.abs(plain(x)).max()
+    monkeypatch.setenv("TAUTO_ISA", "avx2")    # without the instruction: the same bits
+    assert q.load()(x).tobytes() == bits
+    monkeypatch.delenv("TAUTO_ISA")
+    assert {e["contract"] for e in planned.ledger() if e["pass"] == "precision"} == {"quantizing"}
+    assert [n.name for n in q.nodes if n.precision == "bf16.dp"] == ["first", "grouped", "up", "product", "gemm"]
+    with pytest.raises(tauto.Error, match="bf16.dp has no form in ONNX"):
+        q.to_onnx()
+
+
 def test_dynamic_scales(tmp_path):
     model = small_net()
     model.graph.node[3].name = "up"
@@ -208,7 +224,7 @@ def test_data_that_never_reach_a_node(tmp_path):
 
 
 @pytest.mark.parametrize("spec, message", [
-    ("int3", 'quantize: required int8, int4, int2, int1, f16 or bf16, then any of channel, tensor, affine, symmetric, dynamic, minmax, '
+    ("int3", 'quantize: required int8, int4, int2, int1, f16, bf16 or bf16.dp, then any of channel, tensor, affine, symmetric, dynamic, minmax, '
              'percentile:P, mse, a8, a4, a2, a1, weights=absmax, weights=mse, weights=twn, weights=xnor, got "int3"'),
     ("int8,percentile:200", 'quantize: percentile: required more than 50, at most 100, got "200"'),
     ("int8,weights=twn", 'quantize: weights=twn: required int2, got "int8,weights=twn"'),

@@ -90,6 +90,9 @@ TEST(Isa, HasDotProductsOfItsOwnWidth) {
   EXPECT_TRUE(has_vnni(Isa::Avx2, both) && has_vnni(Isa::Avx512, both));
   EXPECT_TRUE(!has_vnni(Isa::Avx2, wide) && has_vnni(Isa::Avx512, wide));
   EXPECT_TRUE(has_vnni(Isa::Avx2, narrow) && !has_vnni(Isa::Avx512, narrow));
+  both.avx512_bf16 = true;
+  EXPECT_TRUE(has_bf16(Isa::Avx512, both) && !has_bf16(Isa::Avx512, wide));
+  EXPECT_FALSE(has_bf16(Isa::Avx2, both) || has_bf16(Isa::Avx512NoVnni, both));
   EXPECT_FALSE(has_vnni(Isa::Avx2NoVnni, both) || has_vnni(Isa::Avx512NoVnni, both));
   for (const Isa isa : {Isa::Avx2, Isa::Avx512, Isa::Avx2NoVnni, Isa::Avx512NoVnni})
     EXPECT_EQ(choose_isa(both, isa_name(isa)), isa);

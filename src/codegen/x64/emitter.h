@@ -116,8 +116,16 @@ class Emitter : public Xbyak::CodeGenerator {
 
   // --- vectors.cpp ---
   void vectors();
-  void constant_vector(), splat(), iota(), mul64(), fma(), dot(), dot_bytes(), dot_words(), count_bits(),
-      greater_lesser(bool greater), shift(bool variable), round(), select(), convert(), narrow(), down();
+  void constant_vector(), splat(), iota(), mul64(), fma(), dot(), dot_bytes(), dot_words(), dot_pairs(),
+      count_bits(), greater_lesser(bool greater), shift(bool variable), round(), select(), convert(),
+      narrow(), down();
+  struct FlushTemps {
+    Xmm a, b, c, s;
+  };
+  FlushTemps flush_temps();
+  void fma_flush(const Xmm& to, const Xmm& x, const Xmm& y, const Xmm& z, const FlushTemps& t);
+  void flush(const Xmm& to, const Xmm& x);
+  void bits_and(const Xmm& to, const Xmm& x, const Operand_& y);
   void convert_through_memory(Lane from, Lane to);
   void move(const Xmm& to, const Xmm& from);
   void zero(const Xmm& x);

@@ -19,7 +19,10 @@ int64_t caller_scratch(const Program& program) {
 
 X64Features x64_features_of(Isa isa) {
   const CpuFeatures& f = this_cpu().features;
-  return {is_avx512(isa), has_vnni(isa, f), has_popcnt(isa, f)};
+  return {.avx512 = is_avx512(isa),
+          .bf16 = has_bf16(isa, f),
+          .vnni = has_vnni(isa, f),
+          .popcnt = has_popcnt(isa, f)};
 }
 X64Features x64_features_of_cpu() { return x64_features_of(choose_isa(this_cpu().features, nullptr)); }
 

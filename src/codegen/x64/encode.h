@@ -23,6 +23,7 @@ namespace tauto::vec {
 
 struct X64Features {
   bool avx512 = false;  // F, BW, DQ and VL; without it AVX2, FMA, F16C
+  bool bf16 = false;    // dot products of pairs of bf16: AVX512-BF16
   bool vnni = false;    // dot products of bytes and words: AVX512-VNNI with avx512, AVX-VNNI without
   bool popcnt = false;  // bits of a lane counted: AVX512-VPOPCNTDQ
 };

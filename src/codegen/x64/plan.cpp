@@ -214,6 +214,8 @@ unsigned memory_operands(const Instr& i, Lane l, const X64Features& f) {
       return emulated ? 0 : 2;
     case VecOp::Fma:
       return 7;
+    case VecOp::DotPairs:
+      return f.bf16 ? 3 : 0;
     case VecOp::DotBytes:
       return f.vnni ? 2 : 0;
     case VecOp::DotWords:

@@ -1,5 +1,7 @@
 // Vectors: mostly one machine instruction each; what AVX2 lacks (64-bit products, shifts, conversions) is
 // composed of exact steps.
+#include <bit>
+
 #include "codegen/x64/emitter.h"
 #include "support/error.h"
 
@@ -60,6 +62,12 @@ void Emitter::vectors() {
     }
     case VecOp::Fma:
       return fma();
+    case VecOp::FmaFlush: {
+      const FlushTemps t = flush_temps();
+      return fma_flush(d(), v(0), v(1), v(2), t);
+    }
+    case VecOp::DotPairs:
+      return dot_pairs();
     case VecOp::DotBytes:
       return features_.vnni ? dot() : dot_bytes();
     case VecOp::DotWords:
@@ -197,6 +205,63 @@ void Emitter::dot() {
   const auto form = features_.avx512 ? Xbyak::EvexEncoding : Xbyak::VexEncoding;
   const Xmm x = v(0);
   in_->op == VecOp::DotBytes ? vpdpbusd(to, x, any(1), form) : vpdpwssd(to, x, any(1), form);
+}
+
+void Emitter::dot_pairs() {
+  const int width = bytes(in_->result);
+  if (features_.bf16) {
+    const Xmm to = in_->result == in_->operand[2] ? d() : early_result();
+    move(to, v(2));
+    const int a = in_memory(0) ? 1 : 0;
+    const Xmm x = v(a);
+    return vdpbf16ps(to, x, any(1 - a));
+  }
+  const Xmm x = temp_vector(width), y = temp_vector(width), sum = temp_vector(width);
+  const FlushTemps t = flush_temps();
+  bits_and(x, v(0), lanes_of(0xffff0000u, 4, width));
+  bits_and(y, v(1), lanes_of(0xffff0000u, 4, width));
+  fma_flush(sum, x, y, v(2), t);
+  vpslld(x, v(0), 16);
+  vpslld(y, v(1), 16);
+  fma_flush(d(), x, y, sum, t);
+}
+
+Emitter::FlushTemps Emitter::flush_temps() {
+  const int width = bytes(in_->result);
+  const Xmm a = temp_vector(width), b = temp_vector(width), c = temp_vector(width), s = temp_vector(width);
+  return {a, b, c, s};
+}
+
+// Zeros of their sign for denormal numbers: where the exponent is 0 all bits but the sign are cleared.
+void Emitter::flush(const Xmm& to, const Xmm& x) {
+  const int width = bytes(in_->result);
+  bits_and(to, x, lanes_of(0x7f800000u, 4, width));
+  vpaddd(to, to, lanes_of(~uint64_t{0}, 4, width));
+  vpsrad(to, to, 31);
+  bits_and(to, to, lanes_of(0x7fffffffu, 4, width));
+  features_.avx512 ? vpandnd(to, to, x) : vpandn(to, to, x);
+}
+void Emitter::bits_and(const Xmm& to, const Xmm& x, const Operand_& y) {
+  features_.avx512 ? vpandd(to, x, y) : vpand(to, x, y);
+}
+
+// See loops/arithmetic.h: the same, and 2^48 times as large, which says whether it is denormal.
+void Emitter::fma_flush(const Xmm& to, const Xmm& x, const Xmm& y, const Xmm& z, const FlushTemps& t) {
+  const int width = bytes(in_->result);
+  const auto number = [&](float f) { return lanes_of(std::bit_cast<uint32_t>(f), 4, width); };
+  flush(t.a, x);
+  flush(t.b, y);
+  flush(t.c, z);
+  vmulps(t.s, t.c, number(0x1p48f));
+  vfmadd231ps(t.c, t.a, t.b);
+  vmulps(t.a, t.a, number(0x1p24f));
+  vmulps(t.b, t.b, number(0x1p24f));
+  vfmadd231ps(t.s, t.a, t.b);
+  bits_and(t.s, t.s, lanes_of(0x7fffffffu, 4, width));  // NaN is large as an integer, too
+  vpsubd(t.s, t.s, number(0x1p-78f));
+  vpsrad(t.s, t.s, 31);
+  bits_and(t.s, t.s, lanes_of(0x7fffffffu, 4, width));
+  features_.avx512 ? vpandnd(to, t.s, t.c) : vpandn(to, t.s, t.c);
 }
 
 // The sum of two products of 16 bits leaves 32 where both are (-2^15)²: it wraps there, as additions do.
