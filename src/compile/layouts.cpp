@@ -80,7 +80,7 @@ void collect_sources(const Function& f, const std::vector<Group>& groups, std::s
   }
 }
 
-// Does it contract with a constant that differs between channels?
+// Does it contract with a constant that differs between channels, or read pixels whose channels lie side by side?
 bool wants_blocks(const Group& g) {
   std::set<const loops::Buffer*> constants;
   for (size_t i = 0; i < g.arguments.size(); ++i)
@@ -94,7 +94,9 @@ bool wants_blocks(const Group& g) {
     const auto* l = x.as<loops::Load>();
     if (!l || l->index.size() < 2 || constants.count(l->buffer.get())) return false;
     const auto* v = l->index.back().as<loops::Variable>();
-    return v && v->name == kChannel;
+    return v && v->name == kChannel &&
+           std::any_of(l->index.begin() + 1, l->index.end() - 1,
+                       [](const Expr& i) { return !i.as<loops::Literal>(); });
   };
   each_node(
       g.kernel.body,
