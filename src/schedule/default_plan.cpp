@@ -312,7 +312,7 @@ Plan default_plan(const Nest& n, const Target& t) {
     };
     const int64_t count =
         abreast ? std::min<int64_t>(size_or(abreast->extent, 1), 2 * kChains / p.vectors) : 1;
-    if (count == 1 || any_node(n.store.value, asks)) abreast = nullptr;
+    if (count <= 1 || any_node(n.store.value, asks)) abreast = nullptr;  // 0: a result of nothing
     if (abreast) p.rows = abreast->variable, p.row_count = static_cast<int>(count);
   }
   // Where neither operand stays in the second-level cache a block of the lanes' tiles does.

@@ -75,5 +75,15 @@ TEST(Compile, ANamedConstantIsNobodysAccumulator) {
   }
 }
 
+// Short rows of long chains of arithmetic are computed several at once; here there are none.
+TEST(Compile, NoRowsAbreast) {
+  const auto m = module_of(R"(func main(%0 "x": f32[3, 0, 7]) -> ("y") {
+  %1 = asinh(%0) : f32[3, 0, 7]
+  return %1
+})");
+  const auto e = compile(m, {.isa = Isa::Avx2});
+  EXPECT_TRUE(e->run({Tensor(f32, {3, 0, 7})}, {}) == interpret(*m, {Tensor(f32, {3, 0, 7})}));
+}
+
 }  // namespace
 }  // namespace tauto
