@@ -56,6 +56,27 @@ TEST(CompareKernel, LevelsAgreeAndOtherCodeIsFoundOut) {
             "machine code and expression differ at element ");
 }
 
+// A size that is known when the kernel before has run.
+TEST(CompareKernel, SizesThatFollowFromElements) {
+  const auto e =
+      compile(std::make_shared<const Module>(parse_module(cat("module t semantics ", kSemanticsVersion, R"(
+func main(%0 "x": f32[70]) -> ("y") {
+  %1 = nonzero(%0) : i64[1, ?0]
+  %2 = cast(%1) {to: f32} : f32[1, ?0]
+  %3 = exp(%2) : f32[1, ?0]
+  return %3
+})"))),
+              {});
+  Env sizes;
+  sizes.bind("?0", 33);
+  for (const CompiledGroup& g : e->functions().at("main").groups) {
+    if (g.group.kind != Group::Kind::Kernel) continue;
+    const Comparison c = compare_kernel(*e, g, sizes);
+    EXPECT_EQ(c.differs, "");
+    EXPECT_EQ(c.sampled, 33);
+  }
+}
+
 // Tails stay, and equal extents stay equal.
 TEST(Shrink, KeepsTails) {
   const auto e = compiled();
