@@ -228,10 +228,14 @@ class Evaluation {
   // An element whose place is a term. That it lies inside follows from the definition, which has the same
   // term for its index (docs/trust.md).
   Term looked_up(const Instr& i, int64_t base, Term index, Term set) {
-    const Place first = place(base, i.memory);
+    // The base may lie before the buffer: what is added to it is never less than some number.
+    const int64_t k = ((base + (int64_t{1} << (kSpace - 1))) >> kSpace) - 1,
+                  byte = base - ((k + 1) << kSpace);
     std::optional<Term> e;
-    if (first.buffer && term_type(index) == i64)
-      e = first.buffer->read_at(in_linear_form(index, first.offset));
+    if (k >= 0 && k < static_cast<int64_t>(buffers_.size()) && term_type(index) == i64 &&
+        byte % i.memory.bytes() == 0)
+      if (const SymbolicBuffer& b = buffers_[static_cast<size_t>(k)]; b.type == i.memory)
+        e = b.read_at(in_linear_form(index, byte / i.memory.bytes()));
     if (!e) undecided("an address that follows from elements");
     walk_.looked_up = true;
     return apply(Function::Choose, set, widened(*e, i.lane), literal(type_of(i.lane), 0));
