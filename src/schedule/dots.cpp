@@ -5,6 +5,7 @@
 
 #include "loops/affine.h"
 #include "schedule/pairs.h"
+#include "schedule/words.h"
 #include "support/error.h"
 
 namespace tauto {
@@ -18,8 +19,8 @@ using loops::Reduce;
 
 namespace {
 
-constexpr int64_t kTerms = 4;      // of a step
-constexpr int64_t kShortRow = 64;  // bytes that are added up: of longer rows the lanes take neighbours
+constexpr int64_t kTerms = kWordBytes;  // of a step
+constexpr int64_t kShortRow = 64;       // bytes that are added up: of longer rows the lanes take neighbours
 
 // The load behind a widening to i32.
 const loops::Load* widened(const Expr& e, ElementType from) {
@@ -38,21 +39,6 @@ const Expr* only_sum(const Expr& value) {
     return true;
   });
   return count == 1 ? found : nullptr;
-}
-
-bool is_multiple(const Dim& d) { return mod(d, Dim(kTerms)) == Dim(0); }
-
-// A quarter of an index without `axis`; nothing where that is no index.
-std::optional<Affine> quarter(const Affine& a, const std::string& axis) {
-  Affine q;
-  for (const auto& [v, c] : a.terms) {
-    if (v == axis) continue;
-    if (!is_multiple(c)) return std::nullopt;
-    q.terms[v] = exact_div(c, Dim(kTerms));
-  }
-  if (!is_multiple(a.constant)) return std::nullopt;
-  q.constant = exact_div(a.constant, Dim(kTerms));
-  return q;
 }
 
 // A constant that no output axis tells apart is packed for itself: its terms in the order of `axes`.
@@ -91,7 +77,7 @@ int reads(const Expr& value, const BufferPtr& b) {
   return count;
 }
 
-BufferPtr read_as(ElementType type, const BufferPtr& b, const Dim& elements) {
+BufferPtr accessed_as(ElementType type, const BufferPtr& b, const Dim& elements) {
   loops::Buffer copy = *b;
   copy.type = type;
   copy.dims = {elements};
@@ -125,7 +111,7 @@ std::optional<Nest> with_dots(const Nest& n, const Target& t) {
   for (const Axis& a : r.axes) ranges[a.variable] = loops::below(a.extent);
   const auto at_x = affine_of(x->index[0], ranges);
   const auto at_w = w ? affine_of(w->index[0], ranges) : std::optional(Affine());
-  if (!at_x || !at_w || !is_multiple(x->buffer->layout.elements)) return std::nullopt;
+  if (!at_x || !at_w || !is_whole_words(x->buffer->layout.elements)) return std::nullopt;
 
   const int64_t bits = w ? w->buffer->type.bits : 8, slices = 8 / bits;  // of each byte of an i32
   for (const Axis& k : r.axes) {
@@ -133,7 +119,7 @@ std::optional<Nest> with_dots(const Nest& n, const Target& t) {
     if (at_x->coefficient(k.variable) != Dim(1) || !extent || *extent % kTerms != 0) continue;
     if (r.guard.defined() && mentions(r.guard, k.variable)) continue;  // a step is taken whole
     if (w ? !stride || *stride == 0 : *extent > kShortRow) continue;
-    std::optional<Affine> x4 = quarter(*at_x, k.variable);
+    std::optional<Affine> x4 = word_of(*at_x, k.variable);
     if (!x4) continue;
     // Words of two bytes are widened from bytes, in memory like any others.
     const bool narrow = t.byte_dots && slices > 1;
@@ -149,7 +135,8 @@ std::optional<Nest> with_dots(const Nest& n, const Target& t) {
     if (narrow) axes.push_back({h, slices});
     Nest d = n;
     const size_t x_number = number(x->buffer);
-    d.kernel.buffers[x_number] = read_as(i32, x->buffer, exact_div(x->buffer->layout.elements, Dim(kTerms)));
+    d.kernel.buffers[x_number] =
+        accessed_as(i32, x->buffer, exact_div(x->buffer->layout.elements, Dim(kTerms)));
     d.words.push_back(x_number);
     Expr a = loops::load(d.kernel.buffers[x_number], {expr_of(*x4)});
     if (!t.byte_dots) {
@@ -179,7 +166,7 @@ std::optional<Nest> with_dots(const Nest& n, const Target& t) {
       } else {
         d.parts[w_number] = parts;
       }
-      d.kernel.buffers[w_number] = read_as(i32, w->buffer, elements);
+      d.kernel.buffers[w_number] = accessed_as(i32, w->buffer, elements);
       b = loops::load(d.kernel.buffers[w_number], {index});
       if (narrow) {
         const Expr shift = loops::convert(loops::variable(h) * Expr(bits), i32);
@@ -201,10 +188,10 @@ Carried carry_out(const Nest& n, const Plan* plan, const Target& t) {
     const Plan p = plan ? *plan : default_plan(nest, t);
     return {p, schedule(nest, p, t)};
   };
-  if (const std::optional<Nest> dots = with_dots(n, t)) {
+  for (const std::optional<Nest>& other : {with_dots(n, t), with_word_stores(n)}) {
     try {
-      return by(*dots);
-    } catch (const NotScheduled&) {  // the constant has no axis for the lanes
+      if (other) return by(*other);
+    } catch (const NotScheduled&) {  // the constant of a product has no axis for the lanes
     }
   }
   return by(n);

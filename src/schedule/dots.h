@@ -24,7 +24,7 @@ namespace tauto {
 // The nest with its contraction so, one of bf16 as pairs.h says; nothing if that does not apply.
 std::optional<Nest> with_dots(const Nest& n, const Target& t);
 
-// `schedule` of the nest with dot products where they apply, by this plan or (null) by the default's.
+// `schedule` of the nest with dot products, or with words stored (words.h), where they apply, by this plan or (null) by the default's.
 struct Carried {
   Plan plan;
   Scheduled scheduled;
@@ -35,6 +35,6 @@ Carried carry_out(const Nest& n, const Plan* plan, const Target& t);
 int reads(const loops::Expr& value, const loops::BufferPtr& b);
 
 // The memory of a buffer as so many elements of this type.
-loops::BufferPtr read_as(ElementType type, const loops::BufferPtr& b, const Dim& elements);
+loops::BufferPtr accessed_as(ElementType type, const loops::BufferPtr& b, const Dim& elements);
 
 }  // namespace tauto

@@ -72,8 +72,8 @@ std::optional<Nest> with_pairs(const Nest& n, const Expr& sum) {
   if (!word || !is_even(of_x)) return std::nullopt;
 
   Nest d = n;
-  const BufferPtr x2 = d.kernel.buffers[number(x)] = read_as(f32, x->buffer, exact_div(of_x, Dim(2)));
-  const BufferPtr w2 = d.kernel.buffers[number(w)] = read_as(f32, w->buffer, of_w);
+  const BufferPtr x2 = d.kernel.buffers[number(x)] = accessed_as(f32, x->buffer, exact_div(of_x, Dim(2)));
+  const BufferPtr w2 = d.kernel.buffers[number(w)] = accessed_as(f32, w->buffer, of_w);
   d.words.push_back(number(x));
   d.parts[number(w)] = Parts{2, -*step};
   const Expr dot =

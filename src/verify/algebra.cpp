@@ -426,6 +426,21 @@ Term slices_together(const std::vector<Term>& s) {
                        : term_apply(slices_name(), u8, {s[0], s[1], s[2], s[3]});
 }
 Term pair_together(Term low, Term high) { return term_apply(pairs_name(), f32, {low, high}); }
+std::optional<Term> byte_of(Term word, int i) {
+  const Term none = literal(u8, 0);
+  if (const auto bits = term_literal_of(word)) return literal(u8, *bits >> 8 * i);
+  if (term_name_of(word) == convert_name() && term_type(argument(word, 0)) == u8)
+    return i == 0 ? argument(word, 0) : none;
+  if (is(word, Function::ShiftLeft)) {
+    const auto n = known(argument(word, 1));
+    if (!n || *n < 0 || *n > 24 || *n % 8 != 0) return std::nullopt;
+    const int by = static_cast<int>(*n / 8);
+    return i < by ? none : byte_of(argument(word, 0), i - by);
+  }
+  if (!is(word, Function::BitOr)) return std::nullopt;
+  const auto a = byte_of(argument(word, 0), i), b = byte_of(argument(word, 1), i);
+  return !a || !b ? std::nullopt : *a == none ? b : *b == none ? a : std::nullopt;
+}
 Term words_together(Term low, Term high) { return term_apply(words_name(), i32, {low, high}); }
 
 std::optional<int64_t> known(Term x) {

@@ -33,6 +33,9 @@ Term bytes_together(const std::vector<Term>& bytes);
 Term words_together(Term low, Term high);
 Term pair_together(Term low, Term high);  // two bf16 as an f32
 
+// Byte `i` of an i32 that was put together by shifts and `or` from bytes; nothing where that is not seen.
+std::optional<Term> byte_of(Term word, int i);
+
 // A byte made of two numbers of 4 bits or four of 2, the lowest first.
 Term slices_together(const std::vector<Term>& slices);
 

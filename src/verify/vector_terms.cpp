@@ -195,7 +195,22 @@ class Evaluation {
       wrong(cat("byte ", at.offset, " of its own memory was never written as ", t));
     return e;
   }
+  // An i32 as four bytes of a buffer (schedule/words.h).
+  bool stores_bytes(int64_t address, ElementType t) const {
+    const int64_t k = (address >> kSpace) - 1;
+    return t == i32 && k >= 0 && k < static_cast<int64_t>(buffers_.size()) &&
+           buffers_[static_cast<size_t>(k)].type.bits == 8;
+  }
   void write(int64_t address, ElementType t, Term v) {
+    if (stores_bytes(address, t)) {
+      for (int i = 0; i < 4; ++i) {
+        const ElementType e = buffers_[static_cast<size_t>((address >> kSpace) - 1)].type;
+        const std::optional<Term> byte = byte_of(v, i);
+        if (!byte) undecided("four bytes stored at once");
+        write(address + i, e, converted(*byte, e));
+      }
+      return;
+    }
     const Place at = place(address, t);
     if (at.buffer) {
       at.buffer->write(at.offset, v);
@@ -279,10 +294,13 @@ class Evaluation {
 
   // A whole vector side by side where only marks are wanted: of results with many millions of elements.
   bool mark_all(const Instr& i, int64_t base) {
-    const Place at = place(base, i.memory);
+    const bool bytes = stores_bytes(base, i.memory);
+    const ElementType t = bytes ? buffers_[static_cast<size_t>((base >> kSpace) - 1)].type : i.memory;
+    const Place at = place(base, t);
     if (!at.buffer || at.buffer->marks.empty()) return false;
-    place(base + (p_.lanes - 1) * i.memory.bytes(), i.memory);
-    std::fill_n(at.buffer->marks.begin() + at.offset, p_.lanes, true);
+    const int64_t elements = p_.lanes * (bytes ? i.memory.bytes() : 1);
+    place(base + (elements - 1) * t.bytes(), t);
+    std::fill_n(at.buffer->marks.begin() + at.offset, elements, true);
     return true;
   }
 

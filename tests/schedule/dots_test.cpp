@@ -1,4 +1,4 @@
-// Contractions of bytes as dot products: tensor expression == scheduled loops == vector program at every
+// Contractions of bytes as dot products, and bytes stored by fours (schedule/words.h): tensor expression == scheduled loops == vector program at every
 // width == machine code of every instruction set here, by bytes and by words; and proved.
 #include "schedule/dots.h"
 
@@ -12,6 +12,7 @@
 #include "codegen/machine.h"
 #include "codegen/x64/encode.h"
 #include "loops/evaluate.h"
+#include "schedule/words.h"
 #include "support/cpu.h"
 #include "support/error.h"
 #include "verify/prove_kernel.h"
@@ -24,6 +25,7 @@ using loops::BufferPtr;
 using loops::Expr;
 using loops::Function;
 using loops::Order;
+using loops::Reduce;
 
 Expr var(const char* name) { return loops::variable(name); }
 
@@ -89,6 +91,16 @@ loops::Kernel bits(int64_t m, int64_t k, int64_t n) {
                 loops::literal(i32, static_cast<uint64_t>(32 * k)) - sum * loops::literal(i32, 2));
 }
 
+// Three planes of pixels as bytes side by side, and a fourth of zeros.
+loops::Kernel pixels(int64_t n, ElementType type) {
+  const auto x = buffer("x", {3, n}, i16), y = buffer("y", {n, 4}, type);
+  const Expr pixel = loops::apply(
+      Function::Add, {loops::convert(loops::load(x, {var("c"), var("p")}), i32), loops::literal(i32, 3)});
+  return kernel(
+      {{"c", 4}, {"p", n}}, {x, y}, {var("p"), var("c")},
+      select(less(var("c"), Expr(int64_t{3})), loops::convert(pixel, type), loops::literal(type, 0)));
+}
+
 using Memory = std::vector<std::vector<uint8_t>>;
 
 // Bytes at both ends of their range are frequent: that is where instructions saturate.
@@ -133,15 +145,19 @@ Nest nest_of(const loops::Kernel& k) {
 }
 
 std::optional<Nest> dotted(const loops::Kernel& k, const Target& target) {
-  const bool bits = any_node(nest_of(k).store.value, [](const Expr& e) {
-    const auto* r = e.as<loops::Reduce>();
-    return r && r->function == Function::DotBits;
+  const Reduce* sum = nullptr;
+  each_node(nest_of(k).store.value, [&](const Expr& e) {
+    if (const auto* r = e.as<Reduce>()) sum = r;
+    return true;
   });
-  return bits ? nest_of(k) : with_dots(nest_of(k), target);
+  if (!sum) return with_word_stores(nest_of(k));
+  return sum->function == Function::DotBits ? nest_of(k) : with_dots(nest_of(k), target);
 }
 
-bool is_dot(vec::VecOp op, const Target& t) {
-  return op == (t.byte_dots ? vec::VecOp::DotBytes : vec::VecOp::DotWords) || op == vec::VecOp::CountBits;
+// The instruction that a kernel is here for.
+bool is_dot(const vec::Instr& i, const Target& t) {
+  return i.op == (t.byte_dots ? vec::VecOp::DotBytes : vec::VecOp::DotWords) ||
+         i.op == vec::VecOp::CountBits || i.op == vec::VecOp::Shl;
 }
 
 void expect_agreement(const loops::Kernel& k, const Target& target) {
@@ -163,7 +179,7 @@ void expect_agreement(const loops::Kernel& k, const Target& target) {
   const std::string what =
       cat(target.lanes, " lanes\n", text_of(plan), loops::text_of(s.kernel), vec::text_of(g.program));
   EXPECT_TRUE(std::any_of(g.program.code.begin(), g.program.code.end(), [&](const vec::Instr& i) {
-    return is_dot(i.op, target);
+    return is_dot(i, target);
   })) << what;
   ASSERT_EQ(vec::check(g.program), "") << what;
   const size_t out = k.buffers.size() - 1;
@@ -249,10 +265,22 @@ TEST(Dots, WeightsOfFewBitsAgreeAtAllWidths) {
     }
 }
 
+TEST(Words, StoresAgreeAtAllWidths) {
+  for (const ElementType type : {u8, i8})
+    for (const int64_t n : {1, 3, 16, 70, 1000}) {
+      SCOPED_TRACE(cat(type, " ", n));
+      if (n > 1)
+        expect_agreement_at_all_widths(pixels(n, type));
+      else
+        EXPECT_FALSE(with_word_stores(nest_of(pixels(n, type))).has_value());
+    }
+}
+
 TEST(Dots, AreProved) {
   for (const bool byte_dots : {true, false})
-    for (const loops::Kernel& k : {matmul(5, 20, 21, false), convolution(8, 5, 6, 1, 1), bits(3, 5, 21),
-                                   bits(1, 25, 40), narrow(1, 32, 21, u4), narrow(1, 32, 21, u2)}) {
+    for (const loops::Kernel& k :
+         {matmul(5, 20, 21, false), convolution(8, 5, 6, 1, 1), bits(3, 5, 21), bits(1, 25, 40),
+          narrow(1, 32, 21, u4), narrow(1, 32, 21, u2), pixels(21, u8), pixels(21, i8)}) {
       Target t{8, 16};
       t.byte_dots = byte_dots;
       const std::optional<Nest> nest = dotted(k, t);
@@ -261,10 +289,12 @@ TEST(Dots, AreProved) {
       Generated g = generate(s.kernel, t.lanes, t.registers);
       const proof::Proof p = proof::prove_kernel(k, s, g, {});
       EXPECT_EQ(p.verdict, proof::Proof::Verdict::Proved) << p.reason << "\n" << vec::text_of(g.program);
-      // And what is wrong is not: bytes with a sign for those without, words for a sum.
+      // And what is wrong is not: bytes with a sign for those without, words for a sum, two bytes as one.
       for (vec::Instr& i : g.program.code)
-        if (is_dot(i.op, t)) {
-          if (i.op == vec::VecOp::CountBits)
+        if (is_dot(i, t)) {
+          if (i.op == vec::VecOp::Shl)
+            i.immediate += 8;
+          else if (i.op == vec::VecOp::CountBits)
             i.op = vec::VecOp::MoveV;
           else
             std::swap(i.operand[0], i.operand[byte_dots ? 1 : 2]);
