@@ -195,6 +195,15 @@ void Generator::statement(const loops::Block& s) {
   for (const loops::Stmt& each : s.stmts) statement(each);
 }
 
+// What gives e when it is rounded to 16 bits, as stores do.
+static loops::Expr unrounded(const loops::Expr& e) {
+  if (!e.type().is_float() || e.type().bits != 16) return e;
+  if (const auto* c = e.as<loops::Convert>(); c && c->from.type() == f32) return c->from;
+  const auto* a = e.as<loops::Apply>();
+  if (!a || a->function != loops::Function::Choose) return loops::convert(e, f32);
+  return loops::select(a->arguments[0], unrounded(a->arguments[1]), unrounded(a->arguments[2]));
+}
+
 void Generator::statement(const loops::Store& s) {
   memo_.clear();
   if (s.buffer->scope == loops::Scope::Registers) {
@@ -241,7 +250,7 @@ void Generator::statement(const loops::Store& s) {
     emit_here(move);
     return;
   }
-  const Reg v = value(s.value);
+  const Reg v = value(unrounded(s.value));
   const Linear offset = element_offset(*s.buffer, s.index);
   if (offset.varying) throw NotGenerated{"a store whose lanes lie where only run time knows"};
   if (offset.lane != 0 && offset.lane != 1) return store_apart(*s.buffer, offset, v);

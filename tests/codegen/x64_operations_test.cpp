@@ -295,9 +295,14 @@ TEST_P(X64Operations, LoadsOfAllElementTypes) {
 }
 
 TEST_P(X64Operations, StoresOfAllElementTypes) {
+  const bool by_instruction = features_.avx512 && x64_features_of(Isa::Avx512).bf16;
+  std::vector<std::pair<ElementType, bool>> memory;
+  for (ElementType m : kMemory) memory.emplace_back(m, false);
+  if (by_instruction) memory.emplace_back(bf16, true);
   for (int lanes : widths())
-    for (ElementType m : kMemory)
+    for (const auto& [m, instruction] : memory)
       for (int kind = 0; kind < 5; kind++) {
+        features_.bf16 = instruction;
         const Lane l = lane_of(m);
         if (!fits(lanes, l) || (kind < 4 && !mask_kind_fits(kind, lanes))) continue;
         Rows rows(lanes);
@@ -310,7 +315,7 @@ TEST_P(X64Operations, StoresOfAllElementTypes) {
         else
           rows.a.store(VecOp::Store, m, r, rows.row(lanes * m.bytes()), mask);
         buffers.push_back(Bytes(static_cast<size_t>(kRows * (kind == 4 ? 1 : lanes) * m.bytes()), 0x5a));
-        same(rows, buffers, cat("store ", text_of(m), " mask ", kind));
+        same(rows, buffers, cat("store ", text_of(m), instruction ? " by AVX512_BF16" : "", " mask ", kind));
       }
 }
 

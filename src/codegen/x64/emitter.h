@@ -10,6 +10,7 @@
 
 #include <cstring>
 #include <deque>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -111,6 +112,8 @@ class Emitter : public Xbyak::CodeGenerator {
   void store_small(Reg value, const RegExp& a);
   void quiet(Xmm t, Xmm x);         // t = x with the canonical NaN for NaNs
   void round_bfloat(Xmm t, Xmm x);  // the upper half of each lane of t: x rounded; the lower: anything
+  void round_bfloat(Xmm t, Xmm x, Opmask k);            // the same by AVX-512, with a mask of its own
+  void store_bfloat(const Xmm& x, const Address_& to);  // by AVX512_BF16
   void pack(Xmm t, int bits,
             bool upper);  // AVX2: the low (or upper) `bits` of each 4-byte lane, side by side
 
@@ -158,6 +161,14 @@ class Emitter : public Xbyak::CodeGenerator {
   std::map<std::string, Constant*> constant_of_;
   std::vector<Xbyak::Label> labels_;  // two per instruction that opens a block: its body, what follows it
   Xbyak::Label& label(int32_t i, int which) { return labels_[static_cast<size_t>(2 * i + which)]; }
+
+  // What is hardly ever run stands behind the epilogue: jumped to, and jumped back from.
+  struct Aside {
+    Xbyak::Label from, back;
+    std::function<void()> code;  // which asks for no registers
+  };
+  std::deque<Aside> asides_;
+  Aside& aside(std::function<void()> code) { return asides_.emplace_back(Aside{{}, {}, std::move(code)}); }
 
   bool needs_work_ = false;
   std::vector<int> saved_;  // callee-saved registers in use

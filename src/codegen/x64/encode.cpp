@@ -366,6 +366,11 @@ size_t Emitter::perform(bool work, X64Statistics& statistics) {
   }
   for (int32_t i = 0; i < static_cast<int32_t>(program_.code.size()); i++) instruction(i);
   epilogue();
+  for (Aside& a : asides_) {
+    L(a.from);
+    a.code();
+    jmp(a.back, T_NEAR);
+  }
   statistics.instructions = static_cast<int64_t>(getSize());
   std::vector<Constant*> order;
   for (Constant& c : constants_) order.push_back(&c);

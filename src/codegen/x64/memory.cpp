@@ -6,6 +6,8 @@
 namespace tauto::vec::x64 {
 namespace {
 
+constexpr uint32_t kNan = 0x7fc00000;
+
 bool is_byte(ElementType m) { return m.bits == 8; }
 bool is_half(ElementType m) { return m == f16; }
 bool is_bfloat(ElementType m) { return m == bf16; }
@@ -173,7 +175,6 @@ void Emitter::gather_small() {
 }
 
 void Emitter::quiet(Xmm t, Xmm x) {
-  constexpr uint32_t kNan = 0x7fc00000;
   if (features_.avx512) {
     const Opmask k = temp_mask();
     vcmpps(k, x, x, 3);
@@ -186,24 +187,44 @@ void Emitter::quiet(Xmm t, Xmm x) {
 }
 
 void Emitter::round_bfloat(Xmm t, Xmm x) {
-  constexpr uint32_t kNan = 0x7fc00000;
+  if (features_.avx512) return round_bfloat(t, x, temp_mask());
+  const int width = x.getBit() / 8;
+  const Xmm nan = temp_vector(width);
+  vpsrld(t, x, 16);
+  vpand(t, t, lanes_of(1, 4, width));
+  vpaddd(t, t, lanes_of(0x7fff, 4, width));
+  vpaddd(t, t, x);
+  vcmpps(nan, x, x, 3);
+  vblendvps(t, t, lanes_of(kNan, 4, width), nan);
+}
+
+void Emitter::round_bfloat(Xmm t, Xmm x, Opmask k) {
   const int width = x.getBit() / 8;
   vpsrld(t, x, 16);
-  if (features_.avx512) {
-    const Opmask k = temp_mask();
-    vpandd(t, t, lanes_of(1, 4, width));
-    vpaddd(t, t, lanes_of(0x7fff, 4, width));
-    vpaddd(t, t, x);
-    vcmpps(k, x, x, 3);
-    vpbroadcastd(t | k, one_of(kNan, 4));
-  } else {
-    const Xmm nan = temp_vector(width);
-    vpand(t, t, lanes_of(1, 4, width));
-    vpaddd(t, t, lanes_of(0x7fff, 4, width));
-    vpaddd(t, t, x);
-    vcmpps(nan, x, x, 3);
-    vblendvps(t, t, lanes_of(kNan, 4, width), nan);
-  }
+  vpandd(t, t, lanes_of(1, 4, width));
+  vpaddd(t, t, lanes_of(0x7fff, 4, width));
+  vpaddd(t, t, x);
+  vcmpps(k, x, x, 3);
+  vpbroadcastd(t | k, one_of(kNan, 4));
+}
+
+// The instruction makes zeros of denormal numbers and keeps payloads of NaN: where there are such, the other way.
+void Emitter::store_bfloat(const Xmm& x, const Address_& to) {
+  constexpr uint8_t kNanOrDenormal = 0x80 | 0x20 | 0x01;
+  const int width = x.getBit() / 8;
+  const Xmm t = temp_vector(width), half = sized(t.getIdx(), width / 2);
+  const Opmask k = temp_mask();
+  Aside& other = aside([=, this] {
+    round_bfloat(t, x, k);
+    vpsrld(t, t, 16);
+    vpmovdw(half, t);
+  });
+  vfpclassps(k, x, kNanOrDenormal);
+  kortestw(k, k);
+  vcvtneps2bf16(half, x, Xbyak::EvexEncoding);
+  jnz(other.from, T_NEAR);
+  L(other.back);
+  vmovdqu16(to, half);
 }
 
 void Emitter::pack(Xmm t, int bits, bool upper) {
@@ -243,6 +264,7 @@ void Emitter::store_small(Reg value, const RegExp& e) {
     const auto to = in_->mask ? ptr[e] | kmask(in_->mask) : ptr[e];
     if (m.bits == 8) return vpmovdb(to, x);
     if (!m.is_float()) return vpmovdw(to, x);
+    if (is_bfloat(m) && features_.bf16 && raw >= 16) return store_bfloat(x, to);
     const Xmm t = temp_vector(bytes(value));
     if (is_half(m)) {
       quiet(t, x);
