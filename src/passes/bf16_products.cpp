@@ -46,54 +46,119 @@ Tensor narrowed(const Tensor& t, size_t dim, int64_t to) {
   return r;
 }
 
-struct PairAxis {
+// How x is walked in pairs: along reduction axis k, by dim x_dim of x and w_dim of w.
+struct Pairs {
   int k = -1, x_dim = -1, w_dim = -1;
+  std::optional<Dim> window;  // x is walked by an even window, which begins so far before it
 };
 
-PairAxis pair_axis(const Access& access) {
-  PairAxis r;
-  if (access.operands.size() != 2) return r;
+// How far before its last dim x begins to be walked, if it is at places 2·y + k − before: a window of even steps,
+// whose pairs are neighbours in x whatever its channels.
+std::optional<Dim> even_window(const std::vector<AxisIndex>& operand, int axis) {
+  const AxisIndex& x = operand.back();
+  bool walked = false;
+  for (const AxisIndex& other : operand)
+    for (const AxisTerm& t : other.terms) {
+      if (t.axis != axis) {
+        if (&other == &x && mod(t.coefficient, Dim(2)) != Dim(0)) return std::nullopt;
+        continue;
+      }
+      if (&other != &x || t.coefficient != Dim(1)) return std::nullopt;
+      walked = true;
+    }
+  const auto offset = x.offset.as_literal();
+  if (!walked || x.divisor != 1 || !offset || *offset > 0) return std::nullopt;
+  return Dim(-*offset);
+}
+
+// An output axis that both operands have: each result has terms of its own.
+bool has_groups(const Access& access) {
+  const auto has = [&](size_t operand, int axis) {
+    const std::vector<AxisIndex>& index = access.operands[operand];
+    return std::any_of(index.begin(), index.end(), [&](const AxisIndex& x) {
+      return std::any_of(x.terms.begin(), x.terms.end(), [&](const AxisTerm& t) { return t.axis == axis; });
+    });
+  };
+  for (int i = 0; i < access.outputs; ++i)
+    if (has(0, i) && has(1, i)) return true;
+  return false;
+}
+
+constexpr int64_t kFewOutputs = 8;
+
+// Fills the lanes only if enough results differ in their weights.
+bool has_outputs(const Access& access) {
+  int64_t outputs = 1;
+  for (const AxisIndex& index : access.operands[1])
+    for (const AxisTerm& t : index.terms)
+      if (t.axis < access.outputs)
+        outputs *= access.extents[static_cast<size_t>(t.axis)].as_literal().value_or(kFewOutputs);
+  return outputs >= kFewOutputs;
+}
+
+Pairs pairs_of(const Access& access) {
+  Pairs r;
+  if (access.operands.size() != 2 || !has_outputs(access)) return r;
   const std::vector<AxisIndex>&of_x = access.operands[0], &of_w = access.operands[1];
   const int last = static_cast<int>(of_x.size()) - 1;
+  const auto extent_of = [&](int i) {
+    return access.extents[static_cast<size_t>(i)].as_literal().value_or(0);
+  };
   for (int i = access.outputs; i < static_cast<int>(access.axes.size()); ++i) {
     const int d = dim_walked(of_x, i, false), e = dim_walked(of_w, i, true);
-    const auto extent = access.extents[static_cast<size_t>(i)].as_literal();
-    if (d < 0 || e < 0 || !extent || *extent < 2 || !(d == last || (d == 1 && last >= 2)) ||
+    if (d < 0 || e < 0 || extent_of(i) < 2 || !(d == last || (d == 1 && last >= 2)) ||
         (r.k >= 0 && r.x_dim > d))
       continue;
     // Behind a group's offset pairs begin at even places only if groups are even.
-    if (!is_plain(of_x[static_cast<size_t>(d)], i) && *extent % 2 != 0) continue;
-    r = {i, d, e};
+    if (!is_plain(of_x[static_cast<size_t>(d)], i) && extent_of(i) % 2 != 0) continue;
+    r = {i, d, e, std::nullopt};
   }
+  if (r.k >= 0 && extent_of(r.k) % 2 == 0) return r;
+  if (has_groups(access)) return r;
+  // An odd number of channels, such as red, green and blue, would have to lie side by side and be filled up.
+  for (int i = access.outputs; i < static_cast<int>(access.axes.size()); ++i)
+    if (const int e = dim_walked(of_w, i, true); e >= 0 && extent_of(i) > 1)
+      if (const auto before = even_window(of_x, i)) return {i, last, e, before};
   return r;
+}
+
+// x with zeros so that `whole` terms are read of it, pairs at even places: behind its channels, or around a window.
+Id filled(Builder& b, Id x, const Pairs& p, int64_t extent, int64_t whole) {
+  const Dims& shape = b.type(x).dims;
+  const auto dim = static_cast<size_t>(p.x_dim);
+  Dims pads(2 * shape.size(), Dim(0));
+  Dim& behind = pads[shape.size() + dim] = Dim(whole - extent);
+  if (p.window) {
+    pads[dim] = *p.window;
+    behind = Dim(whole - 1) + mod(*p.window + shape[dim] + Dim(whole - 1), Dim(2));
+  } else if (whole == extent) {
+    return x;
+  }
+  return b.add(ops::pad, {x, b.dims(pads), b.constant(Tensor(bf16, {}))},
+               {{"mode", std::string("constant")}});
 }
 
 }  // namespace
 
 std::string no_pairs(const Access& access) {
-  return pair_axis(access).k >= 0 ? "" : "no axis of its sums can be walked in pairs";
+  if (access.operands.size() == 2 && !has_outputs(access))
+    return cat("fewer than ", kFewOutputs, " of its results differ in their weights");
+  return pairs_of(access).k >= 0 ? "" : "no axis of its sums can be walked in pairs";
 }
 
 Id bf16_product(Builder& b, Access access, Id x, const Tensor& weights) {
   const Tensor w = aligned(weights);
-  const auto [k, x_dim, w_dim] = pair_axis(access);
-  if (w.type() != f32 || b.type(x).element != f32 || w.count() == 0 || k < 0) return -1;
-  const std::vector<AxisIndex>& of_x = access.operands[0];
-  const int last = static_cast<int>(of_x.size()) - 1;
-  const auto axis = static_cast<size_t>(k);
+  const Pairs pairs = pairs_of(access);
+  if (w.type() != f32 || b.type(x).element != f32 || w.count() == 0 || pairs.k < 0) return -1;
+  const auto axis = static_cast<size_t>(pairs.k);
   const int64_t extent = access.extents[axis].literal(), whole = (extent + 1) / 2 * 2;
-  if (w.dim(w_dim) != extent) return -1;
+  if (w.dim(pairs.w_dim) != extent) return -1;
 
   const Node& from = b.node(x);
   const bool is_rounded = from.op == &ops::cast && b.type(from.inputs[0]).element == bf16;
-  Id data = is_rounded ? from.inputs[0] : b.add(ops::cast, {x}, {{"to", bf16}});
-  if (whole != extent) {
-    std::vector<int64_t> pads(2 * of_x.size(), 0);
-    pads[of_x.size() + static_cast<size_t>(x_dim)] = 1;
-    data = b.add(ops::pad, {data, b.ints(pads), b.constant(Tensor(bf16, {}))},
-                 {{"mode", std::string("constant")}});
-  }
-  const Id v = b.constant(narrowed(w, static_cast<size_t>(w_dim), whole));
+  const Id rounded = is_rounded ? from.inputs[0] : b.add(ops::cast, {x}, {{"to", bf16}});
+  const Id data = filled(b, rounded, pairs, extent, whole);
+  const Id v = b.constant(narrowed(w, static_cast<size_t>(pairs.w_dim), whole));
 
   // c = 16 o + 8 h + 2 q + 1 − p.
   struct Part {
@@ -101,9 +166,10 @@ Id bf16_product(Builder& b, Access access, Id x, const Tensor& weights) {
     int64_t extent, step;
   };
   std::vector<Part> outer, inner{{"q", whole / 2, 2}, {"p", 2, -1}};
-  if (x_dim != last && whole % 16 == 0)
+  const bool channels = pairs.x_dim + 1 != static_cast<int>(access.operands[0].size());
+  if (channels && whole % 16 == 0)
     outer = {{"o", whole / 16, 16}}, inner = {{"h", 2, 8}, {"q", 4, 2}, {"p", 2, -1}};
-  else if (x_dim != last && whole % 8 == 0)
+  else if (channels && whole % 8 == 0)
     outer = {{"o", whole / 8, 8}}, inner = {{"q", 4, 2}, {"p", 2, -1}};
   Access a;
   a.outputs = access.outputs;
@@ -125,11 +191,12 @@ Id bf16_product(Builder& b, Access access, Id x, const Tensor& weights) {
     if (i != axis) keep(i);
   for (const Part& p : inner) add(p);
   a.operands = access.operands;
+  if (pairs.window) a.operands[0].back().offset += *pairs.window;
   for (std::vector<AxisIndex>& operand : a.operands)
     for (AxisIndex& index : operand) {
       std::vector<AxisTerm> terms;
       for (const AxisTerm& t : index.terms) {
-        if (t.axis != k) {
+        if (t.axis != pairs.k) {
           terms.push_back({moved[static_cast<size_t>(t.axis)], t.coefficient});
           continue;
         }

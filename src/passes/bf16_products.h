@@ -5,7 +5,9 @@
 // The order of the terms is part of the program, the same on every machine: one reduction axis, by which x lies
 // side by side or which is its channels, is walked last and in pairs, the second of each pair first, as the
 // instruction does. Channels that are a multiple of 16 (of 8) are walked 16 (8) at a time before the others, so
-// that blocks of channels stay together. An odd number is filled up with a zero, which changes nothing.
+// that blocks of channels stay together. An odd number is filled up with a zero, which changes nothing. Where the
+// channels are odd and a window moves along x's last dim by even steps, its columns are walked in pairs instead, a
+// column of zero weights behind an odd number of them (its products are zeros, or NaN if x there is not finite).
 #pragma once
 
 #include "graph/builder.h"

@@ -5,6 +5,7 @@
 
 #include "loops/affine.h"
 #include "schedule/dots.h"
+#include "support/error.h"
 
 namespace tauto {
 
@@ -20,6 +21,33 @@ const loops::Load* widened(const Expr& e) {
   const auto* c = e.as<loops::Convert>();
   return c && e.type() == f32 && c->from.type() == bf16 ? c->from.as<loops::Load>() : nullptr;
 }
+
+// An index without what is not affine in it, such as the quotients of a transposed convolution, where that does not
+// depend on `axis`: variables stand for it.
+class Opaque {
+ public:
+  std::optional<Affine> affine(const Expr& index, const std::string& axis, const loops::Ranges& ranges) {
+    return affine_of(rewrite(index,
+                             [&](const Expr& e) {
+                               const auto* a = e.as<loops::Apply>();
+                               if (!a || a->function != loops::Function::FloorDiv || mentions(e, axis) ||
+                                   affine_of(e, ranges))
+                                 return Expr();
+                               hidden_.push_back(e);
+                               return loops::variable(name(hidden_.size() - 1));
+                             }),
+                     ranges);
+  }
+  Expr index(const Affine& a) const {
+    Expr e = expr_of(a);
+    for (size_t i = hidden_.size(); i-- > 0;) e = substitute(e, name(i), hidden_[i]);
+    return e;
+  }
+
+ private:
+  static std::string name(size_t i) { return cat("hidden ", i); }
+  std::vector<Expr> hidden_;
+};
 
 bool is_even(const Dim& d) { return mod(d, Dim(2)) == Dim(0); }
 
@@ -57,7 +85,8 @@ std::optional<Nest> with_pairs(const Nest& n, const Expr& sum) {
   loops::Ranges ranges;
   for (const std::vector<Axis>* axes : {&n.axes, &r.axes})
     for (const Axis& a : *axes) ranges[a.variable] = loops::below(a.extent);
-  auto at_x = affine_of(x->index[0], ranges), at_w = affine_of(w->index[0], ranges);
+  Opaque quotients;
+  auto at_x = quotients.affine(x->index[0], pair.variable, ranges), at_w = affine_of(w->index[0], ranges);
   if (!at_x || !at_w || at_x->coefficient(pair.variable) != Dim(-1)) return std::nullopt;
   const auto step = at_w->coefficient(pair.variable).as_literal();
   const bool differs = std::any_of(n.axes.begin(), n.axes.end(),
@@ -78,7 +107,7 @@ std::optional<Nest> with_pairs(const Nest& n, const Expr& sum) {
   d.parts[number(w)] = Parts{2, -*step};
   const Expr dot =
       loops::reduce(loops::Order::Blocks, loops::Function::DotPairs, {r.axes.begin(), r.axes.end() - 1},
-                    {loops::load(x2, {expr_of(*word)}), loops::load(w2, {expr_of(*at_w)})}, r.guard);
+                    {loops::load(x2, {quotients.index(*word)}), loops::load(w2, {expr_of(*at_w)})}, r.guard);
   d.store.value = rewrite(n.store.value, [&](const Expr& e) { return e.get() == sum.get() ? dot : Expr(); });
   return d;
 }

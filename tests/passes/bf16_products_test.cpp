@@ -60,7 +60,7 @@ Tensor drawn(std::mt19937& random, const std::vector<int64_t>& shape, bool speci
 struct Layer {
   std::vector<int64_t> x, w;  // (N, C, H, W), (O, C / groups, KH, KW); or (M, K), (K, N)
   int64_t stride = 1, pad = 0, groups = 1;
-  bool with_instruction = true;
+  bool transposed = false;
 };
 
 Access access_of(const Layer& c) {
@@ -72,12 +72,15 @@ Access access_of(const Layer& c) {
     a.operands = {{at(0), at(2)}, {at(2), at(1)}};
     return a;
   }
-  const auto out = [&](int64_t size, int64_t k) { return (size + 2 * c.pad - k) / c.stride + 1; };
+  const auto out = [&](int64_t size, int64_t k) {
+    return c.transposed ? (size - 1) * c.stride + k - 2 * c.pad : (size + 2 * c.pad - k) / c.stride + 1;
+  };
   a.axes = {"n", "g", "o", "y", "x", "c", "ky", "kx"};
   a.extents = {c.x[0], c.groups, c.w[0] / c.groups, out(c.x[2], c.w[2]), out(c.x[3], c.w[3]), c.w[1],
                c.w[2], c.w[3]};
   a.outputs = 5;
   const auto window = [&](int y, int k) {
+    if (c.transposed) return AxisIndex{{{y, Dim(1)}, {k, Dim(-1)}}, Dim(c.pad), c.stride};
     return AxisIndex{{{y, Dim(c.stride)}, {k, Dim(1)}}, Dim(-c.pad), 1};
   };
   AxisIndex channel = at(5), filter = at(2);
@@ -121,7 +124,7 @@ void expect_same_bits(const Layer& c, std::mt19937& random) {
       options.isa = isa;
       const auto e = compile(m, options);
       const bool instruction = has_bf16(isa, this_cpu().features);
-      EXPECT_EQ(has(*e, vec::VecOp::DotPairs), instruction && c.with_instruction) << isa_name(isa);
+      EXPECT_EQ(has(*e, vec::VecOp::DotPairs), instruction) << isa_name(isa);
       EXPECT_TRUE(has(*e, vec::VecOp::DotPairs) || has(*e, vec::VecOp::FmaFlush)) << isa_name(isa);
       for (const int threads : {1, 3}) {
         ExecuteOptions run;
@@ -135,11 +138,13 @@ void expect_same_bits(const Layer& c, std::mt19937& random) {
 TEST(Bf16Products, ConvolutionsAreTheInterpreters) {
   std::mt19937 random(kSeed);
   const std::vector<Layer> layers{
-      {{1, 16, 9, 11}, {32, 16, 3, 3}, 1, 1},   {{2, 32, 8, 7}, {16, 32, 3, 3}, 2, 1},
-      {{1, 3, 13, 11}, {16, 3, 3, 3}, 2, 0},    {{1, 64, 6, 6}, {48, 64, 1, 1}},
-      {{1, 24, 7, 9}, {40, 24, 3, 3}, 1, 1},    {{1, 10, 7, 9}, {24, 10, 2, 3}},
-      {{1, 32, 8, 7}, {16, 16, 3, 3}, 1, 1, 2}, {{1, 160, 5, 5}, {16, 160, 3, 3}, 1, 1},
-      {{1, 16, 5, 37}, {8, 16, 1, 3}, 1, 0},
+      {{1, 16, 9, 11}, {32, 16, 3, 3}, 1, 1},         {{2, 32, 8, 7}, {16, 32, 3, 3}, 2, 1},
+      {{1, 3, 13, 11}, {16, 3, 3, 3}, 2, 0},          {{1, 64, 6, 6}, {48, 64, 1, 1}},
+      {{1, 24, 7, 9}, {40, 24, 3, 3}, 1, 1},          {{1, 10, 7, 9}, {24, 10, 2, 3}},
+      {{1, 32, 8, 7}, {16, 16, 3, 3}, 1, 1, 2},       {{1, 160, 5, 5}, {16, 160, 3, 3}, 1, 1},
+      {{1, 16, 5, 37}, {8, 16, 1, 3}, 1, 0},          {{1, 3, 14, 16}, {16, 3, 3, 3}, 2, 1},
+      {{2, 3, 17, 15}, {24, 3, 7, 7}, 2, 3},          {{1, 1, 9, 18}, {8, 1, 4, 4}, 2, 1},
+      {{1, 24, 5, 6}, {24, 24, 2, 2}, 2, 0, 1, true}, {{1, 16, 4, 7}, {16, 16, 3, 3}, 2, 1, 1, true},
   };
   for (const Layer& c : layers) {
     SCOPED_TRACE(cat(Dims(c.x.begin(), c.x.end()), " ", Dims(c.w.begin(), c.w.end()), " groups ", c.groups));
@@ -150,7 +155,7 @@ TEST(Bf16Products, ConvolutionsAreTheInterpreters) {
 TEST(Bf16Products, MatrixProductsAreTheInterpreters) {
   std::mt19937 random(kSeed);
   for (const auto& [m, k, n] : std::vector<std::array<int64_t, 3>>{
-           {1, 512, 40}, {9, 36, 40}, {7, 33, 16}, {20, 128, 3}, {3, 300, 17}}) {
+           {1, 512, 40}, {9, 36, 40}, {7, 33, 16}, {20, 128, 8}, {3, 300, 17}}) {
     SCOPED_TRACE(cat(m, "x", k, "x", n));
     expect_same_bits({{m, k}, {k, n}}, random);
   }
@@ -160,7 +165,7 @@ TEST(Bf16Products, MatrixProductsAreTheInterpreters) {
 TEST(Bf16Products, ProductsAreChainsOfPairs) {
   std::mt19937 random(kSeed);
   for (const int64_t k : {2, 7, 128, 130, 300}) {
-    const Layer c{{3, k}, {k, 5}};
+    const Layer c{{3, k}, {k, 9}};
     const Tensor x = drawn(random, c.x, true), w = drawn(random, c.w, true);
     Module m;
     Builder b(m, "main");
@@ -168,22 +173,33 @@ TEST(Bf16Products, ProductsAreChainsOfPairs) {
     const Tensor got = interpret(m, {x})[0].tensor;
     const auto narrow = [](float v) { return static_cast<float>(BFloat(v)); };
     for (int64_t i = 0; i < 3; ++i)
-      for (int64_t j = 0; j < 5; ++j) {
+      for (int64_t j = 0; j < 9; ++j) {
         float sum = 0;
         for (int64_t block = 0; block < k; block += 128) {
           float acc = 0;
           for (int64_t p = block; p < std::min(block + 128, k); p += 2)
             for (const int64_t t : {p + 1, p}) {
               if (t >= k) continue;  // filled up with zeros
-              acc = loops::fma_flush(narrow(x.data<float>()[i * k + t]), narrow(w.data<float>()[t * 5 + j]),
+              acc = loops::fma_flush(narrow(x.data<float>()[i * k + t]), narrow(w.data<float>()[t * 9 + j]),
                                      acc);
             }
           sum += acc;
         }
-        const float have = got.data<float>()[i * 5 + j];
+        const float have = got.data<float>()[i * 9 + j];
         EXPECT_TRUE(have == sum || (have != have && sum != sum)) << k << ": " << have << ", " << sum;
       }
   }
+}
+
+// One column of weights does not fill the lanes, and depthwise channels have no terms side by side.
+TEST(Bf16Products, SaysWhyNot) {
+  EXPECT_EQ(no_pairs(access_of({{1, 16, 6, 6}, {4, 16, 3, 3}})),
+            "fewer than 8 of its results differ in their weights");
+  EXPECT_EQ(no_pairs(access_of({{1, 16, 6, 6}, {16, 1, 3, 3}, 1, 1, 16})),
+            "no axis of its sums can be walked in pairs");
+  EXPECT_EQ(no_pairs(access_of({{1, 16, 6, 6}, {16, 1, 3, 3}, 2, 1, 16})),
+            "no axis of its sums can be walked in pairs");
+  EXPECT_EQ(no_pairs(access_of({{1, 3, 6, 6}, {16, 3, 3, 3}, 2, 1})), "");
 }
 
 // Beside the least normal number, where a denormal rounding would be another.
