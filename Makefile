@@ -7,7 +7,7 @@ NINJA = ninja -C $(BUILD) $(if $(JOBS),-j$(JOBS))
 CMAKE_FLAGS = -G Ninja -DPython_EXECUTABLE=$(abspath $(PYTHON)) -DTAUTO_PYTHON=ON
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check build setup models law lowbit mutants equivalence quantize quantize-quick memory conformance bench fuzz long bench-interpreter bench-first-run bench-kernels bench-schedules bench-runtime bench-winograd bench-int8 bench-bf16 bench-lowbit ledger certificates region node-bounds golden expect format lint clean
+.PHONY: help demo test check build setup models law lowbit mutants equivalence quantize quantize-quick memory conformance bench fuzz long bench-interpreter bench-first-run bench-kernels bench-schedules bench-runtime bench-winograd bench-int8 bench-bf16 bench-lowbit bench-attention ledger certificates region node-bounds golden expect format lint clean
 
 help:  ## print this list
 	@sed -n 's/^\([a-z0-9-]*\):.*##/\1/p' $(MAKEFILE_LIST) | awk '{n=$$1; $$1=""; printf "  make %-18s%s\n", n, $$0}'
@@ -114,6 +114,9 @@ bench-winograd: build  ## 3x3 convolutions by --allow winograd beside our own di
 
 bench-lowbit: build  ## layers of signs beside f32, vectors times matrices of 4 and 2 bits beside bytes
 	$(PYTHON) bench/lowbit.py --build $(BUILD) $(ARGS)
+
+bench-attention: build  ## attentions of 128 to 4096 tokens, kernels run band by band and whole
+	$(PYTHON) bench/attention.py --build $(BUILD) $(ARGS)
 
 bench-int8: build  ## networks of bytes beside our own f32 and OpenVINO's, answers compared first
 	@scripts/setup.sh models bench

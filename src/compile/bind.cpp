@@ -71,9 +71,10 @@ class Binder {
   static constexpr int64_t kCallWork = 1 << 10, kLongWork = 1 << 20;  // element operations
   using Step = BoundFunction::Step;
   struct Slot {
-    enum Kind : uint8_t { Input, Constant, Block, Result } kind = Block;
+    enum Kind : uint8_t { Input, Constant, Block, Result, Band } kind = Block;
     int64_t bytes = 0;
     int first = 0, last = 0;  // steps
+    int64_t at = 0;           // Band: of one band's memory
   };
 
   // Memory of it can be handed around as bytes.
@@ -85,7 +86,7 @@ class Binder {
   int step() const { return static_cast<int>(b_.steps_.size()); }
 
   uint32_t add_slot(Slot::Kind kind, int64_t bytes = 0) {
-    slots_.push_back({kind, bytes, step(), step()});
+    slots_.push_back({kind, bytes, step(), step(), 0});
     b_.at_.push_back(nullptr);
     return static_cast<uint32_t>(slots_.size() - 1);
   }
@@ -169,44 +170,92 @@ class Binder {
     return bind_kernel(k, g, bound, std::move(type));
   }
 
+  // A chain is one step, where its last kernel stands, unless somebody asks for what is handed on.
   bool bind_kernel(size_t k, const CompiledGroup& g, const BoundGroup& bound, TensorType type) {
-    Step s;
-    s.group = k;
-    s.entry = e_.code().function<KernelEntry>(g.kernel);
-    const uint32_t result = new_slot(type);
+    const std::vector<size_t> alone{k};
+    const std::vector<size_t>& chain =
+        g.group.bands && is_joined(g.group.bands->chain) ? c_.chains[g.group.bands->chain] : alone;
+    uint32_t result = kNone;
+    if (k == chain.back()) {
+      Step s;
+      s.group = k;
+      for (const size_t member : chain)
+        if (!add_kernel(s, member, k == member ? result = new_slot(type) : result_of(member))) return false;
+      int64_t bytes = bound.workspace + bound.scratch;
+      if (g.group.bands) {
+        const Id before = c_.groups[chain.size() > 1 ? chain[chain.size() - 2] : k].group.result;
+        if (chain.size() > 1) {
+          const Slot& last = slots_[slot_of_[static_cast<size_t>(before)]];
+          s.handed_over = last.at + (last.bytes + 63) / 64 * 64;
+        }
+        bytes = bytes_for_bands(s.kernels, s.handed_over);
+      }
+      b_.scratch_ = std::max(b_.scratch_, bytes);
+      b_.steps_.push_back(std::move(s));
+    } else {
+      int64_t rows = 1;
+      for (const int64_t extent : g.group.bands->extents) rows *= extent;
+      result = add_slot(Slot::Band, type.bytes() / rows * g.group.bands->rows);
+      if (k != chain.front()) {
+        const auto before = std::prev(std::find(chain.begin(), chain.end(), k));
+        const Slot& last = slots_[result_of(*before)];
+        slots_[result].at = last.at + (last.bytes + 63) / 64 * 64;
+      }
+    }
+    b_.work_ += bound.work;
+    give(g.group.result, result, std::move(type));
+    return true;
+  }
+
+  uint32_t result_of(size_t k) const { return slot_of_[static_cast<size_t>(c_.groups[k].group.result)]; }
+
+  bool is_joined(size_t chain) const {
+    const std::vector<size_t>& all = c_.chains[chain];
+    return std::none_of(all.begin(), std::prev(all.end()),
+                        [&](size_t k) { return c_.probed.count(c_.groups[k].group.result) != 0; });
+  }
+
+  bool add_kernel(Step& s, size_t k, uint32_t result) {
+    const CompiledGroup& g = c_.groups[k];
+    const BoundGroup& bound = b_.groups_[k];
+    BoundKernel kernel;
+    kernel.group = k;
+    kernel.bound = &bound;
+    kernel.entry = e_.code().function<KernelEntry>(g.kernel);
+    kernel.bands = g.group.bands ? &*g.group.bands : nullptr;
     size_t expected = 0;
     for (const KernelArgument& a : g.group.arguments) {
-      const auto at = static_cast<uint32_t>(s.arguments.size());
+      const auto at = static_cast<uint32_t>(kernel.arguments.size());
       if (a.kind == KernelArgument::Kind::Constant) {
-        s.arguments.push_back(reinterpret_cast<uint64_t>(a.constant.raw()));
+        kernel.arguments.push_back(reinterpret_cast<uint64_t>(a.constant.raw()));
         continue;
       }
-      s.arguments.push_back(0);
+      kernel.arguments.push_back(0);
       uint32_t slot = result;
       if (a.kind == KernelArgument::Kind::Probe) {
-        slot = new_probe(g, a.value, s.arguments.size() - 1);
+        slot = new_probe(g, a.value, at);
         if (slot == kNone) return false;
       } else if (a.kind == KernelArgument::Kind::Value) {
         slot = read(a.value);
         if (slot == kNone || types_[static_cast<size_t>(a.value)].shape != bound.expected[expected++])
           return false;
       }
-      s.varying.emplace_back(at, slot);
+      if (slots_[slot].kind == Slot::Band)
+        kernel.handed_over.emplace_back(at, slots_[slot].at);
+      else
+        kernel.varying.emplace_back(at, slot);
     }
     for (size_t i = 0; i < g.group.checks.size(); ++i) {
       const RangeCheck& c = g.group.checks[i];
       const uint32_t slot = read(c.value);
       if (slot == kNone) return false;
       const TensorType& t = types_[static_cast<size_t>(c.value)];
-      s.checks.push_back({slot, t.type, static_cast<size_t>(element_count(t.shape)), c.first, c.every,
-                          bound.ranges[i].first, bound.ranges[i].second});
+      kernel.checks.push_back({slot, t.type, static_cast<size_t>(element_count(t.shape)), c.first, c.every,
+                               bound.ranges[i].first, bound.ranges[i].second});
     }
-    s.arguments.insert(s.arguments.end(), bound.sizes.begin(), bound.sizes.end());
-    s.arguments.resize(s.arguments.size() + 3);
-    b_.scratch_ = std::max(b_.scratch_, bound.workspace + bound.scratch);
-    b_.work_ += bound.work;
-    b_.steps_.push_back(std::move(s));
-    give(g.group.result, result, std::move(type));
+    kernel.arguments.insert(kernel.arguments.end(), bound.sizes.begin(), bound.sizes.end());
+    kernel.arguments.resize(kernel.arguments.size() + 3);
+    s.kernels.push_back(std::move(kernel));
     return true;
   }
 
@@ -431,16 +480,15 @@ class Binder {
     for (size_t i = 0; i < of.size(); ++i) b_.in_block_.emplace_back(of[i], plan.offsets[i]);
     b_.own_ = (plan.total + 63) / 64 * 64;
     if (const InjectedFault* fault = e_.fault(); fault && fault->function == f_.name) distort_plan(*fault);
-    for (Step& s : b_.steps_) {
-      if (s.kind != Step::Kind::Kernel) continue;
-      s.bound = &b_.groups_[s.group];
-      const auto stays = [&](const std::pair<uint32_t, uint32_t>& place) {
-        return slots_[place.second].kind == Slot::Block || slots_[place.second].kind == Slot::Constant;
-      };
-      const auto rest = std::stable_partition(s.varying.begin(), s.varying.end(), stays);
-      s.fixed.assign(s.varying.begin(), rest);
-      s.varying.erase(s.varying.begin(), rest);
-    }
+    for (Step& s : b_.steps_)
+      for (BoundKernel& k : s.kernels) {
+        const auto stays = [&](const std::pair<uint32_t, uint32_t>& place) {
+          return slots_[place.second].kind == Slot::Block || slots_[place.second].kind == Slot::Constant;
+        };
+        const auto rest = std::stable_partition(k.varying.begin(), k.varying.end(), stays);
+        k.fixed.assign(k.varying.begin(), rest);
+        k.varying.erase(k.varying.begin(), rest);
+      }
   }
 
   int64_t* place_of(uint32_t slot) {
@@ -460,17 +508,18 @@ class Binder {
       b_.own_ = std::max(b_.own_, (*to + slots_[later].bytes + 63) / 64 * 64);
     }
     if (fault.fault.kind != FaultKind::WrongPlace) return;
-    for (Step& s : b_.steps_) {
-      if (s.kind != Step::Kind::Kernel || s.group != fault.group) continue;
-      const KernelArgument& a = c_.groups[s.group].group.arguments[fault.other];
-      for (auto& [argument, at] : s.varying) {
-        if (argument != fault.other || !place_of(at)) continue;
-        const int64_t place = *place_of(at) + f_.node(a.value).type.element.bytes();
-        at = add_slot(Slot::Block);
-        b_.in_block_.emplace_back(at, place);
-        b_.own_ += 64;
+    for (Step& s : b_.steps_)
+      for (BoundKernel& k : s.kernels) {
+        if (k.group != fault.group) continue;
+        const KernelArgument& a = c_.groups[k.group].group.arguments[fault.other];
+        for (auto& [argument, at] : k.varying) {
+          if (argument != fault.other || !place_of(at)) continue;
+          const int64_t place = *place_of(at) + f_.node(a.value).type.element.bytes();
+          at = add_slot(Slot::Block);
+          b_.in_block_.emplace_back(at, place);
+          b_.own_ += 64;
+        }
       }
-    }
   }
 
   // Node by node: values in the block that no reference reads and that are no results.

@@ -55,6 +55,7 @@ BoundGroup bind_sizes(const Function& f, const CompiledGroup& g, const Env& env)
   b.to = *to;
   b.step = g.built->generated.parallel_step;
   b.steps = (b.to - b.from + b.step - 1) / b.step;
+  if (g.group.bands) b.bands = g.group.bands->count();
   b.workspace = (*workspace + 63) / 64 * 64;
   b.scratch = (vec::caller_scratch(g.built->generated.program) + 63) / 64 * 64;
   b.runs = true;

@@ -12,10 +12,12 @@
 // (executable.cpp), which either works or says what is wrong in the references' own words.
 #pragma once
 
+#include <atomic>
 #include <optional>
 #include <span>
 #include <utility>
 
+#include "compile/bands.h"
 #include "compile/executable.h"
 
 namespace tauto {
@@ -44,6 +46,7 @@ struct BoundGroup {
   std::vector<std::pair<int64_t, int64_t>> ranges;  // of the checks
   int64_t from = 0, to = 1;                         // of the parallel loop
   int64_t steps = 1, step = 1;                      // into which it can be cut, and their length
+  int64_t bands = 1;                                // for which the kernel is called
   int64_t work = 1;                                 // element operations, about
   int64_t workspace = 0, scratch = 0;               // bytes
   int64_t offset = -1;                              // in the context's memory
@@ -57,6 +60,27 @@ bool worth_threads(const BoundGroup& b);
 bool lies_blocked(const CompiledGroup& g, size_t argument);
 
 using KernelEntry = void(const uint64_t*, void*);
+
+// A kernel of a step, with its arguments written down.
+struct BoundKernel {
+  size_t group = 0;  // of the function
+  const BoundGroup* bound = nullptr;
+  KernelEntry* entry = nullptr;
+  std::vector<uint64_t> arguments;  // the last three: bounds of the parallel loop, workspace
+  // (argument, slot): addresses that are filled in when the function is placed, and by each run.
+  std::vector<std::pair<uint32_t, uint32_t>> fixed, varying;
+  struct Check {
+    uint32_t slot;
+    ElementType type;
+    size_t count, first, every;
+    int64_t least, end;
+  };
+  std::vector<Check> checks;
+  const Bands* bands = nullptr;                           // it is called for one band after the other, ...
+  std::vector<std::pair<uint32_t, int64_t>> handed_over;  // ... (argument, byte of a band's memory)
+};
+
+int64_t bytes_for_bands(std::span<const BoundKernel> kernels, int64_t handed_over);
 
 // One run: what it has beside its data, and what steps and nodes have in common.
 class RunState {
@@ -77,12 +101,18 @@ class RunState {
   // The kernel for all of its parallel loop. `arguments` has room for three more after the `count` given
   // ones; `memory` has room for its workspace and scratch.
   void kernel(const BoundGroup& b, KernelEntry* entry, uint64_t* arguments, size_t count, uint8_t* memory);
+  // All of the kernels for one band, then for the next. `memory`: bytes_for_bands of it, of which the first
+  // `handed_over` are what they hand over.
+  void bands(std::span<const BoundKernel> kernels, int64_t handed_over, uint8_t* memory);
   const InterpretOptions& interpret() const { return interpret_; }
   bool watched() const { return watched_; }
   ProbeLog* probes() { return o_.probes; }
   int64_t begin();
   // Groups of a function that is called count for themselves, not for the call.
   void end(const CompiledFunction& c, size_t group, const Env& env, int64_t started, int depth);
+  // Groups whose kernels ran band by band: each gets its share of the time.
+  void end(const CompiledFunction& c, std::span<const BoundKernel> kernels, const Env& env, int64_t started,
+           int depth);
   // Groups that began since there were so many open are given up.
   size_t open() const { return outer_.size(); }
   void give_up(size_t open) { outer_.resize(open); }
@@ -98,7 +128,8 @@ class RunState {
  private:
   const bool watched_;
   int64_t unasked_ = 0;
-  std::vector<int64_t> outer_;  // of the groups that run: what the groups inside took
+  std::vector<int64_t> outer_;               // of the groups that run: what the groups inside took
+  std::atomic<int64_t> took_[kMostInChain];  // of the last bands: what the calls of each kernel took
 };
 
 class BoundFunction {
@@ -130,8 +161,8 @@ class BoundFunction {
   // What each step is handed, for whoever checks it: a part of the block, an input, a result, or an address
   // that stays.
   struct Place {
-    enum class Kind : uint8_t { Block, Input, Result, Address } kind = Kind::Address;
-    int64_t at = 0;                 // byte of the block, number of the input or result
+    enum class Kind : uint8_t { Block, Input, Result, Address, Band } kind = Kind::Address;
+    int64_t at = 0;                 // byte of the block or of a band's memory, number of the input or result
     const void* address = nullptr;  // Address
   };
   struct Call {
@@ -140,6 +171,9 @@ class BoundFunction {
     Id node = -1;                      // of a reference
     std::vector<Place> reads, writes;  // of a kernel: its arguments' buffers in order, all in `reads`
     std::vector<uint64_t> sizes;       // of a kernel: the arguments behind them
+    const Bands* bands = nullptr;      // of a kernel: its buffers are where the first band begins
+    int64_t handed_over = 0;           // bytes of a band's memory
+    bool goes_on = false;              // the next call is run band by band with it
     // Of references and control flow: the bytes of each of `writes`. Of control flow: what else it writes
     // (places between which state alternates), and what it calls, whose memory begins behind own_bytes();
     // null: it has no steps.
@@ -169,6 +203,7 @@ class BoundFunction {
   struct Step;
   void place(uint8_t* memory, uint8_t* scratch);
   Place place_of(uint32_t slot) const;
+  Call call_of(const Step& s, const BoundKernel& k) const;
   void add_control(Call& c, const Step& s) const;
   bool steps(RunState& r, int depth);
   bool control(RunState& r, Step& s, int depth);

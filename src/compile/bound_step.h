@@ -12,18 +12,8 @@ struct BoundFunction::Step {
   Id node = -1;                           // not of kernels
   std::vector<uint32_t> inputs, outputs;  // slots; of control flow and references
 
-  // Kernel. Addresses of slots that stay are filled in when the function is placed, the others by each run.
-  struct Check {
-    uint32_t slot;
-    ElementType type;
-    size_t count, first, every;
-    int64_t least, end;
-  };
-  const BoundGroup* bound = nullptr;
-  KernelEntry* entry = nullptr;
-  std::vector<uint64_t> arguments;  // the last three: bounds of the parallel loop, workspace
-  std::vector<std::pair<uint32_t, uint32_t>> fixed, varying;  // (argument, slot)
-  std::vector<Check> checks;
+  std::vector<BoundKernel> kernels;  // one, or a chain that runs band by band
+  int64_t handed_over = 0;           // bytes of one band, in a chain
 
   std::vector<TensorType> given, results;  // of a reference
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "compile/bands.h"
 #include "compile/build_kernel.h"
 #include "compile/executable.h"
 #include "compile/faults.h"
@@ -11,6 +12,7 @@
 #include "compile/stages.h"
 #include "graph/unaligned.h"
 #include "ops/ops.h"
+#include "support/cpu.h"
 #include "support/error.h"
 
 namespace tauto {
@@ -53,6 +55,41 @@ Kernels build_all(const std::vector<Group>& groups, CompiledFunction& c, KernelB
   return built;
 }
 
+// Lets kernels run band by band where that pays, or where a schedule asks for it.
+void choose_bands(const Schedules* schedules, const std::vector<Group>& groups, const CompiledFunction& c,
+                  Kernels& built, KernelBuilder& builder, const Plan* plan) {
+  std::vector<const Group*> laid_out;
+  for (const Group& g : groups)
+    laid_out.push_back(g.kind == Group::Kind::Kernel ? &built.at(g.result).group : &g);
+  BandOptions options;
+  options.cache = this_cpu().l2;
+  options.blocked = c.blocked;
+  if (schedules)
+    options.asked = [&](const Group& g) -> std::optional<int64_t> {
+      const auto given = schedules->find({c.function->name, g.kernel.name});
+      return given == schedules->end() ? std::nullopt : std::optional<int64_t>(given->second.band);
+    };
+  for (const Chain& chain : find_chains(*c.function, laid_out, options)) {
+    std::vector<CompiledGroup> members;
+    bool all = true;
+    for (const Group& g : chain.banded) {
+      CompiledGroup k;
+      k.group = g;
+      k.built = builder.build(g, plan);
+      all = all && k.built->reason.empty();
+      // What is packed is packed for one band: it has to be the same for all.
+      for (const Packing& p : k.built->scheduled.packings)
+        for (const int64_t stride : g.bands->strides[p.buffer]) all = all && stride == 0;
+      members.push_back(std::move(k));
+    }
+    if (!all) continue;
+    for (CompiledGroup& k : members) {
+      const Id result = k.group.result;
+      built[result] = std::move(k);
+    }
+  }
+}
+
 // Builds the kernels for which there is a plan with it.
 void carry_out(const Schedules& schedules, const std::vector<Group>& groups, const CompiledFunction& c,
                Kernels& built, KernelBuilder& builder, std::set<ScheduleKey>& used) {
@@ -61,6 +98,11 @@ void carry_out(const Schedules& schedules, const std::vector<Group>& groups, con
     const auto given = schedules.find({c.function->name, g.kernel.name});
     if (given == schedules.end()) continue;
     CompiledGroup& k = built.at(g.result);
+    const int64_t rows = k.group.bands ? k.group.bands->rows : 0;
+    if (rows != given->second.band)
+      fail("schedule @", c.function->name, " ", g.kernel.name, ": required ",
+           rows == 0 ? "no band" : cat("band ", rows), ", got ",
+           given->second.band == 0 ? "none" : cat("band ", given->second.band));
     k.built = builder.build(k.group, &given->second);
     if (!k.built->reason.empty())
       fail("schedule @", c.function->name, " ", g.kernel.name, ": ", k.built->reason);
@@ -101,7 +143,14 @@ void probe_kernel(const Module& m, CompiledFunction& c, CompiledGroup& k, Kernel
       for (Id id : probes)
         if (f.node(id).type == f.node(k.group.result).type) blocked.insert(id);
     r.group = with_blocked(with_probes(m, f, k.group, probes), blocked, c.block);
-    r.built = builder.build(r.group, &k.built->plan);
+    try {
+      if (k.group.bands) r.group = in_bands(std::move(r.group), *k.group.bands);
+      r.built = builder.build(r.group, &k.built->plan);
+    } catch (const NotScheduled& e) {
+      BuiltKernel none;
+      none.reason = e.reason;
+      r.built = std::make_shared<const BuiltKernel>(std::move(none));
+    }
     return r;
   };
   std::set<Id> wanted, possible;
@@ -150,10 +199,18 @@ void find_lifetimes(CompiledFunction& c) {
     escapes[source] = escapes[source] || escapes[view];
     last[source] = std::max(last[source], last[view]);
   }
+  c.chains.clear();
+  for (size_t k = 0; k < count; ++k)
+    if (const auto& bands = c.groups[k].group.bands) {
+      if (c.chains.size() <= bands->chain) c.chains.resize(bands->chain + 1);
+      c.chains[bands->chain].push_back(k);
+    }
   for (size_t k = 0; k < count; ++k) {
-    const auto id = static_cast<size_t>(c.groups[k].group.result);
+    const Group& g = c.groups[k].group;
+    const auto id = static_cast<size_t>(g.result);
+    const bool handed_on = g.bands && c.chains[g.bands->chain].back() != k;
     c.last_use.push_back(std::max(last[id], static_cast<int>(k)));
-    c.planned.push_back(c.groups[k].group.kind == Group::Kind::Kernel && !escapes[id]);
+    c.planned.push_back(g.kind == Group::Kind::Kernel && !escapes[id] && !handed_on);
   }
 }
 
@@ -227,6 +284,7 @@ std::shared_ptr<const Executable> compile(std::shared_ptr<const Module> m, const
       built = build_all(groups, c, builder, plan, refused);
       done = refused.size() == before;
     }
+    if (!flags.is_off("bands")) choose_bands(options.schedules, groups, c, built, builder, plan);
     if (options.schedules) carry_out(*options.schedules, groups, c, built, builder, used);
     Kernels untouched;  // where a fault is put: the same place with probes and without
     if (options.fault) untouched = built;

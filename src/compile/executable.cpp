@@ -295,8 +295,18 @@ class ExecutableRun final : public RunState {
     }
     arguments.insert(arguments.end(), b.sizes.begin(), b.sizes.end());
     arguments.resize(arguments.size() + 3);
-    kernel(b, e_.code().function<KernelEntry>(g.kernel), arguments.data(), arguments.size() - 3,
-           context_.scratch.require(static_cast<size_t>(b.workspace + b.scratch)));
+    if (g.group.bands) {
+      BoundKernel alone;
+      alone.bound = &b;
+      alone.entry = e_.code().function<KernelEntry>(g.kernel);
+      alone.arguments = arguments;
+      alone.bands = &*g.group.bands;
+      const std::span<const BoundKernel> all(&alone, 1);
+      bands(all, 0, context_.scratch.require(static_cast<size_t>(bytes_for_bands(all, 0))));
+    } else {
+      kernel(b, e_.code().function<KernelEntry>(g.kernel), arguments.data(), arguments.size() - 3,
+             context_.scratch.require(static_cast<size_t>(b.workspace + b.scratch)));
+    }
     result = std::move(out);
     size_t i = 0;
     for (size_t a = 0; o_.probes && a < g.group.arguments.size(); ++a) {

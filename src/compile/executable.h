@@ -60,9 +60,10 @@ struct CompiledFunction {
   std::vector<int> last_use;                // of each group's result, views of it included: a group
   std::set<Id> blocked;  // values whose elements lie channel-blocked (layouts.h), by this many
   int64_t block = 1;
-  std::vector<bool> planned;             // the result may lie in the context's memory: it does not escape
-  std::set<Id> probed;                   // nodes whose values a ProbeLog gets
-  std::map<Id, std::string> not_probed;  // and those whose values the kernel cannot store: why
+  std::vector<bool> planned;  // the result may lie whole in the context's memory: it does not escape
+  std::vector<std::vector<size_t>> chains;  // groups that run band by band together: bands.h
+  std::set<Id> probed;                      // nodes whose values a ProbeLog gets
+  std::map<Id, std::string> not_probed;     // and those whose values the kernel cannot store: why
 };
 
 class BoundFunction;  // compile/bound.h

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "codegen/x64/encode.h"
+#include "compile/bands.h"
 #include "compile/bound.h"
 #include "compile/fault_sites.h"
 #include "compile/layouts.h"
@@ -287,6 +288,13 @@ class Injector {
       for (const KernelArgument& a : g.group.arguments)
         if (a.kind != KernelArgument::Kind::Constant && c.blocked.count(a.value)) blocked.insert(a.value);
       g.group = with_blocked(g.group, blocked, c.block);
+      if (const auto& bands = raw(function, k).group.bands) {
+        try {
+          g.group = in_bands(std::move(g.group), *bands);
+        } catch (const NotScheduled&) {
+          return false;
+        }
+      }
     } else {
       auto made = faults::in_expression(kind_, g.group.kernel.body, constants(g), at);
       if (!made.made) return false;

@@ -8,6 +8,7 @@
 // each with one result: a kernel, a view of another value, or a node that runs its reference.
 #pragma once
 
+#include <optional>
 #include <set>
 
 #include "graph/graph.h"
@@ -29,6 +30,25 @@ struct RangeCheck {
   Dim least, end;
 };
 
+// A kernel that is called for one band of rows after the other, with its buffers further on: compile/bands.h.
+struct Bands {
+  size_t chain = 0;              // kernels of a function with the same number run band by band together
+  std::vector<int64_t> extents;  // of the axes along which the bands lie, the last in steps of `rows`
+  int64_t rows = 1;
+  std::vector<std::vector<int64_t>> strides;  // of each argument, bytes along each of the axes
+  struct Loop {                               // of the whole kernel: it runs over rows
+    std::string variable;
+    int64_t extent = 1, unit = 1;  // one step is so many rows
+    friend bool operator==(const Loop&, const Loop&) = default;
+  };
+  std::vector<Loop> loops;  // the outermost first
+
+  int64_t count() const;
+  // Bytes from an argument's beginning to that of a band. The last one along an axis begins early enough to be whole.
+  int64_t offset(size_t argument, int64_t band) const;
+  friend bool operator==(const Bands&, const Bands&) = default;
+};
+
 struct Group {
   enum class Kind : uint8_t { Kernel, View, Reference } kind = Kind::Reference;
   Id result = -1;
@@ -41,6 +61,7 @@ struct Group {
   std::vector<std::pair<Dim, Dim>> equal;  // sizes for which the kernel is made
   std::vector<Id> unsure;    // nodes whose demands on sizes may not hold: is_legal (compile/legality.h)
   std::vector<Dim> extents;  // of all axes: where one is 0 the references run
+  std::optional<Bands> bands;
   // View: the elements of this value in the same order, under the result's shape
   Id source = -1;
 };

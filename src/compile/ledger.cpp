@@ -50,7 +50,7 @@ void add_entries(const CompiledFunction& f, Ledger& ledger) {
       ledger.push_back(
           entry("layouts", f, nullptr, cat("%", g.group.result, " : ", t), blocked_shape(t, f.block)));
     }
-    const std::string plan = one_line(g.built->plan);
+    const std::string plan = one_line(plan_of(g));
     if (!plan.empty()) ledger.push_back(entry("schedule", f, &g, kernel, plan));
   }
 }

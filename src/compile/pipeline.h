@@ -30,10 +30,12 @@ std::span<const RoundingPass> rounding_passes();
 // What TAUTO_OFF may name besides:
 //   fuse       each node in a kernel of its own
 //   layouts    every value row-major
+//   bands      every kernel for all of its rows at once
 //   schedule   loops as they are: no tiles, no lanes, no threads
 //   kernels    no machine code: every node by its reference
 //   specialise no programs for the sizes of a run: one for all sizes
-inline constexpr const char* kLaterStages[] = {"fuse", "layouts", "schedule", "kernels", "specialise"};
+inline constexpr const char* kLaterStages[] = {"fuse",     "layouts", "bands",
+                                               "schedule", "kernels", "specialise"};
 
 // The flags of the environment, these stages left out besides. Error: a name of no stage.
 Flags compile_flags(const std::vector<std::string>& off = {});

@@ -52,8 +52,8 @@ class Printer {
 
   std::string group(const CompiledGroup& compiled, size_t number) {
     const auto& [group, built, in_code] = compiled;
-    const auto& [kind, result, nodes, reason, kernel, arguments, checks, equal, unsure, extents, source] =
-        group;
+    const auto& [kind, result, nodes, reason, kernel, arguments, checks, equal, unsure, extents, bands,
+                 source] = group;
     std::string s = cat(kind == Group::Kind::Kernel ? "compute"
                         : kind == Group::Kind::View ? "view"
                                                     : "reference",
@@ -76,6 +76,7 @@ class Printer {
     for (const auto& [x, y] : equal) s += cat(" equal ", list_of({x, y}), "\n");
     if (!unsure.empty()) s += cat(" unsure", ids_text(unsure), "\n");
     if (!extents.empty()) s += cat(" extents ", list_of(extents), "\n");
+    if (bands) s += " bands" + bands_text(*bands) + "\n";
     return s;
   }
 
@@ -94,6 +95,17 @@ class Printer {
   std::vector<Tensor> data;
 
  private:
+  static std::string bands_text(const Bands& b) {
+    const auto& [chain, extents, rows, strides, loops] = b;
+    const auto numbers = [](const std::vector<int64_t>& v) { return list_of({v.begin(), v.end()}); };
+    std::string s = cat(" ", chain, " rows ", rows, " of ", numbers(extents), " strides");
+    for (const std::vector<int64_t>& stride : strides) s += " " + numbers(stride);
+    s += " loops";
+    for (const auto& [variable, extent, unit] : loops)
+      s += cat(" ", quote(variable), " ", numbers({extent, unit}));
+    return s;
+  }
+
   std::string arguments_text(const std::vector<KernelArgument>& arguments) {
     std::string s;
     for (const KernelArgument& argument : arguments) {
@@ -307,6 +319,44 @@ class Parser {
     }
     if (s_.accept("unsure")) g.unsure = ids();
     if (s_.accept("extents")) g.extents = dims();
+    if (s_.accept("bands")) g.bands = bands(g);
+  }
+
+  std::vector<int64_t> numbers(int64_t least) {
+    std::vector<int64_t> list;
+    for (const Dim& d : dims()) {
+      if (!d.is_literal() || d.literal() < least || d.literal() > kMaxTensorBytes)
+        s_.error(cat("a number of ", least, " to ", kMaxTensorBytes), text_of(d));
+      list.push_back(d.literal());
+    }
+    return list;
+  }
+
+  Bands bands(const Group& g) {
+    Bands b;
+    b.chain = number("a chain of the function", function_->nodes.size());
+    s_.expect("rows");
+    b.rows = s_.integer("rows of a band");
+    s_.expect("of");
+    b.extents = numbers(1);
+    if (b.extents.empty() || b.rows < 1 || b.rows > b.extents.back())
+      s_.error("rows of a band, of all there are");
+    s_.expect("strides");
+    while (s_.peek("[")) {
+      b.strides.push_back(numbers(-kMaxTensorBytes));
+      if (b.strides.back().size() != b.extents.size()) s_.error("a stride along each axis");
+    }
+    if (b.strides.size() != g.arguments.size()) s_.error("strides of each argument");
+    s_.expect("loops");
+    while (s_.peek("\"")) {
+      Bands::Loop l;
+      l.variable = s_.quoted();
+      const std::vector<int64_t> about = numbers(1);
+      if (about.size() != 2) s_.error("extent and rows of a step");
+      l.extent = about[0], l.unit = about[1];
+      b.loops.push_back(std::move(l));
+    }
+    return b;
   }
 
   bool argument(Group& g) {

@@ -40,7 +40,7 @@ void copy(void* to, const void* from, int64_t bytes) {
 
 }  // namespace
 
-bool worth_threads(const BoundGroup& b) { return b.steps > 1 && b.work >= kPieceWork; }
+bool worth_threads(const BoundGroup& b) { return (b.steps > 1 || b.bands > 1) && b.work >= kPieceWork; }
 
 void RunState::ask() {
   unasked_ = 0;
@@ -84,6 +84,63 @@ void RunState::kernel(const BoundGroup& b, KernelEntry* entry, uint64_t* argumen
   if (stop) throw Cancelled();
 }
 
+int64_t bytes_for_bands(std::span<const BoundKernel> kernels, int64_t handed_over) {
+  int64_t work = 0;
+  size_t arguments = 0;
+  for (const BoundKernel& k : kernels) {
+    work = std::max(work, k.bound->workspace + k.bound->scratch);
+    arguments = std::max(arguments, k.arguments.size());
+  }
+  return handed_over + work + static_cast<int64_t>(arguments * sizeof(uint64_t));
+}
+
+void RunState::bands(std::span<const BoundKernel> kernels, int64_t handed_over, uint8_t* memory) {
+  const int64_t count = kernels[0].bands->count(), bytes = bytes_for_bands(kernels, handed_over);
+  size_t most = 0;
+  int64_t work = 0;
+  for (const BoundKernel& k : kernels) most = std::max(most, k.arguments.size()), work += k.bound->work;
+  const bool is_long = o_.cancelled && work > kLongKernel;
+  for (std::atomic<int64_t>& took : took_) took.store(0, std::memory_order_relaxed);
+  const auto one = [&](int64_t band, uint8_t* own) {
+    auto* arguments = reinterpret_cast<uint64_t*>(own + bytes) - most;
+    for (size_t i = 0; i < kernels.size(); ++i) {
+      const BoundKernel& k = kernels[i];
+      const size_t n = k.arguments.size() - 3;
+      std::memcpy(arguments, k.arguments.data(), n * sizeof(uint64_t));
+      for (size_t a = 0; a < k.bands->strides.size(); ++a)
+        arguments[a] += static_cast<uint64_t>(k.bands->offset(a, band));
+      for (const auto& [argument, at] : k.handed_over)
+        arguments[argument] = reinterpret_cast<uint64_t>(own + at);
+      arguments[n] = static_cast<uint64_t>(k.bound->from);
+      arguments[n + 1] = static_cast<uint64_t>(k.bound->to);
+      arguments[n + 2] = reinterpret_cast<uint64_t>(own + handed_over);
+      const int64_t started = watched_ ? now() : 0;
+      k.entry(arguments, own + handed_over + k.bound->workspace);
+      if (watched_) took_[i].fetch_add(now() - started, std::memory_order_relaxed);
+    }
+  };
+  if (!pool_ || count < 2 || work < kPieceWork) {
+    for (int64_t i = 0; i < count; ++i) {
+      if (is_long && i > 0) ask();
+      one(i, memory);
+    }
+    return;
+  }
+  const int64_t tasks = std::min(count, is_long ? count : o_.threads * kPiecesPerThread);
+  std::atomic<bool> stop = false;
+  const auto piece = [&](int64_t task, int worker) {
+    if (is_long && worker == 0 && (*o_.cancelled)()) stop = true;
+    thread_local Arena arena;
+    uint8_t* own = arena.require(static_cast<size_t>(bytes));
+    for (int64_t i = count * task / tasks; i < count * (task + 1) / tasks; ++i) {
+      if (stop.load(std::memory_order_relaxed)) return;
+      one(i, own);
+    }
+  };
+  pool_->parallel(tasks, piece, &stop);
+  if (stop) throw Cancelled();
+}
+
 int64_t RunState::begin() {
   outer_.push_back(0);
   return now();
@@ -97,13 +154,31 @@ void RunState::end(const CompiledFunction& c, size_t k, const Env& env, int64_t 
   if (e_.debug() >= 4) say(cat("tauto: ", name_of(c, c.groups[k]), ": ", self / 1000, " us"));
 }
 
+void RunState::end(const CompiledFunction& c, std::span<const BoundKernel> kernels, const Env& env,
+                   int64_t started, int depth) {
+  if (kernels.size() == 1) return end(c, kernels[0].group, env, started, depth);
+  const int64_t took = now() - started;
+  outer_.pop_back();
+  if (!outer_.empty()) outer_.back() += took;
+  double all = 0;  // of all threads
+  for (size_t i = 0; i < kernels.size(); ++i) all += static_cast<double>(took_[i]);
+  for (size_t i = 0; i < kernels.size(); ++i) {
+    const auto own =
+        static_cast<int64_t>(static_cast<double>(took) * static_cast<double>(took_[i]) / std::max(all, 1.0));
+    if (o_.profile) o_.profile->add(c, kernels[i].group, env, started, own, own, depth);
+    if (e_.debug() >= 4) say(cat("tauto: ", name_of(c, c.groups[kernels[i].group]), ": ", own / 1000, " us"));
+    started += own;
+  }
+}
+
 void BoundFunction::place(uint8_t* memory, uint8_t* scratch) {
   placed_ = memory;
   scratch_at_ = scratch;
   for (const auto& [slot, offset] : in_block_) at_[slot] = memory + offset;
   for (Step& s : steps_) {
-    for (const auto& [argument, slot] : s.fixed)
-      s.arguments[argument] = reinterpret_cast<uint64_t>(at_[slot]);
+    for (BoundKernel& k : s.kernels)
+      for (const auto& [argument, slot] : k.fixed)
+        k.arguments[argument] = reinterpret_cast<uint64_t>(at_[slot]);
     for (const auto& body : s.bodies)
       if (body) body->place(memory + own_, scratch);
   }
@@ -122,22 +197,15 @@ BoundFunction::Place BoundFunction::place_of(uint32_t slot) const {
 std::vector<BoundFunction::Call> BoundFunction::calls() const {
   std::vector<Call> calls;
   for (const Step& s : steps_) {
+    for (const BoundKernel& k : s.kernels) calls.push_back(call_of(s, k));
+    if (s.kind == Step::Kind::Kernel) continue;
     Call c;
     c.group = s.group;
     c.node = s.node;
-    c.kind = s.kind == Step::Kind::Kernel      ? Call::Kind::Kernel
-             : s.kind == Step::Kind::Reference ? Call::Kind::Reference
-                                               : Call::Kind::Control;
+    c.kind = s.kind == Step::Kind::Reference ? Call::Kind::Reference : Call::Kind::Control;
     for (const uint32_t slot : s.inputs) c.reads.push_back(place_of(slot));
     for (const uint32_t slot : s.outputs) c.writes.push_back(place_of(slot));
-    if (s.kind == Step::Kind::Kernel) {
-      const size_t buffers = c_.groups[s.group].group.arguments.size();
-      for (size_t i = 0; i < buffers; ++i)
-        c.reads.push_back({Place::Kind::Address, 0, reinterpret_cast<const void*>(s.arguments[i])});
-      for (const auto* list : {&s.fixed, &s.varying})
-        for (const auto& [argument, slot] : *list) c.reads.at(argument) = place_of(slot);
-      c.sizes.assign(s.arguments.begin() + static_cast<std::ptrdiff_t>(buffers), s.arguments.end() - 3);
-    } else if (s.kind == Step::Kind::Reference) {
+    if (s.kind == Step::Kind::Reference) {
       for (const TensorType& t : s.results) c.bytes.push_back(t.bytes());
     } else {
       add_control(c, s);
@@ -145,6 +213,22 @@ std::vector<BoundFunction::Call> BoundFunction::calls() const {
     calls.push_back(std::move(c));
   }
   return calls;
+}
+
+BoundFunction::Call BoundFunction::call_of(const Step& s, const BoundKernel& k) const {
+  Call c;
+  c.group = k.group;
+  c.bands = k.bands;
+  c.handed_over = s.handed_over;
+  c.goes_on = &k != &s.kernels.back();
+  const size_t buffers = c_.groups[k.group].group.arguments.size();
+  for (size_t i = 0; i < buffers; ++i)
+    c.reads.push_back({Place::Kind::Address, 0, reinterpret_cast<const void*>(k.arguments[i])});
+  for (const auto* list : {&k.fixed, &k.varying})
+    for (const auto& [argument, slot] : *list) c.reads.at(argument) = place_of(slot);
+  for (const auto& [argument, at] : k.handed_over) c.reads.at(argument) = {Place::Kind::Band, at, nullptr};
+  c.sizes.assign(k.arguments.begin() + static_cast<std::ptrdiff_t>(buffers), k.arguments.end() - 3);
+  return c;
 }
 
 void BoundFunction::add_control(Call& c, const Step& s) const {
@@ -224,15 +308,25 @@ bool BoundFunction::steps(RunState& r, int depth) {
     }
     const int64_t started = r.watched() ? r.begin() : 0;
     if (s.kind == Step::Kind::Kernel) {
-      r.poll(s.bound->work);
-      for (const Step::Check& c : s.checks)
-        for (size_t i = c.first; i < c.count; i += c.every) {
-          const int64_t v = element_of(c.type, at_[c.slot], i);
-          if (v < c.least || v >= c.end) return false;
-        }
-      for (const auto& [argument, slot] : s.varying)
-        s.arguments[argument] = reinterpret_cast<uint64_t>(at_[slot]);
-      r.kernel(*s.bound, s.entry, s.arguments.data(), s.arguments.size() - 3, scratch_at_);
+      for (BoundKernel& k : s.kernels) {
+        r.poll(k.bound->work);
+        for (const BoundKernel::Check& c : k.checks)
+          for (size_t i = c.first; i < c.count; i += c.every) {
+            const int64_t v = element_of(c.type, at_[c.slot], i);
+            if (v < c.least || v >= c.end) return false;
+          }
+        for (const auto& [argument, slot] : k.varying)
+          k.arguments[argument] = reinterpret_cast<uint64_t>(at_[slot]);
+      }
+      BoundKernel& k = s.kernels[0];
+      if (k.bands)
+        r.bands(s.kernels, s.handed_over, scratch_at_);
+      else
+        r.kernel(*k.bound, k.entry, k.arguments.data(), k.arguments.size() - 3, scratch_at_);
+      if (r.watched()) r.end(c_, s.kernels, env_, started, depth);
+      if (depth == 0)
+        for (const BoundKernel& done : s.kernels) r.done(c_.groups[done.group]);
+      continue;
     } else if (!(s.kind == Step::Kind::Reference ? reference(r, s, depth) : control(r, s, depth))) {
       return false;
     }

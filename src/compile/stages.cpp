@@ -15,10 +15,16 @@ std::string schedule_text(const CompiledFunction& f, const CompiledGroup& g) {
   for (const loops::Axis& a : g.built->nest.axes)
     axes += cat(axes.empty() ? " " : ", ", a.variable, " < ", a.extent);
   return cat("schedule @", f.function->name, " ", g.group.kernel.name,
-             "\n# axes:", axes.empty() ? " none" : axes, "\n", text_of(g.built->plan));
+             "\n# axes:", axes.empty() ? " none" : axes, "\n", text_of(plan_of(g)));
 }
 
 }  // namespace
+
+Plan plan_of(const CompiledGroup& g) {
+  Plan p = g.built->plan;
+  p.band = g.group.bands ? static_cast<int>(g.group.bands->rows) : 0;
+  return p;
+}
 
 std::string one_line(const Plan& p) {
   std::string s = text_of(p);
@@ -81,7 +87,7 @@ void show_stages(const Executable& e, const Flags& flags) {
       const bool kernel = g.group.kind == Group::Kind::Kernel;
       if (flags.debug >= 3)
         say(cat("tauto: @", name, " ", name_of(f, g), ": ",
-                kernel ? cat(one_line(g.built->plan), "; ", g.built->bytes.size(), " bytes of code")
+                kernel ? cat(one_line(plan_of(g)), "; ", g.built->bytes.size(), " bytes of code")
                        : g.group.reason));
       if (!kernel) continue;
       const std::string stem =

@@ -18,7 +18,8 @@ enum class Stage : uint8_t {
 
 const char* name_of(Stage s);
 
-std::string one_line(const Plan& p);  // "lanes i1 x 2; rows i3 14"
+Plan plan_of(const CompiledGroup& g);  // of a kernel, its bands included
+std::string one_line(const Plan& p);   // "lanes i1 x 2; rows i3 14"
 
 // "" for groups that are no kernels.
 std::string text_of(const CompiledFunction& f, const CompiledGroup& g, Stage s);

@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 
+#include "compile/bands.h"
 #include "compile/profile.h"
 
 namespace tauto {
@@ -127,7 +128,7 @@ class Counting {
 
 Work work_of(const Group& g, const Env& env) {
   if (g.kind != Group::Kind::Kernel) return {};
-  return Counting(env).run(g.kernel);
+  return Counting(env).run(whole_kernel(g));
 }
 
 }  // namespace tauto

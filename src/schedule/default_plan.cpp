@@ -358,6 +358,7 @@ std::string text_of(const Plan& p) {
   if (!p.columns.empty()) s += cat("columns ", p.columns, " ", p.column_count, "\n");
   if (p.block > 1) s += cat("block ", p.block, "\n");
   if (!p.parallel.empty()) s += cat("parallel ", p.parallel, "\n");
+  if (p.band > 0) s += cat("band ", p.band, "\n");
   if (!p.whole.empty()) s += "whole";
   for (const std::string& axis : p.whole) s += " " + axis;
   if (!p.whole.empty()) s += "\n";
@@ -403,6 +404,8 @@ Plan parse_plan(std::string_view text) {
       p.block = number(words[1]);
     else if (words[0] == "parallel" && words.size() == 2)
       p.parallel = words[1];
+    else if (words[0] == "band" && words.size() == 2)
+      p.band = number(words[1]);
     else if (words[0] == "whole" && words.size() > 1)
       p.whole.assign(words.begin() + 1, words.end());
     else if (words[0] == "keep" && words.size() == 2)
@@ -410,7 +413,7 @@ Plan parse_plan(std::string_view text) {
     else
       fail("schedule: line ", line,
            ": required \"lanes AXIS VECTORS\", \"rows AXIS COUNT\", \"columns AXIS COUNT\", \"block COUNT\", "
-           "\"parallel AXIS\", \"whole AXIS ...\" or \"keep COUNT\", got \"",
+           "\"parallel AXIS\", \"band COUNT\", \"whole AXIS ...\" or \"keep COUNT\", got \"",
            std::string(l), "\"");
   }
   return p;

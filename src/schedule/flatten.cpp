@@ -4,6 +4,7 @@
 #include <set>
 
 #include "loops/affine.h"
+#include "schedule/flat_index.h"
 #include "schedule/schedule.h"
 #include "schedule/spell_out.h"
 #include "support/error.h"
@@ -343,6 +344,12 @@ Expr without(const Expr& e, const std::vector<std::string>& dropped) {
 }
 
 }  // namespace
+
+Expr flat_index(const loops::Buffer& b, const std::vector<Expr>& index, const Ranges& ranges) {
+  Flattener f;
+  f.ranges = ranges;
+  return f.offset(b, index);
+}
 
 Nest flatten(const loops::Kernel& k) {
   Nest n;

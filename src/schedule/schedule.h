@@ -35,6 +35,7 @@ struct Plan {
   int block = 1;         // tiles of the lanes between which the rows are walked again, to keep what they read
   std::string parallel;  // output axis cut into pieces for threads; "" = none
   std::vector<std::string> whole;  // output axes walked whole after the reductions that they share: whole.h
+  int band = 0;  // rows of a band of the chain that the kernel belongs to (compile/bands.h); 0: to none
   int keep = 0;  // elements of as many operations are kept for all steps; 0: there are no steps
   friend bool operator==(const Plan&, const Plan&) = default;
 };

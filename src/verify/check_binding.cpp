@@ -9,7 +9,10 @@
 #include <cstring>
 #include <map>
 
+#include "compile/bands.h"
+#include "compile/layouts.h"
 #include "ops/ops.h"
+#include "schedule/schedule.h"
 #include "support/sha256.h"
 
 namespace tauto::equivalence {
@@ -63,18 +66,19 @@ class Walk {
                    const std::vector<BoundFunction::Place>& results) {
     BindingCheck check;
     complete_ = true;
-    for (const BoundFunction::Call& call : calls) {
+    for (size_t i = 0; i < calls.size() && problem_.empty(); ++i) {
+      const BoundFunction::Call& call = calls[i];
       using Kind = BoundFunction::Call::Kind;
       if (call.kind == Kind::Control) {
         control(call);
       } else if (call.kind == Kind::Reference) {
         reference(call);
       } else {
-        ++kernels_;
-        arguments_ += static_cast<int64_t>(call.reads.size());
-        kernel(call);
+        size_t last = i;
+        while (last + 1 < calls.size() && calls[last].goes_on) ++last;
+        kernels(std::span(calls).subspan(i, last + 1 - i));
+        i = last;
       }
-      if (!problem_.empty()) break;
     }
     check.complete = complete_;
     for (size_t i = 0; i < results.size() && problem_.empty(); ++i)
@@ -83,6 +87,7 @@ class Walk {
     if (!problem_.empty()) check.complete = false;
     check.checked = cat("memory and calls: ", arguments_, " arguments of ", kernels_,
                         kernels_ == 1 ? " kernel" : " kernels", " hold what they are to hold",
+                        banded_ == 0 ? "" : cat(", of which ", banded_, " run band by band"),
                         complete_ ? "" : "; a branch that is not bound was not looked into");
     return check;
   }
@@ -146,34 +151,108 @@ class Walk {
     }
   }
 
-  void kernel(const BoundFunction::Call& call) {
-    const Group& g = c_.groups[call.group].group;
-    const std::string where = cat("kernel ", g.kernel.name);
-    if (call.reads.size() != g.arguments.size()) return wrong(cat(where, ": another number of arguments"));
-    const BoundGroup& bound = groups_[call.group];
-    const int64_t bytes = element_count(bound.shape) * f_.node(g.result).type.element.bytes();
-    BoundFunction::Place result;
-    for (size_t i = 0; i < g.arguments.size(); ++i) {
-      const KernelArgument& a = g.arguments[i];
-      const std::string which = cat(where, ", argument ", i);
-      if (a.kind == KernelArgument::Kind::Value) read(call.reads[i], a.value, which);
-      if (a.kind == KernelArgument::Kind::Constant && call.reads[i].address != a.constant.raw())
-        wrong(cat(which, ": required the packed constant, got other memory"));
-      if (a.kind == KernelArgument::Kind::Result) result = call.reads[i];
+  // One kernel, or a chain that runs band by band: all that any of them reads whole has to be there before,
+  // and nothing that one of them writes may lie over it, since the next band reads it again.
+  void kernels(std::span<const BoundFunction::Call> chain) {
+    using Kind = BoundFunction::Place::Kind;
+    band_ = Memory();
+    band_bytes_.clear();
+    struct Whole {
+      std::string where;
+      BoundFunction::Place place;
+      int64_t bytes;
+      Owner owner;
+    };
+    std::vector<Whole> read_whole, written;
+    for (const BoundFunction::Call& call : chain) {
+      ++kernels_;
+      arguments_ += static_cast<int64_t>(call.reads.size());
+      const CompiledGroup& k = c_.groups[call.group];
+      const Group& g = k.group;
+      const std::string where = cat("kernel ", g.kernel.name);
+      if (call.reads.size() != g.arguments.size()) return wrong(cat(where, ": another number of arguments"));
+      if (call.bands != (g.bands ? &*g.bands : nullptr) || (chain.size() > 1 && !same_bands(call, chain[0])))
+        return wrong(cat(where, ": is called for other bands"));
+      if (g.bands) {
+        if (std::string why = wrong_bands(k); !why.empty()) return wrong(cat(where, ": ", why));
+        ++banded_;
+      }
+      const BoundGroup& bound = groups_[call.group];
+      BoundFunction::Place result;
+      std::vector<std::pair<int64_t, int64_t>> bands_read;  // from, to
+      for (size_t i = 0; i < g.arguments.size(); ++i) {
+        const KernelArgument& a = g.arguments[i];
+        const std::string which = cat(where, ", argument ", i);
+        if (a.kind == KernelArgument::Kind::Constant && call.reads[i].address != a.constant.raw())
+          wrong(cat(which, ": required the packed constant, got other memory"));
+        if (a.kind == KernelArgument::Kind::Result) result = call.reads[i];
+        if (a.kind != KernelArgument::Kind::Value) continue;
+        if (call.reads[i].kind == Kind::Band) {
+          const Owner owner = owner_of(a.value);
+          const auto bytes = band_bytes_.find(owner);
+          if (bytes == band_bytes_.end() ||
+              !band_.holds(call.reads[i].at, call.reads[i].at + bytes->second, owner))
+            return wrong(cat(which, ": required a band of %", owner.first, ", got other memory"));
+          bands_read.emplace_back(call.reads[i].at, call.reads[i].at + bytes->second);
+          continue;
+        }
+        read(call.reads[i], a.value, which);
+        const auto bytes = bytes_.find(owner_of(a.value));
+        read_whole.push_back(
+            {which, call.reads[i], bytes == bytes_.end() ? 0 : bytes->second, owner_of(a.value)});
+      }
+      if (call.sizes != bound.sizes) wrong(cat(where, ": required the sizes of its loops, got others"));
+      const int64_t bytes = element_count(bound.shape) * f_.node(g.result).type.element.bytes();
+      if (result.kind != Kind::Band) {
+        written.push_back({where, result, bytes, {g.result, 0}});
+        continue;
+      }
+      if (!g.bands) return wrong(cat(where, ": writes a band and runs whole"));
+      int64_t band = bytes * g.bands->rows;
+      for (const int64_t extent : g.bands->extents) band /= extent;
+      for (const auto& [from, to] : bands_read)
+        if (from < result.at + band && result.at < to)
+          wrong(cat(where, ": a band that it reads overlaps its result"));
+      if (result.at < 0 || result.at + band > call.handed_over)
+        wrong(cat(where, ": its result leaves the memory of a band"));
+      band_.write(result.at, result.at + band, {g.result, 0});
+      band_bytes_[{g.result, 0}] = band;
     }
-    if (call.sizes != bound.sizes) wrong(cat(where, ": required the sizes of its loops, got others"));
-    for (size_t i = 0; i < g.arguments.size(); ++i) {
-      using Kind = BoundFunction::Place::Kind;
-      const KernelArgument& a = g.arguments[i];
-      if (a.kind != KernelArgument::Kind::Value || call.reads[i].kind != result.kind) continue;
-      const auto read_bytes = bytes_.find(owner_of(a.value));
-      const int64_t size = read_bytes == bytes_.end() ? 0 : read_bytes->second;
-      const bool overlap = result.kind == Kind::Block
-                               ? call.reads[i].at < result.at + bytes && result.at < call.reads[i].at + size
-                               : call.reads[i].at == result.at;
-      if (overlap) wrong(cat(where, ", argument ", i, ": overlaps its result"));
+    for (const Whole& w : written)
+      for (const Whole& r : read_whole)
+        if (w.place.kind == r.place.kind &&
+            (w.place.kind == Kind::Block
+                 ? r.place.at < w.place.at + w.bytes && w.place.at < r.place.at + r.bytes
+                 : r.place.at == w.place.at))
+          wrong(cat(r.where, ": overlaps ", w.where == r.where.substr(0, w.where.size()) ? "its" : "a later",
+                    " result"));
+    for (const Whole& w : written) write(w.place, w.owner, w.bytes);
+  }
+
+  static bool same_bands(const BoundFunction::Call& a, const BoundFunction::Call& b) {
+    return a.bands && b.bands && a.bands->chain == b.bands->chain && a.bands->rows == b.bands->rows &&
+           a.bands->extents == b.bands->extents;
+  }
+
+  // Loops and strides, found again from the graph.
+  std::string wrong_bands(const CompiledGroup& k) const {
+    std::set<Id> blocked;
+    for (const KernelArgument& a : k.group.arguments)
+      if (a.kind != KernelArgument::Kind::Constant && c_.blocked.count(a.value)) blocked.insert(a.value);
+    std::set<Id> probes;
+    for (const KernelArgument& a : k.group.arguments)
+      if (a.kind == KernelArgument::Kind::Probe) probes.insert(a.value);
+    try {
+      const Group again = in_bands(
+          with_blocked(with_probes(e_.module(), f_, k.group, probes), blocked, c_.block), *k.group.bands);
+      if (again.bands->strides != k.group.bands->strides) return "its buffers do not move as its indices do";
+    } catch (const NotScheduled& e) {
+      return e.reason;
     }
-    write(result, {g.result, 0}, bytes);
+    int64_t rows = 1, walked = 1;
+    for (const int64_t extent : k.group.bands->extents) rows *= extent;
+    for (const Bands::Loop& l : k.group.bands->loops) walked *= l.extent;
+    return rows == walked ? "" : "its bands are not all of its rows";
   }
 
   // Reads of a reference or of control flow, in the order of the node's inputs.
@@ -234,6 +313,7 @@ class Walk {
       complete_ = complete_ && check.complete;
       kernels_ += inside.kernels_;
       arguments_ += inside.arguments_;
+      banded_ += inside.banded_;
     }
     for (size_t i = 0; i < call.aside.size(); ++i)
       write(call.aside[i].first, {call.node, kAside + i}, call.aside[i].second);
@@ -246,11 +326,11 @@ class Walk {
   const std::vector<BoundGroup>& groups_;
   const int64_t block_bytes_, below_;
   bool complete_ = true;
-  int64_t kernels_ = 0, arguments_ = 0;
+  int64_t kernels_ = 0, arguments_ = 0, banded_ = 0;
   std::map<Id, Id> view_;
-  Memory block_;
+  Memory block_, band_;
   std::map<int64_t, Owner> result_;
-  std::map<Owner, int64_t> bytes_;
+  std::map<Owner, int64_t> bytes_, band_bytes_;  // of whole values; of one band, inside of a chain
   std::string problem_;
 };
 

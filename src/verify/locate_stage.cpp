@@ -182,7 +182,13 @@ class Levels {
     buffers[result_] = guarded(out);
     std::string why;
     try {
-      level(buffers);
+      const auto& bands = g_.group.bands;
+      for (int64_t band = 0; band < (bands ? bands->count() : 1); ++band) {
+        std::vector<void*> there = buffers;
+        for (size_t i = 0; bands && i < there.size(); ++i)
+          there[i] = static_cast<char*>(there[i]) + bands->offset(i, band);
+        level(there);
+      }
       std::memcpy(out.raw(), buffers[result_], static_cast<size_t>(out.bytes()));
       Tensor t = out.reshaped(legal_.shape());
       if (lies_blocked(g_, result_)) t = unblocked(t, c_.block);

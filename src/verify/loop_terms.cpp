@@ -434,6 +434,7 @@ struct ElementTerms::Inside {
   const loops::Store* store = nullptr;
   std::vector<std::string> variables;  // per dim of the result; "": its index is a number
   std::vector<int64_t> numbers;
+  std::vector<int64_t> extents;  // of the loops, per dim: fewer than it has where the kernel is for one band
   const Extents* shape = nullptr;
   std::vector<Extents::Part> parts;  // the longest strides first
   size_t result = 0;
@@ -461,7 +462,11 @@ struct ElementTerms::Inside {
       : evaluation(k, buffers, sizes) {
     const loops::Stmt* s = &k.body;
     int64_t trips = 1;
+    std::map<std::string, int64_t> of_loops;
     while (const auto* f = (*s)->as<loops::For>()) {
+      const auto* size = f->to.as<loops::Size>();
+      const auto extent = size ? evaluate(size->dim, sizes) : loops::literal_index(f->to);
+      if (extent) of_loops[f->variable] = *extent;
       if (const auto n = loops::literal_index(f->to); n && trips <= kMostWalked) trips *= *n;
       if (f->to.as<loops::Size>()) trips = kMostWalked + 1;
       s = &f->body;
@@ -479,6 +484,8 @@ struct ElementTerms::Inside {
         walked = &buffers[result].written;
         return;
       }
+      const auto extent = v ? of_loops.find(v->name) : of_loops.end();
+      extents.push_back(extent == of_loops.end() ? shape->dims[variables.size()] : extent->second);
       variables.push_back(v ? v->name : "");
       numbers.push_back(n.value_or(0));
     }
@@ -497,13 +504,21 @@ size_t ElementTerms::result() const { return inside_->result; }
 int64_t ElementTerms::elements() const {
   if (inside_->walked) return static_cast<int64_t>(inside_->walked->size());
   int64_t n = 1;
-  for (const int64_t d : inside_->shape->dims) n *= d;
+  for (const int64_t extent : inside_->extents) n *= extent;
   return n;
 }
 
 bool ElementTerms::is_padding(int64_t element) const {
   if (inside_->walked) return inside_->walked->count(element) == 0;
   return !inside_->indices_of(element);
+}
+
+bool ElementTerms::is_beside(int64_t element) const {
+  if (inside_->walked) return false;
+  const auto i = inside_->indices_of(element);
+  for (size_t d = 0; i && d < i->size(); ++d)
+    if ((*i)[d] >= inside_->extents[d]) return true;
+  return false;
 }
 
 std::optional<Term> ElementTerms::at(int64_t element) {

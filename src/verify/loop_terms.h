@@ -22,7 +22,8 @@ class ElementTerms {
   // Of an element that is not padding: what is stored there. Nothing for padding.
   std::optional<Term> at(int64_t element);
   bool is_padding(int64_t element) const;
-  int64_t elements() const;  // that are not padding
+  bool is_beside(int64_t element) const;  // the loops do not come to it: another band's
+  int64_t elements() const;               // that are neither
 
  private:
   struct Inside;

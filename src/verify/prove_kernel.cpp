@@ -203,9 +203,11 @@ std::string missing(const Generated& g, const ElementTerms& expected, Buffers bu
   if (result.count > kMostElements) return "too many elements to see that all are written";
   result.marks.resize(static_cast<size_t>(result.count));
   run(g, stores_of(g, buffers), buffers, sizes, {});
-  for (int64_t i = 0; i < result.count; ++i)
-    if (!result.marks[static_cast<size_t>(i)] && !expected.is_padding(i))
-      fail(result.name, "[", i, "] is not written");
+  for (int64_t i = 0; i < result.count; ++i) {
+    if (expected.is_padding(i)) continue;
+    const bool is_written = result.marks[static_cast<size_t>(i)], beside = expected.is_beside(i);
+    if (is_written == beside) fail(result.name, "[", i, is_written ? "] is written" : "] is not written");
+  }
   return "";
 }
 
@@ -246,6 +248,7 @@ Proof prove_kernel(const loops::Kernel& expression, const Scheduled& scheduled, 
     std::sort(written.begin(), written.end());
     InRingOrder in_ring_order;
     for (const int64_t i : written) {
+      if (expected.is_beside(i)) fail(result.name, "[", i, "] is written");
       std::optional<Term> x = expected.at(i);
       if (!x) continue;
       Term y = result.written.at(i);
