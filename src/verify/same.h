@@ -133,8 +133,9 @@ SameResult same(System& a, System& b, const Samples& samples, const SameOptions&
 // Throws where the interfaces differ.
 void require_same_interface(const System& a, const System& b);
 
-std::string text_of(const SameResult& r);  // the verdict lines, as the command prints them
-std::string with_commas(int64_t n);        // 12,345
-std::string percent(double rate);          // 0.36 %
+std::string text_of(const SameResult& r);       // the verdict lines, as the command prints them
+std::string with_commas(int64_t n);             // 12,345
+enum class Round : uint8_t { Near, Up, Down };  // Up, Down: of bounds, which have to hold as printed
+std::string percent(double rate, Round round = Round::Near);  // 0.36 %
 
 }  // namespace tauto::equivalence

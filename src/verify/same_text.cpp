@@ -1,6 +1,8 @@
 // The words of a comparison: budgets as they are read, verdict lines as they are printed.
 #include <charconv>
+#include <cmath>
 #include <cstdio>
+#include <cstdlib>
 
 #include "verify/same.h"
 
@@ -55,9 +57,17 @@ std::string with_commas(int64_t n) {
   return s;
 }
 
-std::string percent(double rate) {
+std::string percent(double rate, Round round) {
+  const double value = rate * 100;
+  const int digits = value >= 10 ? 3 : 2;
   char text[32];
-  std::snprintf(text, sizeof text, rate * 100 >= 10 ? "%.3g" : "%.2g", rate * 100);
+  std::snprintf(text, sizeof text, "%.*g", digits, value);
+  const double printed = std::strtod(text, nullptr);
+  const bool is_wrong = round == Round::Up ? printed < value : round == Round::Down && printed > value;
+  if (is_wrong && value > 0) {  // one more, or less, of the last digit
+    const double last = std::pow(10.0, std::floor(std::log10(value)) - (digits - 1));
+    std::snprintf(text, sizeof text, "%.*g", digits, printed + (round == Round::Up ? last : -last));
+  }
   return cat(text, " %");
 }
 

@@ -84,4 +84,15 @@ double SequentialTest::upper_rate() const {
   return high;
 }
 
+double SequentialTest::lower_rate() const {
+  const double enough = -std::log(alpha_);
+  double low = 0, high = n_ > 0 ? static_cast<double>(flips_) / static_cast<double>(n_) : 0;
+  for (int i = 0; i < 60 && high > 0; ++i) {
+    const double middle = low + (high - low) / 2;
+    if (middle <= low || middle >= high) break;
+    (log_ratio(flips_, n_, middle, false) >= enough ? low : high) = middle;
+  }
+  return low;
+}
+
 }  // namespace tauto::equivalence

@@ -42,6 +42,7 @@ class SequentialTest {
   Answer answer() const;
   // The rate is below this, with confidence 1 - alpha at all times at once. 1 if nothing is known.
   double upper_rate() const;
+  double lower_rate() const;  // and above this; 0 if nothing is known
 
  private:
   double rate_, alpha_;

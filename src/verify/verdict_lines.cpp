@@ -183,6 +183,7 @@ void Comparison::numeric(const std::string& leg, const std::string& path) {
       ++other;
       continue;
     }
+    if (c.elements == c.unbounded) continue;
     ++looked;
     if (!worst || c.worst > worst->worst) worst = &c;
     if (c.outside > 0 && !first_illegal) first_illegal = &c;
@@ -246,7 +247,14 @@ void Comparison::decision(const std::string& leg, const std::string& path) {
   const double upper = n == 0                         ? 1
                        : o_.stop_early && sequential_ ? sequential_->upper_rate()
                                                       : equivalence::upper_rate(flips_, n, confidence);
-  if (n > 0) line.detail += cat(", <= ", percent(upper), " at ", percent(confidence));
+  // Looking while inputs came in spoils the bounds of a fixed n.
+  const double lower = n == 0                         ? 0
+                       : o_.stop_early && sequential_ ? sequential_->lower_rate()
+                                                      : equivalence::lower_rate(flips_, n, confidence);
+  const auto too_many = [&] {
+    return refuted(cat("flips >= ", percent(lower, Round::Down), " at ", percent(confidence)));
+  };
+  if (n > 0) line.detail += cat(", <= ", percent(upper, Round::Up), " at ", percent(confidence));
   if (stopped_)
     line.detail += cat(", stopped after ", with_commas(r_.compared), " of ", with_commas(r_.samples));
   if (o_.budget.flips) line.detail += cat("   (budget ", percent(*o_.budget.flips), ")");
@@ -258,14 +266,16 @@ void Comparison::decision(const std::string& leg, const std::string& path) {
     v.n = n;
     return v;
   };
+  const std::string what = custom_ || o_.rule->kind == DecisionRule::Kind::Boxes
+                               ? "an output"
+                               : cat("output \"", a_.outputs()[decides_].first, '"');
   if (r_.nan_a > 0 && r_.nan_a >= r_.nan_b) {
-    line.verdict = undecided(cat("output \"", a_.outputs()[decides_].first, "\" of the source is NaN on ",
-                                 with_commas(r_.nan_a), " of ", with_commas(r_.compared), " samples"));
+    line.verdict = undecided(cat(what, " of the source is NaN on ", with_commas(r_.nan_a), " of ",
+                                 with_commas(r_.compared), " samples"));
     line.more.push_back(line.verdict->reason);
   } else if (r_.nan_b > r_.nan_a) {
-    line.verdict =
-        refuted(cat("output \"", b_.outputs()[decides_].first, "\" is NaN on ", with_commas(r_.nan_b), " of ",
-                    with_commas(r_.compared), " samples, on ", with_commas(r_.nan_a), " of the source"));
+    line.verdict = refuted(cat(what, " is NaN on ", with_commas(r_.nan_b), " of ", with_commas(r_.compared),
+                               " samples, on ", with_commas(r_.nan_a), " of the source"));
     line.more.push_back(line.verdict->reason);
   } else if (const std::optional<Verdict::Kind> proof = same_bits(); proof && flips_ == 0) {
     line.verdict.emplace();
@@ -281,13 +291,10 @@ void Comparison::decision(const std::string& leg, const std::string& path) {
                                    " needs at least ", with_commas(*least), " inputs without a flip; ",
                                    with_commas(n), n == 1 ? " was given" : " were given"));
       line.more.push_back(line.verdict->reason);
-      if (equivalence::lower_rate(flips_, n, confidence) > *o_.budget.flips)
-        line.verdict = refuted(cat("flips >= ", percent(equivalence::lower_rate(flips_, n, confidence)),
-                                   " at ", percent(confidence)));
-    } else if (equivalence::lower_rate(flips_, n, confidence) > *o_.budget.flips ||
+      if (lower > *o_.budget.flips) line.verdict = too_many();
+    } else if (lower > *o_.budget.flips ||
                (sequential_ && o_.stop_early && sequential_->answer() == SequentialTest::Answer::Above)) {
-      line.verdict = refuted(cat("flips >= ", percent(equivalence::lower_rate(flips_, n, confidence)), " at ",
-                                 percent(confidence)));
+      line.verdict = too_many();
       line.more.push_back(line.verdict->reason);
     } else {
       const std::optional<int64_t> more = needed_inputs(flips_, *o_.budget.flips, confidence);

@@ -8,6 +8,8 @@
 #include <random>
 #include <vector>
 
+#include "verify/same.h"
+
 namespace tauto::equivalence {
 namespace {
 
@@ -118,6 +120,29 @@ TEST(Statistics, SequentialBoundIsWhereTheEvidenceSuffices) {
   SequentialTest below(bound * 0.999, 0.05);
   for (int i = 0; i < 1000; ++i) below.add(i % 100 == 0);
   EXPECT_LT(below.log_evidence_below(), std::log(20));
+
+  const double least = test.lower_rate();  // and the smallest one
+  EXPECT_GT(least, 0);
+  EXPECT_LT(least, lower_rate(10, 1000, 0.95));
+  for (const double part : {1.001, 0.999}) {
+    SequentialTest at(least * part, 0.05);
+    for (int i = 0; i < 1000; ++i) at.add(i % 100 == 0);
+    EXPECT_EQ(at.log_evidence_above() >= std::log(20), part < 1) << part;
+  }
+  EXPECT_EQ(SequentialTest(0.05, 0.05).lower_rate(), 0);
+}
+
+// A bound holds as it is printed.
+TEST(Statistics, PercentagesOfBoundsAreRoundedOutward) {
+  EXPECT_EQ(percent(0.0036149), "0.36 %");
+  EXPECT_EQ(percent(0.0036149, Round::Up), "0.37 %");
+  EXPECT_EQ(percent(0.0036149, Round::Down), "0.36 %");
+  EXPECT_EQ(percent(0.0036951, Round::Down), "0.36 %");
+  EXPECT_EQ(percent(0.09999, Round::Up), "10 %");
+  EXPECT_EQ(percent(0.1234501, Round::Up), "12.4 %");
+  EXPECT_EQ(percent(0.05, Round::Up), "5 %");
+  EXPECT_EQ(percent(0, Round::Down), "0 %");
+  EXPECT_EQ(percent(1, Round::Up), "100 %");
 }
 
 }  // namespace
