@@ -47,6 +47,21 @@ void measure(OutputDifference& d, const Value& a, const Value& b) {
 
 }  // namespace
 
+namespace {
+
+// Any NaN in an output of floats: for decisions that do not say which they read.
+bool has_nan(const NamedTypes& outputs, const std::vector<Tensor>& values) {
+  for (size_t k = 0; k < values.size(); ++k) {
+    const Type& t = outputs[k].second;
+    if (!t.is_tensor() || !t.element.is_float() || t.element.is_small_float()) continue;
+    const std::vector<double> v = as_doubles(values[k]);
+    if (std::any_of(v.begin(), v.end(), [](double x) { return std::isnan(x); })) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
 std::string text_of_decision(const std::vector<int64_t>& what) {
   std::string s;
   for (size_t i = 0; i < what.size() && i < 12; ++i) s += cat(i ? " " : "", what[i]);
@@ -152,15 +167,18 @@ void Comparison::decide_sample(int64_t sample, int64_t i, const std::vector<Valu
                                std::vector<Decided>& db) {
   Decided x, y;
   bool flip;
-  if (custom_) {
-    x = std::move(da[static_cast<size_t>(i)]), y = std::move(db[static_cast<size_t>(i)]);
-    flip = !(x == y);
-  } else if (o_.rule->kind == DecisionRule::Kind::Boxes) {
+  if (custom_ || o_.rule->kind == DecisionRule::Kind::Boxes) {
     std::vector<Tensor> ra, rb;
     for (const Value& v : a) ra.push_back(row(v, i));
     for (const Value& v : b) rb.push_back(row(v, i));
-    flip = !same_boxes(*o_.rule, a_.outputs(), ra, rb);
+    if (custom_) {
+      x = std::move(da[static_cast<size_t>(i)]), y = std::move(db[static_cast<size_t>(i)]);
+      flip = !(x == y);
+    } else {
+      flip = !same_boxes(*o_.rule, a_.outputs(), ra, rb);
+    }
     x.margin = std::numeric_limits<double>::quiet_NaN();
+    x.nan = has_nan(a_.outputs(), ra), y.nan = has_nan(b_.outputs(), rb);
   } else {
     x = decide(*o_.rule, row(a[decides_], i));
     y = decide(*o_.rule, row(b[decides_], i));

@@ -142,6 +142,7 @@ void implementation_leg(const System& s, const Samples& samples, const SameOptio
     r.proofs.emplace_back(
         p.name, cat(proof::text_of(p.proof.verdict), p.proof.reason.empty() ? "" : ": ", p.proof.reason));
     if (p.proof.verdict == PV::Refuted && wrong.empty()) wrong = cat(p.name, ": ", p.proof.reason);
+    if (!p.compared.differs.empty() && wrong.empty()) wrong = cat(p.name, ": ", p.compared.differs);
     if (p.proof.verdict == PV::Undecided && open.empty()) open = cat(p.name, ": ", p.proof.reason);
   }
   int64_t references = 0;

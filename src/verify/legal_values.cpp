@@ -89,10 +89,7 @@ Deviation deviation(const Tensor& legal, const Tensor& given, const Tensor& comp
     d.ratio = num::kInf;
     return d;
   }
-  if (legal.type().is_string() || legal.type().is_small_float()) {
-    d.reason = cat("values of type ", legal.type(), " are not compared");
-    return d;
-  }
+  if (legal.type().is_string() || legal.type().is_small_float()) return d;  // not compared
   const std::vector<double> v = as_doubles(given);
   for (size_t i = 0; i < v.size(); ++i) {
     if (computed.defined() && !computed.data<bool>()[i]) continue;
@@ -104,6 +101,7 @@ Deviation deviation(const Tensor& legal, const Tensor& given, const Tensor& comp
       x = {static_cast<double>(k.lo), static_cast<double>(k.hi)};
     }
     ++d.elements;
+    d.unbounded += legal.type().is_float() && num::is_anything(x);
     const double middle = x.lo == x.hi ? x.lo : x.lo / 2 + x.hi / 2;
     bool inside = v[i] >= x.lo && v[i] <= x.hi;
     if (std::isnan(v[i])) inside = num::is_nan_surely(x) || num::is_anything(x);

@@ -21,8 +21,8 @@ struct Deviation {
   double value = 0, middle = 0;
   int64_t at = -1;
   double largest = 0, scale = 0;  // the largest error of all elements, and the largest |middle|
-  int64_t elements = 0, outside = 0;
-  std::string reason;  // another type or shape, or why nothing is compared
+  int64_t elements = 0, outside = 0, unbounded = 0;  // unbounded: anything is legal there
+  std::string reason;                                // another type or shape
   bool legal() const { return outside == 0 && reason.empty(); }
 };
 // `computed`: elements that count (bool, of the value's shape); undefined: all.

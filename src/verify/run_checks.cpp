@@ -152,6 +152,7 @@ class RunWalk {
     if (c.trips == 1 || d.ratio > c.worst.ratio) c.worst = d;
     c.worst.elements = before.elements + d.elements;
     c.worst.outside = before.outside + d.outside;
+    c.worst.unbounded = before.unbounded + d.unbounded;
     c.worst.largest = std::max(before.largest, d.largest);
     c.worst.scale = std::max(before.scale, d.scale);
     if (stop_ && c.worst.outside > 0) {

@@ -68,6 +68,7 @@ std::string json_of(const SameResult& r, const SameRequest& request) {
                           {"at", c.at},
                           {"elements", c.elements},
                           {"outside", c.outside},
+                          {"unbounded", c.unbounded},
                           {"largest", number(c.largest)},
                           {"scale", number(c.scale)},
                           {"ulps", c.ulps},
@@ -82,7 +83,8 @@ std::string json_of(const SameResult& r, const SameRequest& request) {
                            {"elements", c.worst.elements},
                            {"outside", c.worst.outside},
                            {"trips", c.trips},
-                           {"skipped", c.trips > 0         ? ""
+                           {"unbounded", c.worst.unbounded},
+                           {"skipped", c.trips > 0         ? (c.worst.elements > 0 ? "" : "not compared")
                                        : c.skipped.empty() ? "not looked at"
                                                            : c.skipped}});
   }

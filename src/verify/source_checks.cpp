@@ -39,16 +39,24 @@ void check(SourceCheck& c, const Tensor& legal, const Tensor& given) {
   const std::vector<double> v = as_doubles(given);
   for (size_t i = 0; i < v.size(); ++i) {
     double lo, hi;
+    ++c.elements;
     if (legal.type().is_float()) {
       const FInterval<double> x = legal.data<FInterval<double>>()[i];
+      if (num::is_anything(x)) {
+        ++c.unbounded;
+        continue;
+      }
+      if (num::is_nan_surely(x)) {
+        if (std::isnan(v[i])) continue;
+        ++c.outside;
+        c.worst = std::numeric_limits<double>::infinity(), c.at = static_cast<int64_t>(i);
+        continue;
+      }
       lo = x.lo, hi = x.hi;
     } else {
       const IInterval x = legal.data<IInterval>()[i];
       lo = static_cast<double>(x.lo), hi = static_cast<double>(x.hi);
     }
-    ++c.elements;
-    const bool anything = std::isnan(lo) || std::isnan(hi) || (std::isinf(lo) && std::isinf(hi) && lo < hi);
-    if (anything) continue;  // NaN surely is what a NaN came from
     // The bound: half of what is legal, and the rounding of the result itself.
     const double middle = lo == hi ? lo : lo / 2 + hi / 2;
     const double half = hi / 2 - lo / 2 + (legal.type().is_float() ? unit(middle, legal.type()) / 2 : 0);
@@ -58,7 +66,7 @@ void check(SourceCheck& c, const Tensor& legal, const Tensor& given) {
     if (std::isfinite(error)) c.largest = std::max(c.largest, error);
     if (legal.type().is_float()) ++c.ulps[ulp_bin(v[i], middle, legal.type())];
     double ratio = error == 0 ? 0 : half > 0 ? error / half : std::numeric_limits<double>::infinity();
-    if (inside) ratio = std::min(ratio, 1.0);  // the middle was rounded
+    if (inside) ratio = std::isfinite(half) ? std::min(ratio, 1.0) : 0;  // the middle was rounded
     if (std::isnan(ratio)) ratio = std::numeric_limits<double>::infinity();
     if (!inside) {
       ++c.outside;
@@ -203,6 +211,7 @@ void merge(std::vector<SourceCheck>& into, const std::vector<SourceCheck>& more)
     if (!a.skipped.empty() && a.elements == 0) a.skipped.clear();
     a.elements += b.elements;
     a.outside += b.outside;
+    a.unbounded += b.unbounded;
     a.largest = std::max(a.largest, b.largest);
     a.scale = std::max(a.scale, b.scale);
     for (size_t k = 0; k < a.ulps.size(); ++k) a.ulps[k] += b.ulps[k];

@@ -14,7 +14,7 @@ struct SourceCheck {
   double worst = 0;      // largest |value - middle| of the legal interval, in its half widths; > 1: illegal
   double error = 0, bound = 0;  // there, and the element's index
   int64_t at = 0;
-  int64_t elements = 0, outside = 0;
+  int64_t elements = 0, outside = 0, unbounded = 0;  // unbounded: anything is legal there
   double largest = 0, scale = 0;   // the largest error of all elements, and the largest |middle|
   std::array<int64_t, 12> ulps{};  // elements by ulps from the middle: 0, 1, 2, 3-4, 5-8, … and more
   std::string skipped;             // why nothing is said; empty if something is

@@ -78,14 +78,15 @@ bool check_values(System& s, const Samples& samples, const SameOptions& o, SameR
     for (size_t i = 0; i < found.size(); ++i) {
       if (i == values.size()) values.push_back(found[i]);
       if (i < values.size() && values[i].node == found[i].node &&
-          found[i].worst.ratio > values[i].worst.ratio)
+          (found[i].worst.ratio > values[i].worst.ratio ||
+           values[i].worst.elements == values[i].worst.unbounded))
         values[i].worst = found[i].worst;
     }
   }
   int64_t looked = 0;
   const ValueCheck* worst = nullptr;
   for (const ValueCheck& c : values) {
-    if (c.trips == 0) continue;
+    if (c.trips == 0 || c.worst.elements == c.worst.unbounded) continue;
     ++looked;
     if (!worst || c.worst.ratio > worst->worst.ratio) worst = &c;
   }
@@ -143,9 +144,10 @@ void bound_outputs(const Module& source, System& other, const Samples& samples, 
           const double error = std::fabs(v[i] - c);
           bound[k] = std::max(bound[k], b);
           scale[k] = std::max(scale[k], std::fabs(c));
-          ratio[k] = std::max(ratio[k], error == 0 ? 0
-                                        : b > 0    ? error / b
-                                                   : std::numeric_limits<double>::infinity());
+          const bool is_nan = std::isnan(error);  // compares with nothing
+          ratio[k] = std::max(ratio[k], error == 0         ? 0
+                                        : b > 0 && !is_nan ? error / b
+                                                           : std::numeric_limits<double>::infinity());
         }
       }
       done += unit;

@@ -303,6 +303,35 @@ def test_nan_of_one_side_refutes(same):
     assert line_of(text, "decision") == "UNDECIDED"
 
 
+def test_nan_outside_of_a_decision_is_no_silent_pass(same):
+    """A bound that a NaN is compared with says nothing; a definition that gives NaN is not met by a number."""
+    model = onnx.load(same.path / "a.onnx")
+    model.graph.node[1].CopyFrom(helper.make_node("Log", ["a"], ["b"], name="act"))
+    onnx.save(model, same.path / "nan.onnx")
+    same("a.onnx", "nan.onnx", "--data", "x.npz", "--level", "numeric", "--json", "n.json", code=4)
+    lines = {(line["leg"], line["level"]): line for line in json.loads((same.path / "n.json").read_text())["lines"]}
+    assert "verdict" not in lines["approximation", "outputs"]
+    assert lines["approximation", "numeric"]["verdict"]["kind"] == "REFUTED"
+    text = same("nan.onnx", "a.onnx", "--data", "x.npz", "--level", "numeric", code=4)
+    assert line_of(text, "numeric", "approximation") == "REFUTED" and line_of(text, "outputs") == "UNDECIDED"
+    assert "node act (log) is not legal" in text
+
+
+def test_nan_is_no_decision_of_boxes_and_rules_of_ones_own(same):
+    model = onnx.load(same.path / "a.onnx")
+    model.graph.node[1].CopyFrom(helper.make_node("Log", ["a"], ["b"], name="act"))
+    onnx.save(model, same.path / "nan.onnx")
+    (same.path / "sign.py").write_text('TIES = ""\ndef decide(outputs):\n    return (outputs["y"] >= 0).astype(int)\n')
+    for rule in ("sign.py", "boxes:0.5"):   # y is f32[N, 4]
+        for other, verdict in (("nan.onnx", "UNDECIDED"), ("a.onnx", "UNDECIDED")):
+            text = same("nan.onnx", other, "--data", "x.npz", "--decision", rule, "--level", "decision", code=4,
+                        env={"TAUTO_PYTHON3": sys.executable})
+            assert line_of(text, "decision") == verdict and "an output of the source is NaN on" in text
+        text = same("a.onnx", "nan.onnx", "--data", "x.npz", "--decision", rule, "--level", "decision", code=4,
+                    env={"TAUTO_PYTHON3": sys.executable})
+        assert line_of(text, "decision") == "REFUTED" and "an output is NaN on" in text
+
+
 # --- the command's other ways in -------------------------------------------------------------------------------------
 
 def compile_with(same, *words, code=0):
