@@ -11,7 +11,7 @@
 #include "python/probes.h"
 #include "python/values.h"
 #include "verify/locate_stage.h"
-#include "verify/prove_executable.h"
+#include "verify/prove_fault.h"
 
 namespace nb = nanobind;
 using namespace nanobind::literals;
@@ -139,25 +139,18 @@ void define_faults(nb::module_& m, RunInputs (*inputs_of)(const LoadedModel&, nb
           "prove",
           [inputs_of](const Faulty& f, nb::handle inputs) {
             const RunInputs given = inputs_of(f.model, inputs);
-            const InjectedFault& at = *f.executable->fault();
-            const nb::gil_scoped_release release;
-            Profile run;
-            ExecuteOptions options;
-            options.profile = &run;
-            f.executable->run(given.values, options);
-            std::string key;
-            for (const proof::KernelProof& p :
-                 proof::prove_kernels(*f.executable, run, [](const auto&) { return false; }))
-              if (p.function == at.function && p.name == at.kernel) key = p.key;
-            for (const proof::KernelProof& p :
-                 proof::prove_kernels(*f.executable, run, [&](const std::string& k) { return k == key; }))
-              if (p.asked) return std::string(proof::text_of(p.proof.verdict));
-            return std::string();
+            equivalence::FaultProof p;
+            {
+              const nb::gil_scoped_release release;
+              p = equivalence::prove_fault(*f.executable, given.values);
+            }
+            nb::dict d;
+            d["proved"] = p.proved;
+            d["reason"] = p.reason;
+            d["differs"] = p.differs;
+            return d;
           },
-          "inputs"_a,
-          "Whether its code still computes what the kernel with the fault should, for all values, as "
-          "Model.prove "
-          "says; \"\" where that is not asked.")
+          "inputs"_a, "Whether it gives the same bits for all inputs of these sizes (verify/prove_fault.h).")
       .def(
           "probe",
           [inputs_of](const Faulty& f, nb::handle inputs, nb::handle nodes, int threads, bool interpret) {

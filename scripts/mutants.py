@@ -6,8 +6,9 @@ shared data, on 10 inputs each, is judged three times:
 
 *By bits*, with the interpreter as oracle. A mutant is *changed* where the result of the kernel with the mistake, or an
 output, has another bit than the interpreter's; *caught by outputs* where an output has; *located* where the first value of
-the run that differs belongs to the kernel with the mistake. One that changes no bit is asked for a proof that its code still
-computes the same for all values (docs/trust.md): then it is *equivalent*.
+the run that differs belongs to the kernel with the mistake. One that changes no bit is *equivalent* if a proof says that it
+gives the same for all inputs (verify/prove_fault.h). Of the others, directed inputs of the network tell some; of some only
+drawn values of the kernel's arguments, which may be values that no input leads to; the rest is not decided.
 
 *As a foreign binary*, by bounds alone: every value that it computes against all that a legal execution of its node gives on
 what the node consumed (verify/run_checks.h), in any order of additions. It is *killed* by an illegal value, or by an error;
@@ -17,8 +18,8 @@ bits (verify/locate_stage.h).
 
 *By customs of others*, on the outputs: allclose with two tolerances, PyTorch's comparison of RMSEs with f64, top-1. Ends with
 
-    mutants: N made, C changed, caught O by outputs and V by values, located L of K, E of U unchanged proved equivalent, \
-smallest relative change caught S
+    mutants: N made, C changed, caught O by outputs and V by values, located L of K, E of U unchanged proved equivalent, told by \
+other inputs I, by other values of the kernel's arguments A, not decided D, smallest relative change caught S
     foreign: killed K of C, node N of K, stage S of K, smallest fault F
 
 Exit code 1 if a mutant that changes a bit is not caught. A run that was interrupted goes on where it stopped.
@@ -182,18 +183,62 @@ def judge_by_bits(name: str, faulty: Any, kind: str) -> dict[str, Any]:
     found["customs"] = sorted(customs, key=CUSTOMS.index)
     if found["verdict"] == "caught":
         return found
-    kernel = (site["function"], max(site["nodes"]))
-    for x in net.inputs:
-        _, values = faulty.probe(x, [kernel])
-        _, exact = faulty.probe(x, [kernel], interpret=True)
-        if [bits(v["value"]) for v in values] != [bits(v["value"]) for v in exact]:
-            found["verdict"] = "caught by values"
-            return found
-    if kind == "doubled activation" and site["what"].split()[-1] in IDEMPOTENT:
-        found["proof"] = "proved by algebra"
-    else:
-        found["proof"] = faulty.prove(net.inputs[0])
+    if any(kernel_differs(faulty, x) for x in net.inputs):
+        found["verdict"] = "caught by values"
+        return found
+    found.update(prove(name, faulty))
     return found
+
+
+def kernel_differs(faulty: Any, inputs: Any) -> bool:
+    """The result of the kernel with the mistake."""
+    kernel = (faulty.site["function"], max(faulty.site["nodes"]))
+    _, values = faulty.probe(inputs, [kernel])
+    _, exact = faulty.probe(inputs, [kernel], interpret=True)
+    return [bits(v["value"]) for v in values] != [bits(v["value"]) for v in exact]
+
+
+def directed(x: dict[str, np.ndarray]) -> list[dict[str, np.ndarray]]:
+    """Inputs made to tell a mutant: other scales, zeros of both signs, noise, values that are not finite. Of floats only."""
+    random = np.random.default_rng(11)
+
+    def all_of(f: Any) -> dict[str, np.ndarray]:
+        with np.errstate(all="ignore"):
+            return {k: f(v).astype(v.dtype) if v.dtype.kind == "f" else v for k, v in x.items()}
+
+    def last(value: float) -> Any:
+        def put(v: np.ndarray) -> np.ndarray:
+            v = v.copy()
+            v.reshape(-1)[-1:] = value
+            return v
+        return put
+
+    made = [all_of(lambda v, s=s: v * s) for s in (-1.0, 0.0, -0.0, 1e-4, 1e-30, 30.0, 1e3, 1e6)]
+    made += [all_of(lambda v, s=s: random.uniform(-s, s, v.shape)) for s in (0.1, 1.0, 1.0, 1.0, 10.0, 100.0, 1e4)]
+    made += [all_of(lambda v, s=s: random.standard_normal(v.shape) * np.exp2(random.integers(-s, s, v.shape))) for s in (4, 12)]
+    made += [all_of(lambda v, s=s: np.full(v.shape, s)) for s in (1.0, -1.0, np.nan)]
+    return made + [all_of(last(s)) for s in (1.0, -0.0, np.inf, np.nan)]
+
+
+def prove(name: str, faulty: Any) -> dict[str, str]:
+    """Of a mutant that changes nothing on the inputs: "proof", what proves it equivalent, or ""; else "elsewhere", what tells it
+    from the program without the mistake: directed inputs of the network, or only drawn values of the kernel's arguments."""
+    import tauto
+
+    net, site = opened(name), faulty.site
+    if site["kind"] == "doubled activation" and site["what"].split()[-1] in IDEMPOTENT:
+        return {"proof": "the function is idempotent"}
+    found = faulty.prove(net.inputs[0])
+    if found["proved"]:
+        return {"proof": found["reason"]}
+    for x in directed(net.inputs[0]):
+        try:
+            differs = bits(faulty.run(x)) != bits(net.model.run(x, interpret=True)) or kernel_differs(faulty, x)
+        except tauto.Error:
+            continue
+        if differs:
+            return {"proof": "", "elsewhere": "network"}
+    return {"proof": "", "elsewhere": "kernel" if found["differs"] else ""}
 
 
 def judge_as_foreign(name: str, faulty: Any, order: str) -> dict[str, Any]:
@@ -284,8 +329,7 @@ def main(argv: list[str] | None = None) -> int:
     rows: dict[str, collections.Counter[str]] = collections.defaultdict(collections.Counter)
     for name, r in made.items():
         kind = r["site"]["kind"]
-        what = r["verdict"] if r["verdict"] != "unchanged" else \
-            "equivalent" if r["proof"].startswith("proved") else "unchanged"
+        what = r["verdict"] if r["verdict"] != "unchanged" else "equivalent" if r["proof"] else "unchanged"
         rows[kind][what] += 1
         if args.verbose and what != "caught":
             print(f"{name}: {what} {r.get('proof', '')}: {r['site']['kernel']}: {r['site']['what']}")
@@ -301,7 +345,8 @@ def main(argv: list[str] | None = None) -> int:
     caught = [r for r in made.values() if r["verdict"] == "caught"]
     inside = [r for r in made.values() if r["verdict"] == "caught by values"]
     unchanged = [r for r in made.values() if r["verdict"] == "unchanged"]
-    equivalent = [r for r in unchanged if r["proof"].startswith("proved")]
+    equivalent = [r for r in unchanged if r["proof"]]
+    elsewhere = collections.Counter(r["elsewhere"] for r in unchanged if not r["proof"])
     asked = [r for r in caught if "located" in r and r["site"]["kind"] not in MISPLACED]
     located = sum(r["located"] for r in asked)
     changes = [r["change"] for r in caught if r.get("change")]
@@ -313,7 +358,8 @@ def main(argv: list[str] | None = None) -> int:
     state.end()
     print(f"mutants: {len(made) + len(crashed)} made, {len(caught) + len(inside) + len(crashed)} changed, caught "
           f"{len(caught) + len(crashed)} by outputs and {len(inside)} by values, located {located} of {len(asked)}, "
-          f"{len(equivalent)} of {len(unchanged)} unchanged proved equivalent, "
+          f"{len(equivalent)} of {len(unchanged)} unchanged proved equivalent, told by other inputs {elsewhere['network']}, by other "
+          f"values of the kernel's arguments {elsewhere['kernel']}, not decided {elsewhere['']}, "
           f"smallest relative change caught {min(changes, default=0):.1e}")
     for order in ("ours", "any"):
         t = foreign_totals(list(made.values()), order)

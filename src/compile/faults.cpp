@@ -80,6 +80,8 @@ class Injector {
       result_.group = c.group;
       result_.kernel = g.group.kernel.name;
       result_.nodes = g.group.nodes;
+      for (const KernelArgument& a : raw(*c.function, c.group).group.arguments)
+        result_.constants.push_back(a.constant);
       result_.sources = g.group.kernel.sources;
       result_.what = what_;
       return result_;
@@ -185,9 +187,12 @@ class Injector {
     for (const vec::Instr& i : p.code)
       if (i.op == vec::VecOp::Gather || (!wide && i.mask)) return {{}, 0};
     size_t n = 0;
-    std::vector<uint8_t> bytes = vec::encode(
-        p, vec::x64_features_of(isa_), nullptr,
-        [&](const vec::Demands& d, vec::Allocation& a) { n = faults::in_registers(kind_, d, a, at, what_); });
+    const auto tamper = [&](const vec::Demands& d, vec::Allocation& a) {
+      n = faults::in_registers(kind_, d, a, at, what_);
+    };
+    const vec::X64Features features = vec::x64_features_of(isa_);
+    std::vector<uint8_t> bytes = vec::encode(p, features, nullptr, tamper);
+    if (at != faults::kCount) result_.registers = vec::check_registers(p, features, tamper);
     return {std::move(bytes), n};
   }
 
@@ -245,6 +250,8 @@ class Injector {
         auto made = in_argument(g, i, at);
         if (!made.made) return false;
         what_ = cat("constant ", g.group.kernel.buffers[i]->name, ": ", made.what);
+        result_.argument = i;
+        result_.packed = g.group.arguments[i].constant;
         g.group.arguments[i].constant = std::move(*made.made);
         replace(c, k, std::move(g));
         return true;
@@ -305,13 +312,14 @@ class Injector {
       g.built = KernelBuilder(isa_).build(g.group, p);
       if (!g.built->reason.empty()) continue;
       const loops::Kernel& definition = raw(function, k).group.kernel;
-      if (have_same_buffers(g.group.kernel, definition)) g.group.kernel = definition;
+      result_.defined = have_same_buffers(g.group.kernel, definition);
+      if (result_.defined) g.group.kernel = definition;
       return true;
     }
     return false;
   }
 
-  // The kernel of the group then says what should be computed, as with all other faults: a proof is refuted.
+  // The kernel of the group then says what should be computed, as with all other faults.
   static bool have_same_buffers(const loops::Kernel& a, const loops::Kernel& b) {
     return std::equal(a.buffers.begin(), a.buffers.end(), b.buffers.begin(), b.buffers.end(),
                       [](const loops::BufferPtr& x, const loops::BufferPtr& y) {

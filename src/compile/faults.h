@@ -85,6 +85,12 @@ struct InjectedFault {
   std::vector<std::string> sources;
   std::string what;
   size_t other = 0;  // ReusedEarly: the group whose result is laid over that of `group`
+  // For who asks whether anything changed (verify/prove_fault.h):
+  bool defined = true;            // the group's tensor expression is still the right one
+  std::vector<Tensor> constants;  // of each argument of its kernel, as the expression reads it
+  size_t argument = 0;            // of a fault in packing: which constant
+  Tensor packed;                  // and what the kernel should read
+  std::string registers;          // of a fault in registers: the rule that the allocation breaks, or ""
 
   // What binding a group to sizes has to get wrong.
   void distort(const CompiledFunction& c, size_t group, BoundGroup& bound) const;

@@ -54,8 +54,15 @@ class Memory {
 class Walk {
  public:
   Walk(const Executable& e, const CompiledFunction& c, const std::vector<BoundGroup>& groups, int64_t block,
-       int64_t below)
-      : e_(e), f_(*c.function), c_(c), groups_(groups), block_bytes_(block), below_(below) {
+       int64_t below, const Env& sizes, bool tell_overlaps)
+      : e_(e),
+        f_(*c.function),
+        c_(c),
+        groups_(groups),
+        sizes_(sizes),
+        block_bytes_(block),
+        below_(below),
+        tell_overlaps_(tell_overlaps) {
     for (size_t k = 0; k < c.groups.size(); ++k) {
       const Group& g = c.groups[k].group;
       if (g.kind == Group::Kind::View) view_[g.result] = g.source;
@@ -84,6 +91,9 @@ class Walk {
     for (size_t i = 0; i < results.size() && problem_.empty(); ++i)
       read(results[i], f_.results[i], cat("result ", i));
     check.problem = problem_;
+    check.overlaps = std::move(overlaps_);
+    check.walked = std::move(walked_);
+    check.walked.push_back(&c_);
     if (!problem_.empty()) check.complete = false;
     check.checked = cat("memory and calls: ", arguments_, " arguments of ", kernels_,
                         kernels_ == 1 ? " kernel" : " kernels", " hold what they are to hold",
@@ -162,6 +172,7 @@ class Walk {
       BoundFunction::Place place;
       int64_t bytes;
       Owner owner;
+      size_t argument;
     };
     std::vector<Whole> read_whole, written;
     for (const BoundFunction::Call& call : chain) {
@@ -199,12 +210,13 @@ class Walk {
         read(call.reads[i], a.value, which);
         const auto bytes = bytes_.find(owner_of(a.value));
         read_whole.push_back(
-            {which, call.reads[i], bytes == bytes_.end() ? 0 : bytes->second, owner_of(a.value)});
+            {which, call.reads[i], bytes == bytes_.end() ? 0 : bytes->second, owner_of(a.value), i});
       }
       if (call.sizes != bound.sizes) wrong(cat(where, ": required the sizes of its loops, got others"));
+      pieces(k.built->generated, bound, where);
       const int64_t bytes = element_count(bound.shape) * f_.node(g.result).type.element.bytes();
       if (result.kind != Kind::Band) {
-        written.push_back({where, result, bytes, {g.result, 0}});
+        written.push_back({where, result, bytes, {g.result, 0}, 0});
         continue;
       }
       if (!g.bands) return wrong(cat(where, ": writes a band and runs whole"));
@@ -218,14 +230,21 @@ class Walk {
       band_.write(result.at, result.at + band, {g.result, 0});
       band_bytes_[{g.result, 0}] = band;
     }
+    const BoundFunction::Call& first = chain[0];
+    const bool in_one_piece = chain.size() == 1 && !first.bands && !worth_threads(groups_[first.group]);
     for (const Whole& w : written)
-      for (const Whole& r : read_whole)
-        if (w.place.kind == r.place.kind &&
+      for (const Whole& r : read_whole) {
+        if (w.place.kind != r.place.kind ||
             (w.place.kind == Kind::Block
-                 ? r.place.at < w.place.at + w.bytes && w.place.at < r.place.at + r.bytes
-                 : r.place.at == w.place.at))
+                 ? r.place.at >= w.place.at + w.bytes || w.place.at >= r.place.at + r.bytes
+                 : r.place.at != w.place.at))
+          continue;
+        if (tell_overlaps_ && in_one_piece && w.place.kind == Kind::Block)
+          overlaps_.push_back({&c_, first.group, r.argument, r.place.at - w.place.at});
+        else
           wrong(cat(r.where, ": overlaps ", w.where == r.where.substr(0, w.where.size()) ? "its" : "a later",
                     " result"));
+      }
     for (const Whole& w : written) write(w.place, w.owner, w.bytes);
   }
 
@@ -253,6 +272,16 @@ class Walk {
     for (const int64_t extent : k.group.bands->extents) rows *= extent;
     for (const Bands::Loop& l : k.group.bands->loops) walked *= l.extent;
     return rows == walked ? "" : "its bands are not all of its rows";
+  }
+
+  // What is handed to threads is the whole loop. Where each piece ends is left to RunState::kernel.
+  void pieces(const Generated& g, const BoundGroup& bound, const std::string& where) {
+    const auto from = evaluate(g.parallel_from, sizes_), to = evaluate(g.parallel_to, sizes_);
+    if (!from || !to) return wrong(cat(where, ": the ends of its parallel loop are not known"));
+    const int64_t steps = (*to - *from + g.parallel_step - 1) / g.parallel_step;
+    if (bound.from != *from || bound.to != *to || bound.step != g.parallel_step || bound.steps != steps)
+      wrong(cat(where, ": required its parallel loop from ", *from, " to ", *to, " in ", steps,
+                " steps, got ", bound.from, " to ", bound.to, " in ", bound.steps));
   }
 
   // Reads of a reference or of control flow, in the order of the node's inputs.
@@ -306,11 +335,14 @@ class Walk {
       }
       if (body->own_bytes() + body->below_bytes() > below_)
         wrong(cat(where, ": its body's memory is larger than what lies behind its caller's"));
-      Walk inside(e_, body->compiled(), body->groups(), body->own_bytes(), body->below_bytes());
+      Walk inside(e_, body->compiled(), body->groups(), body->own_bytes(), body->below_bytes(), body->env(),
+                  tell_overlaps_);
       const BindingCheck check = inside.run(body->calls(), body->result_places());
       if (!check.problem.empty())
         wrong(cat(where, ": @", body->compiled().function->name, ": ", check.problem));
       complete_ = complete_ && check.complete;
+      overlaps_.insert(overlaps_.end(), check.overlaps.begin(), check.overlaps.end());
+      walked_.insert(walked_.end(), check.walked.begin(), check.walked.end());
       kernels_ += inside.kernels_;
       arguments_ += inside.arguments_;
       banded_ += inside.banded_;
@@ -324,8 +356,12 @@ class Walk {
   const Function& f_;
   const CompiledFunction& c_;
   const std::vector<BoundGroup>& groups_;
+  const Env& sizes_;
   const int64_t block_bytes_, below_;
+  const bool tell_overlaps_;
   bool complete_ = true;
+  std::vector<BindingCheck::Overlap> overlaps_;
+  std::vector<const CompiledFunction*> walked_;
   int64_t kernels_ = 0, arguments_ = 0, banded_ = 0;
   std::map<Id, Id> view_;
   Memory block_, band_;
@@ -339,11 +375,11 @@ class Walk {
 BindingCheck check_calls(const Executable& e, const CompiledFunction& c,
                          const std::vector<BoundGroup>& groups, const std::vector<BoundFunction::Call>& calls,
                          const std::vector<BoundFunction::Place>& results, int64_t block_bytes,
-                         int64_t below_bytes) {
-  return Walk(e, c, groups, block_bytes, below_bytes).run(calls, results);
+                         int64_t below_bytes, const Env& sizes) {
+  return Walk(e, c, groups, block_bytes, below_bytes, sizes, false).run(calls, results);
 }
 
-BindingCheck check_binding(const Executable& e, const std::vector<Value>& inputs) {
+BindingCheck check_binding(const Executable& e, const std::vector<Value>& inputs, bool tell_overlaps) {
   const CompiledFunction& main = e.functions().at("main");
   std::vector<TensorType> types;
   for (const Value& v : inputs) {
@@ -353,8 +389,8 @@ BindingCheck check_binding(const Executable& e, const std::vector<Value>& inputs
   Env env = e.sizes();
   const BoundFunction bound(e, main, std::move(types), std::move(env));
   if (!bound.complete()) return {"", false, "memory and calls were not looked at: sizes do not decide them"};
-  return check_calls(e, main, bound.groups(), bound.calls(), bound.result_places(), bound.own_bytes(),
-                     bound.below_bytes());
+  return Walk(e, main, bound.groups(), bound.own_bytes(), bound.below_bytes(), bound.env(), tell_overlaps)
+      .run(bound.calls(), bound.result_places());
 }
 
 std::string sha256_of(const CodeMemory& code) {

@@ -8,6 +8,7 @@
 #include <random>
 
 #include "loops/evaluate.h"
+#include "loops/values.h"
 #include "schedule/dots.h"
 #include "support/cpu.h"
 #include "support/error.h"
@@ -47,13 +48,21 @@ bool same_element(const char* x, const char* y, ElementType t) {
 // The buffers of a kernel; those of Kind::Result are writable.
 class Memory {
  public:
-  Memory(const Group& g, const std::vector<Packing>& packings, const loops::Kernel& k, const Env& sizes) {
+  struct Draw {
+    uint64_t seed = 0;
+    bool finite = false;                             // not only what is known to be
+    const std::vector<Tensor>* constants = nullptr;  // of each argument; null: drawn where they are packed
+    Drawing::Kind kind = Drawing::Kind::Usual;
+    std::vector<double> near = {};
+  };
+  Memory(const Group& g, const std::vector<Packing>& packings, const loops::Kernel& k, const Env& sizes,
+         const Draw& draw) {
     const auto is_packed = [&](size_t i) {
       return std::any_of(packings.begin(), packings.end(), [&](const Packing& p) { return p.buffer == i; });
     };
     for (size_t i = 0; i < k.buffers.size(); ++i) {
       const loops::Buffer& b = *k.buffers[i];
-      Drawing d{b.type, b.finite, {}, i + 1};
+      Drawing d{b.type, b.finite || draw.finite, {}, i + 1 + (draw.seed << 8), draw.kind, draw.near};
       for (const RangeCheck& c : g.checks)
         if (g.arguments[i].kind == KernelArgument::Kind::Value && g.arguments[i].value == c.value)
           d.range = {std::max(number(c.least, sizes), d.range ? d.range->first : 0),
@@ -65,6 +74,9 @@ class Memory {
       if (g.arguments[i].kind == KernelArgument::Kind::Result) {
         result_ = i;
         addresses_.push_back(nullptr);
+      } else if (draw.constants && g.arguments[i].kind == KernelArgument::Kind::Constant) {
+        if ((*draw.constants)[i].bytes() < bytes) fail("constant ", b.name, " is too small");
+        addresses_.push_back(const_cast<void*>((*draw.constants)[i].raw()));
       } else if (const Tensor& t = g.arguments[i].constant;
                  g.arguments[i].kind == KernelArgument::Kind::Constant && !is_packed(i) &&
                  t.bytes() >= bytes) {
@@ -151,7 +163,7 @@ class Shrunk {
       found_.left = cat("smaller extents: still ", static_cast<int64_t>(work), " operations");
       return;
     }
-    const Memory memory(g_.group, built.scheduled.packings, expression, sizes_);
+    const Memory memory(g_.group, built.scheduled.packings, expression, sizes_, {});
     ZeroMemory expected = memory.result();
     evaluate_loops(expression, memory.with_result(expected), sizes_);
     at(own, small, built.plan, memory, expected);
@@ -261,14 +273,21 @@ int64_t element_of(const loops::Buffer& b, const std::vector<int64_t>& index, co
   return e;
 }
 
-void at_full_size(const Executable& e, const CompiledGroup& g, const Env& sizes, Comparison& found) {
+void at_full_size(const Executable& e, const CompiledGroup& g, const Env& sizes, const Memory::Draw& draw,
+                  Comparison& found) {
   const loops::Kernel& k = g.group.kernel;
   const Generated& generated = g.built->generated;
-  const Memory memory(g.group, g.built->scheduled.packings, k, sizes);
+  const Memory memory(g.group, g.built->scheduled.packings, k, sizes, draw);
   const ZeroMemory got = memory.result(), expected = memory.result();
   std::vector<void*> buffers = memory.with_result(got);
   std::vector<Tensor> kept;
-  memory.pack(buffers, g.built->scheduled.packings, kept);
+  if (draw.constants) {
+    for (size_t i = 0; i < g.group.arguments.size(); ++i)
+      if (const KernelArgument& a = g.group.arguments[i]; a.kind == KernelArgument::Kind::Constant)
+        buffers[i] = const_cast<void*>(a.constant.raw());
+  } else {
+    memory.pack(buffers, g.built->scheduled.packings, kept);
+  }
   std::vector<uint8_t> workspace;
   const std::vector<uint64_t> arguments = arguments_of(generated, buffers, sizes, workspace);
   call_code(e, g, arguments);
@@ -281,7 +300,7 @@ void at_full_size(const Executable& e, const CompiledGroup& g, const Env& sizes,
   for (const int64_t n : w.extents) outputs *= n;
   const auto wanted = static_cast<int64_t>(std::min(
       {static_cast<double>(kSamples), static_cast<double>(outputs), std::max(1.0, kSampledTerms / work)}));
-  std::mt19937_64 random(7);
+  std::mt19937_64 random(7 + draw.seed);
   const int64_t border = int64_t{generated.program.lanes} * std::max(1, g.built->plan.vectors);
   const std::vector<void*> pointers = memory.with_result(expected);
   while (found.sampled < wanted && found.differs.empty()) {
@@ -330,7 +349,7 @@ void at_full_size(const Executable& e, const CompiledGroup& g, const Env& sizes,
 Comparison compare_kernel(const Executable& e, const CompiledGroup& g, const Env& sizes) {
   Comparison found;
   try {
-    at_full_size(e, g, sizes, found);
+    at_full_size(e, g, sizes, {}, found);
     if (!found.differs.empty()) return found;
     const auto& axes = g.built->nest.axes;
     if (g.built->generated.sizes.empty() &&
@@ -342,6 +361,28 @@ Comparison compare_kernel(const Executable& e, const CompiledGroup& g, const Env
     found.left = error.what();
   }
   return found;
+}
+
+std::string compare_code(const Executable& e, const CompiledGroup& g, const Env& sizes,
+                         const std::vector<Tensor>& constants, uint64_t seed) {
+  Memory::Draw draw{seed, seed % 2 == 0, &constants, static_cast<Drawing::Kind>(seed / 2 % 5), {}};
+  loops::each_node(
+      g.group.kernel.body,
+      [&](const Expr& x) {
+        const auto* l = x.as<loops::Literal>();
+        if (l && x.type() == f32) draw.near.push_back(loops::as<float>(l->bits));
+        if (l && x.type() == f64) draw.near.push_back(loops::as<double>(l->bits));
+      },
+      [](const loops::Stmt&) {});
+  for (const vec::Instr& i : g.built->generated.program.code) {
+    if (i.op != vec::VecOp::Const) continue;
+    const auto bits = static_cast<uint64_t>(i.immediate);
+    if (i.lane == vec::Lane::F32) draw.near.push_back(loops::as<float>(bits));
+    if (i.lane == vec::Lane::F64) draw.near.push_back(loops::as<double>(bits));
+  }
+  Comparison found;
+  at_full_size(e, g, sizes, draw, found);
+  return found.differs;
 }
 
 }  // namespace tauto::proof

@@ -20,4 +20,11 @@ struct Comparison {
 // At these sizes, at which the kernel could run.
 Comparison compare_kernel(const Executable& e, const CompiledGroup& g, const Env& sizes);
 
+// Its machine code alone, at full size: the first difference, or "". With the model's own constants, those of
+// the expression given for each argument, those of the code as the group has them. Other elements are drawn
+// by the seed, in ways that take turns: usual ones, magnitudes of all sizes, ties and zeros of both signs,
+// beside the numbers that the kernel holds, few that are not finite; every second time all are finite.
+std::string compare_code(const Executable& e, const CompiledGroup& g, const Env& sizes,
+                         const std::vector<Tensor>& constants, uint64_t seed);
+
 }  // namespace tauto::proof

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <limits>
 #include <random>
@@ -20,8 +21,32 @@ constexpr size_t kPatternPages = 61;  // a prime
 size_t pages(size_t bytes) { return (std::max<size_t>(bytes, 1) + kPage - 1) / kPage * kPage; }
 
 template <class T>
-T drawn_float(uint64_t r, bool finite) {
+T drawn_float(uint64_t r, const Drawing& d) {
+  using Limits = std::numeric_limits<T>;
+  const bool finite = d.finite;
   const T small = static_cast<T>(static_cast<int64_t>(r >> 32 & 2047) - 1024) / T(64);
+  switch (d.kind) {
+    case Drawing::Kind::Usual:
+      break;
+    case Drawing::Kind::Wide:
+      return std::ldexp(small, static_cast<int>(r % 41) - 20);
+    case Drawing::Kind::Ties: {
+      constexpr double kFew[] = {0.0, -0.0, 1.0, -1.0, 0.0, -0.0, 2.0, -0.0};
+      return r % 64 == 8 ? Limits::denorm_min() : static_cast<T>(kFew[r % 8]);
+    }
+    case Drawing::Kind::Near: {
+      if (d.near.empty() || r % 4 == 0) return small;
+      const T x = static_cast<T>(d.near[(r >> 8) % d.near.size()]);
+      if (!std::isfinite(x)) return small;
+      T y = r & 8 ? x * (T(1) + static_cast<T>(static_cast<int64_t>(r >> 32 & 255) - 128) / T(16384)) : x;
+      for (uint64_t k = 0; k < (r >> 20) % 4; ++k)
+        y = std::nextafter(y, r & 16 ? Limits::max() : -Limits::max());
+      return r & 32 && r & 64 ? -y : y;
+    }
+    case Drawing::Kind::Sparse:
+      if (finite || r % (uint64_t{256} << d.seed % 5) != 0) return small;
+      return r >> 20 & 1 ? Limits::quiet_NaN() : r >> 21 & 1 ? Limits::infinity() : -Limits::infinity();
+  }
   switch (r % 256) {
     case 0:
       return r & 256 ? T(0) : -T(0);
@@ -62,11 +87,11 @@ std::vector<uint8_t> drawn_elements(const Drawing& d, size_t count) {
     const uint64_t r = random();
     uint64_t v = r;
     if (d.type == f32) {
-      const auto x = drawn_float<float>(r, d.finite);
+      const auto x = drawn_float<float>(r, d);
       v = 0;
       std::memcpy(&v, &x, sizeof x);
     } else if (d.type == f64) {
-      const auto x = drawn_float<double>(r, d.finite);
+      const auto x = drawn_float<double>(r, d);
       std::memcpy(&v, &x, sizeof x);
     } else if (d.type == f16 || d.type == bf16) {
       v = drawn_half(r, d.type == f16 ? 5 : 8, d.finite);

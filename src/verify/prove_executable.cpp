@@ -261,6 +261,12 @@ std::string key_of(const CompiledGroup& g, const Env& env) {
 
 }  // namespace
 
+Proof prove_group(const Executable& e, const CompiledFunction& f, const CompiledGroup& g, const Env& sizes) {
+  Proof p;
+  Prover(*f.function, g, e.isa()).run(sizes, p);
+  return p;
+}
+
 std::vector<KernelProof> prove_kernels(const Executable& e, const Profile& run,
                                        const std::function<bool(const std::string& key)>& wanted) {
   std::vector<KernelProof> all;

@@ -27,4 +27,7 @@ struct KernelProof {
 std::vector<KernelProof> prove_kernels(const Executable& e, const Profile& run,
                                        const std::function<bool(const std::string& key)>& wanted);
 
+// One of them, at these sizes, at which it could run.
+Proof prove_group(const Executable& e, const CompiledFunction& f, const CompiledGroup& g, const Env& sizes);
+
 }  // namespace tauto::proof

@@ -21,14 +21,16 @@ int64_t number(const Dim& d, const Env& sizes) {
   return *v;
 }
 
-const loops::Buffer* stored_by(const loops::Kernel& k) {
+size_t stored_by(const loops::Kernel& k) {  // the number of the buffer
   const loops::Buffer* found = nullptr;
   loops::each_node(
       k.body, [](const loops::Expr&) {},
       [&](const loops::Stmt& s) {
         if (const auto* x = s->as<loops::Store>()) found = x->buffer.get();
       });
-  return found;
+  size_t i = 0;
+  while (i < k.buffers.size() && k.buffers[i].get() != found) ++i;
+  return i;
 }
 
 Term drawn(int64_t i, const std::pair<int64_t, int64_t>& range, ElementType t) {
@@ -39,12 +41,12 @@ Term drawn(int64_t i, const std::pair<int64_t, int64_t>& range, ElementType t) {
 
 Buffers inputs_of(const loops::Kernel& k, const Env& sizes, const ProofOptions& o) {
   Buffers all;
-  const loops::Buffer* stored = stored_by(k);
+  const size_t stored = stored_by(k);
   for (size_t i = 0; i < k.buffers.size(); ++i) {
     const loops::Buffer& b = *k.buffers[i];
     const int64_t count = number(b.layout.elements, sizes);
     SymbolicBuffer s = symbolic_input(b.name + (b.finite ? "!" : ""), b.type, count);
-    if (&b == stored) s.given = {};
+    if (i == stored) s.given = {};
     if (const auto range = o.numbers.find(i); range != o.numbers.end())
       s.given = [range = range->second, type = b.type](int64_t e) { return drawn(e, range, type); };
     all.push_back(std::move(s));
@@ -88,6 +90,26 @@ void pack(SymbolicBuffer& b, const Packing& p) {
            : pairs             ? pair_together(terms[0], terms[1])
            : terms.size() == 2 ? words_together(terms[0], terms[1])
                                : bytes_together(terms);
+  };
+}
+
+void set_known(SymbolicBuffer& b, const std::map<int64_t, uint64_t>& bits) {
+  b.looked_up = false;
+  b.given = [before = b.given, type = b.type, bits](int64_t i) {
+    const auto at = bits.find(i);
+    return at == bits.end() ? before(i) : literal(type, at->second);
+  };
+}
+
+void lay_over(SymbolicBuffer& b, const SymbolicBuffer& result, int64_t bytes) {
+  if (b.type.bytes() != result.type.bytes() || bytes % b.type.bytes() != 0)
+    throw Undecided{cat(b.name, " lies over parts of elements of the result")};
+  b.looked_up = false;
+  b.given = [before = b.given, &b, &result, by = bytes / b.type.bytes()](int64_t i) {
+    const auto at = result.written.find(i + by);
+    if (at == result.written.end()) return before(i);
+    if (b.type != result.type) throw Undecided{cat(b.name, " is read as another type than was written")};
+    return at->second;
   };
 }
 
@@ -234,10 +256,14 @@ Proof prove_kernel(const loops::Kernel& expression, const Scheduled& scheduled, 
   const TermScope scope;
   Proof proof;
   try {
-    Buffers inputs = inputs_of(expression, sizes, options), got = inputs;
+    Buffers inputs = inputs_of(expression, sizes, options);
+    for (const auto& [b, known] : options.known) set_known(inputs[b], known.definition);
+    Buffers got = inputs;
     for (const Packing& p : scheduled.packings) pack(got[p.buffer], p);
+    for (const auto& [b, known] : options.known) set_known(got[b], known.code);
     for (const size_t b : scheduled.words) join_bytes(got[b]);
     const Buffers before = got;
+    for (const auto& [b, bytes] : options.over_result) lay_over(got[b], got[stored_by(expression)], bytes);
     const Walk walk = run(generated, generated.program, got, sizes, options);
     proof.whole = walk.whole;
     proof.looked_up = walk.looked_up;

@@ -29,6 +29,15 @@ struct ProofOptions {
   Trips trips;
   // Buffers whose elements are numbers in [first, second), drawn: what addresses follow from.
   std::map<size_t, std::pair<int64_t, int64_t>> numbers;
+  // Constants of which some elements are numbers: bits, by the element as the definition reads it, and as the
+  // program does, packed. Others are terms. Only with all trips: the elements of a loop are no longer alike.
+  struct Known {
+    std::map<int64_t, uint64_t> definition, code;
+  };
+  std::map<size_t, Known> known = {};
+  // Buffers that lie in the result's memory, and how many bytes behind its beginning: the program reads there
+  // what it has written meanwhile. Only with all trips, and in one piece.
+  std::map<size_t, int64_t> over_result = {};
 };
 
 // Different terms may still be equal: a difference is Undecided. Refuted: the program leaves its buffers,

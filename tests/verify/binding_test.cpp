@@ -74,6 +74,22 @@ TEST(Binding, EveryWrongAddressIsFound) {
   EXPECT_GE(tried, 12);
 }
 
+// The last piece of a parallel loop that nobody runs.
+TEST(Binding, ALoopThatIsNotRunToItsEndIsFound) {
+  const Bound b = bound();
+  int tried = 0;
+  for (const BoundFunction::Call& call : b.calls) {
+    if (b.f->groups()[call.group].to < 2) continue;
+    std::vector<BoundGroup> groups = b.f->groups();
+    --groups[call.group].to;
+    const BindingCheck c = check_calls(*b.e, b.e->functions().at("main"), groups, b.calls,
+                                       b.f->result_places(), b.f->own_bytes());
+    EXPECT_NE(c.problem.find("required its parallel loop from 0 to "), std::string::npos) << c.problem;
+    ++tried;
+  }
+  EXPECT_GT(tried, 0);
+}
+
 TEST(Binding, AStepThatIsLeftOutOrComesTooEarlyIsFound) {
   const size_t count = bound().calls.size();
   for (size_t i = 0; i < count; ++i) {

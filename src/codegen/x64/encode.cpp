@@ -441,8 +441,10 @@ std::vector<Jump> jumps_of(const Seated& s) {
 }  // namespace
 }  // namespace x64
 
-std::string check_registers(const Program& generated, const X64Features& features) {
-  const x64::Seated s = x64::seat(generated, features);
+std::string check_registers(const Program& generated, const X64Features& features,
+                            const TamperRegisters& tamper) {
+  x64::Seated s = x64::seat(generated, features);
+  if (tamper) tamper(s.demands, s.allocation);
   return check_allocation(s.demands, s.counts, s.allocation, x64::jumps_of(s));
 }
 

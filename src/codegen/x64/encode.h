@@ -50,6 +50,7 @@ std::vector<uint8_t> encode(const Program& program, const X64Features& features,
 
 // Allocates the registers as `encode` does and decides whether every value is found where it is read
 // (check_allocation.h): the first broken rule, or "".
-std::string check_registers(const Program& program, const X64Features& features);
+std::string check_registers(const Program& program, const X64Features& features,
+                            const TamperRegisters& tamper = {});
 
 }  // namespace tauto::vec
