@@ -38,8 +38,9 @@ struct ErrorPropagation::State {
   std::vector<Value> inputs;
   std::vector<Shape> shapes;  // of the inputs, for which constants and movements are kept
   PropagationOptions options;
-  size_t limit = 0;  // of refined elements of a node; 0: none are
-  std::map<Id, std::vector<int64_t>> refined;
+  size_t limit = 0;                            // of refined elements of a node; 0: none are
+  std::map<Id, std::vector<int64_t>> refined;  // sorted
+  Id lost = -1;                                // the first node whose radii exceed its values
   Env env;
 
   explicit State(const Module& m) : m(m), f(m.main()), nodes(f.nodes.size()) {}
@@ -58,6 +59,7 @@ struct ErrorPropagation::State {
     const FloatEnvironment environment;
     env = Env();
     refined.clear();
+    lost = -1;
     for (size_t i = 0; i < nodes.size(); ++i) {
       if (options.cancelled && (*options.cancelled)()) throw Cancelled{};
       const auto id = static_cast<Id>(i);
@@ -65,7 +67,18 @@ struct ErrorPropagation::State {
         parameter(id);
       else if (!nodes[i].constant || nodes[i].parts.empty())
         node(id);
+      if (lost < 0 && is_lost(nodes[i])) lost = id;
     }
+  }
+
+  static bool is_lost(const NodeState& s) {
+    constexpr double kNoMore = 0x1p-100;  // values that are all zero have radii of denormals
+    const auto largest = [](const std::vector<double>& v) {
+      return v.empty() ? 0 : *std::max_element(v.begin(), v.end());
+    };
+    return std::any_of(s.parts.begin(), s.parts.end(), [&](const Part& p) {
+      return largest(p.radius) > std::max(largest(p.magnitude), kNoMore);
+    });
   }
 
   void parameter(Id id) {
@@ -311,7 +324,7 @@ struct ErrorPropagation::State {
       Part& p = at(from).parts[0];
       std::vector<int64_t> elements;
       for (const auto& [operand, i] : doubtful)
-        if (operand == static_cast<int>(k) && std::find(done.begin(), done.end(), i) == done.end())
+        if (operand == static_cast<int>(k) && !std::binary_search(done.begin(), done.end(), i))
           elements.push_back(i);
       std::sort(elements.begin(), elements.end());
       elements.erase(std::unique(elements.begin(), elements.end()), elements.end());
@@ -334,6 +347,7 @@ struct ErrorPropagation::State {
         }
       }
       done.insert(done.end(), elements.begin(), elements.end());
+      std::sort(done.begin(), done.end());
     }
     return shrank;
   }
@@ -362,12 +376,11 @@ std::vector<Refinement> ErrorPropagation::refine(size_t limit) {
   s.forward();
   std::vector<Refinement> all;
   for (auto& [id, elements] : s.refined)
-    if (!elements.empty()) {
-      std::sort(elements.begin(), elements.end());
-      all.push_back({id, elements});
-    }
+    if (!elements.empty()) all.push_back({id, elements});
   return all;
 }
+
+std::string ErrorPropagation::lost() const { return state_->lost < 0 ? "" : state_->where(state_->lost); }
 
 const Module& ErrorPropagation::module() const { return state_->m; }
 

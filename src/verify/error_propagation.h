@@ -67,6 +67,8 @@ class ErrorPropagation {
   // Runs again with the radii of doubtful elements refined, at most `limit` of a node. Returns what was
   // refined; empty: nothing was doubtful, so another run would say the same.
   std::vector<Refinement> refine(size_t limit = 64);
+  // The first node whose radii exceed its values: from there on bounds say little. "": none.
+  std::string lost() const;
 
   const Module& module() const;
   const Tensor& centre(size_t output) const;  // f64

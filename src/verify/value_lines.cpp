@@ -24,6 +24,43 @@ int64_t samples_of(const Samples& s, const SameOptions& o, int64_t unit) {
   return std::min(s.count() / unit * unit, std::max<int64_t>(o.deep / unit, 1) * unit);
 }
 
+struct OutputBound {
+  bool floats = false;
+  // Of the worst element; |B - exact| by its bound; the largest value.
+  double bound = 0, ratio = 0, scale = 0;
+  // Elements of any size would be within it.
+  bool says_nothing() const { return floats && !(bound <= scale) && !(bound == 0); }
+  void merge(const OutputBound& b) {
+    floats |= b.floats;
+    bound = std::max(bound, b.bound), ratio = std::max(ratio, b.ratio), scale = std::max(scale, b.scale);
+  }
+};
+
+std::vector<OutputBound> bounds_of(const ErrorPropagation& p, const NamedTypes& names,
+                                   const std::vector<Value>& out) {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  std::vector<OutputBound> all(out.size());
+  for (size_t k = 0; k < out.size(); ++k) {
+    if (!out[k].is_tensor() || !out[k].tensor.type().is_float()) continue;
+    OutputBound& o = all[k];
+    o.floats = true;
+    const std::vector<double> own = p.output_error(k, 64), v = as_doubles(out[k].tensor);
+    const Tensor& centre = p.centre(k);
+    if (centre.count() != static_cast<int64_t>(v.size())) fail("outputs of other sizes");
+    for (size_t i = 0; i < v.size(); ++i) {
+      const double c = centre.data<double>()[i], b = own.empty() ? 0 : own[i];
+      if (!std::isfinite(c)) fail("an element of \"", names[k].first, "\" has no finite exact value");
+      const double error = std::fabs(v[i] - c);  // of a NaN: compares with nothing
+      o.bound = std::isnan(b) ? kInfinity : std::max(o.bound, b);
+      o.scale = std::max(o.scale, std::fabs(c));
+      o.ratio = std::max(o.ratio, error == 0 || std::isinf(o.bound) ? 0
+                                  : !(b > 0) || std::isnan(error)   ? kInfinity
+                                                                    : error / b);
+    }
+  }
+  return all;
+}
+
 bool equal(const std::vector<Value>& a, const std::vector<Value>& b) {
   return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin());
 }
@@ -75,18 +112,12 @@ bool check_values(System& s, const Samples& samples, const SameOptions& o, SameR
       values = found;
       break;
     }
-    for (size_t i = 0; i < found.size(); ++i) {
-      if (i == values.size()) values.push_back(found[i]);
-      if (i < values.size() && values[i].node == found[i].node &&
-          (found[i].worst.ratio > values[i].worst.ratio ||
-           values[i].worst.elements == values[i].worst.unbounded))
-        values[i].worst = found[i].worst;
-    }
+    merge(values, found);
   }
   int64_t looked = 0;
   const ValueCheck* worst = nullptr;
   for (const ValueCheck& c : values) {
-    if (c.trips == 0 || c.worst.elements == c.worst.unbounded) continue;
+    if (c.trips == 0 || c.worst.says_nothing()) continue;
     ++looked;
     if (!worst || c.worst.ratio > worst->worst.ratio) worst = &c;
   }
@@ -122,34 +153,17 @@ void bound_outputs(const Module& source, System& other, const Samples& samples, 
   how.cancelled = deadline.enough();
   ErrorPropagation propagation(source);
   const size_t outputs = other.outputs().size();
-  std::vector<double> bound(outputs, 0), ratio(outputs, 0), scale(outputs, 0);
-  std::vector<bool> floats(outputs, false);
+  std::vector<OutputBound> bounds(outputs);
   int64_t done = 0;
-  std::string why;
+  std::string why, lost;
   try {
     for (int64_t first = 0; first + unit <= count; first += unit) {
       if (o.progress) o.progress("bounds", first, count);
       const std::vector<Value> inputs = samples.inputs(first, unit), out = other.run(inputs);
       propagation.run(inputs, how);
-      for (size_t k = 0; k < outputs; ++k) {
-        if (!out[k].is_tensor() || !out[k].tensor.type().is_float()) continue;
-        floats[k] = true;
-        const std::vector<double> own = propagation.output_error(k, 64), v = as_doubles(out[k].tensor);
-        const Tensor& centre = propagation.centre(k);
-        if (centre.count() != static_cast<int64_t>(v.size())) fail("outputs of other sizes");
-        for (size_t i = 0; i < v.size(); ++i) {
-          const double c = centre.data<double>()[i], b = own.empty() ? 0 : own[i];
-          if (!std::isfinite(b) || !std::isfinite(c))
-            fail("an element of \"", other.outputs()[k].first, "\" has no finite bound");
-          const double error = std::fabs(v[i] - c);
-          bound[k] = std::max(bound[k], b);
-          scale[k] = std::max(scale[k], std::fabs(c));
-          const bool is_nan = std::isnan(error);  // compares with nothing
-          ratio[k] = std::max(ratio[k], error == 0         ? 0
-                                        : b > 0 && !is_nan ? error / b
-                                                           : std::numeric_limits<double>::infinity());
-        }
-      }
+      const std::vector<OutputBound> found = bounds_of(propagation, other.outputs(), out);
+      for (size_t k = 0; k < outputs; ++k) bounds[k].merge(found[k]);
+      if (lost.empty()) lost = propagation.lost();
       done += unit;
     }
   } catch (const Cancelled&) {
@@ -159,28 +173,38 @@ void bound_outputs(const Module& source, System& other, const Samples& samples, 
     why = e.what();
     done = 0;
   }
-  if (done == 0 || std::find(floats.begin(), floats.end(), true) == floats.end()) {
+  const auto is_float = [](const OutputBound& b) { return b.floats; };
+  if (done == 0 || std::none_of(bounds.begin(), bounds.end(), is_float)) {
     line.verdict = undecided(why.empty() ? "no output is of floats" : why);
     line.detail = cat("no bound: ", line.verdict->reason);
     return;
   }
   double worst = 0;
+  std::string nothing;
   for (size_t k = 0; k < outputs; ++k) {
-    if (!floats[k]) continue;
-    worst = std::max(worst, ratio[k]);
-    const std::string text =
-        cat("\"", other.outputs()[k].first, "\": legal executions of M within ", short_text(bound[k]),
-            " of the exact value (largest ", short_text(scale[k]), "), on ", done,
-            done == 1 ? " input" : " inputs", "; B at most ", short_text(ratio[k]), " of that");
-    (line.detail.empty() ? line.detail : line.more.emplace_back()) = text;
+    const OutputBound& b = bounds[k];
+    if (!b.floats) continue;
+    worst = std::max(worst, b.ratio);
+    const std::string name = cat('"', other.outputs()[k].first, '"');
+    if (b.says_nothing() && nothing.empty())
+      nothing = cat("the bound of ", name, " is beyond its values",
+                    lost.empty() ? "" : cat(": radii exceed the values from ", lost, " on"));
+    (line.detail.empty() ? line.detail : line.more.emplace_back()) =
+        cat(name, ": legal executions of M within ", short_text(b.bound), " of the exact value (largest ",
+            short_text(b.scale), "), on ", done, done == 1 ? " input" : " inputs", "; B at most ",
+            short_text(b.ratio), " of that");
   }
-  if (worst <= 1) {
+  if (worst > 1 && must_hold) {
+    line.verdict = refuted(cat("an output is ", short_text(worst), " of its bound off"));
+    line.counts = true;
+  } else if (!nothing.empty()) {
+    line.verdict = undecided(nothing);
+    line.more.insert(line.more.begin(), line.detail);
+    line.detail = nothing;
+  } else if (worst <= 1) {
     line.verdict.emplace();
     line.verdict->kind = Verdict::Kind::ProvedOnSet;
     line.verdict->n = done;
-  } else if (must_hold) {
-    line.verdict = refuted(cat("an output is ", short_text(worst), " of its bound off"));
-    line.counts = true;
   }
 }
 

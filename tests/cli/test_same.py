@@ -280,6 +280,71 @@ def test_models_that_do_not_fit_together(same):
         'tauto: same: required equal outputs, got a.onnx: "y": f32[N, 4]; three.onnx: "y": f32[N, 3]\n')
 
 
+RULES = "required top1, topk:K, argmin, threshold:T, sequence, boxes:IOU or a .py file, got"
+
+
+@pytest.mark.parametrize("words, message", [
+    (["a.onnx", "five.onnx"], 'same: required equal inputs, got a.onnx: "x": f32[N, 6]; five.onnx: "x": f32[N, 5]'),
+    (["a.onnx", "none.onnx"], "none.onnx: cannot open: No such file or directory"),
+    (["a.onnx", "junk.onnx"], "junk.onnx: not an ONNX file: at byte 2: field number 13 has unknown wire type 4"),
+    (["a.onnx", "a.onnx", "--data", "none.npz"], "none.npz: cannot open: No such file or directory"),
+    (["a.onnx", "a.onnx", "--data", "text.npz"], "text.npz: not a NumPy archive: it does not end as a zip file"),
+    (["a.onnx", "a.onnx", "--data", "empty"], 'same: --data: required an array for each of "x", got none for "x"'),
+    (["a.onnx", "a.onnx", "--data", "x.npz", "--sample", "uniform:5"], "same: --data: required no --box and no --sample with it"),
+    (["a.onnx", "a.onnx", "--sample", "uniform:0"],
+     'same: --sample: required uniform:N, uniform:N:LO:HI with LO <= HI or random:N, got "uniform:0"'),
+    (["three.onnx", "three.onnx", "--decision", "topk:5"],
+     'same: --decision topk:5: required at least 6 classes, got "y": f32[N, 3]'),
+    (["a.onnx", "a.onnx", "--decision", "threshold:x"], f'same: --decision: {RULES} "threshold:x"'),
+    (["a.onnx", "a.onnx", "--decision", "boxes:2"], f'same: --decision: {RULES} "boxes:2"'),
+    (["three.onnx", "three.onnx", "--decision", "boxes:0.5"],
+     'same: --decision boxes:0.5: required an output of boxes, f32[…, 4], got "y": f32[N, 3]'),
+    (["a.onnx", "a.onnx", "--decision", "top1", "--output", "z"],
+     'same: --decision top1: required an output named "z", got "y": f32[N, 4]'),
+    (["a.onnx", "a.onnx", "--decision", "top1", "--budget", "flips=200%"],
+     "same: --budget: flips: required 0 % to below 100 %, got 200%"),
+    (["a.onnx", "a.onnx --allow wino"],
+     'same: --allow: required names of rewrites (online-softmax, reassociate, winograd, flush-to-zero), got "wino"'),
+    (["onnxruntime:none.onnx", "a.onnx"], "none.onnx: cannot open: No such file or directory"),
+])
+def test_each_bad_request_says_what_is_required(same, words, message):
+    random = np.random.default_rng(6)
+    onnx.save(net(*(random.standard_normal(s).astype(np.float32) for s in ((5, 32), (32, 4))), inputs=5), same.path / "five.onnx")
+    for name in ("junk.onnx", "text.npz"):
+        (same.path / name).write_text("hello")
+    (same.path / "empty").mkdir()
+    assert same(*words, code=1) == f"tauto: {message}\n"
+
+
+def test_a_budget_of_nothing_is_supported_by_no_number(same):
+    model = onnx.load(same.path / "a.onnx")   # another program with the same decisions
+    model.graph.node[2].output[0] = "z"
+    model.graph.node.append(helper.make_node("Mul", ["z", "half"], ["y"], name="halved"))
+    model.graph.initializer.append(numpy_helper.from_array(np.float32([0.5]), "half"))
+    onnx.save(model, same.path / "half.onnx")
+    text = same("a.onnx", "half.onnx", "--data", "x.npz", "--decision", "top1", "--budget", "flips=0%", code=4)
+    assert line_of(text, "decision") == "UNDECIDED" and "flips 0 / 400" in text
+    assert "a budget of no flips at all is supported by no number of inputs" in text
+
+
+def test_a_bound_beyond_the_values_is_no_proof(same):
+    """Layers whose |slopes| are large and cancel: radii grow by them, values do not."""
+    random = np.random.default_rng(9)
+    nodes, weights, x = [], [], "x"
+    for i in range(30):
+        w = np.linalg.qr(random.standard_normal((64, 64)))[0].astype(np.float32)
+        weights.append(numpy_helper.from_array(w, f"w{i}"))
+        nodes += [helper.make_node("MatMul", [x, f"w{i}"], [f"m{i}"], name=f"product {i}"),
+                  helper.make_node("LeakyRelu", [f"m{i}"], [f"x{i}" if i < 29 else "y"], name=f"relu {i}", alpha=0.9)]
+        x = f"x{i}"
+    graph = helper.make_graph(nodes, "deep", [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 64])],
+                              [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["N", 64])], weights)
+    onnx.save(helper.make_model(graph, ir_version=9, opset_imports=[helper.make_opsetid("", 17)]), same.path / "deep.onnx")
+    text = same("deep.onnx", "deep.onnx", "--sample", "random:2", "--level", "numeric")
+    assert line_of(text, "outputs") == "UNDECIDED"
+    assert 'the bound of "y" is beyond its values: radii exceed the values from node "' in text
+
+
 def test_what_is_not_installed_is_named(same):
     plain = same.path / "plain"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", plain], check=True)
