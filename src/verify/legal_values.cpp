@@ -81,6 +81,31 @@ Value legal_values(const Module& m, const Function& f, Id id, const std::vector<
   return evaluate_node(m, f, id, std::move(intervals), env, options, call);
 }
 
+double ulp_of(double v, ElementType e) {
+  const int bits = e == f64 ? 52 : e == f16 ? 10 : e == bf16 ? 7 : 23;
+  const int least = e == f64 ? -1074 : e == f16 ? -24 : e == bf16 ? -133 : -149;
+  return v == 0 ? std::ldexp(1.0, least) : std::ldexp(1.0, std::max(std::ilogb(v) - bits, least));
+}
+
+size_t ulp_bin(double value, double other, ElementType e) {
+  const double distance = std::fabs(value - other) / ulp_of(std::max(std::fabs(value), std::fabs(other)), e);
+  if (!(distance >= 0.5)) return distance == distance ? 0 : 11;
+  const int power = static_cast<int>(std::ceil(std::log2(std::max(1.0, std::floor(distance + 0.5)))));
+  return static_cast<size_t>(std::min(power + 1, 11));
+}
+
+void Deviation::add(const Deviation& other) {
+  Deviation both = says_nothing() || (other.ratio > ratio && !other.says_nothing()) ? other : *this;
+  both.elements = elements + other.elements;
+  both.outside = outside + other.outside;
+  both.unbounded = unbounded + other.unbounded;
+  both.largest = std::max(largest, other.largest);
+  both.scale = std::max(scale, other.scale);
+  for (size_t k = 0; k < ulps.size(); ++k) both.ulps[k] = ulps[k] + other.ulps[k];
+  if (both.reason.empty()) both.reason = reason.empty() ? other.reason : reason;
+  *this = std::move(both);
+}
+
 Deviation deviation(const Tensor& legal, const Tensor& given, const Tensor& computed) {
   Deviation d;
   if (legal.shape() != given.shape() || legal.type() != given.type()) {
@@ -101,8 +126,10 @@ Deviation deviation(const Tensor& legal, const Tensor& given, const Tensor& comp
       x = {static_cast<double>(k.lo), static_cast<double>(k.hi)};
     }
     ++d.elements;
-    d.unbounded += legal.type().is_float() && num::is_anything(x);
+    const bool is_float = legal.type().is_float(), unbounded = is_float && num::is_anything(x);
+    d.unbounded += unbounded;
     const double middle = x.lo == x.hi ? x.lo : x.lo / 2 + x.hi / 2;
+    if (is_float && !unbounded) ++d.ulps[ulp_bin(v[i], middle, legal.type())];
     bool inside = v[i] >= x.lo && v[i] <= x.hi;
     if (std::isnan(v[i])) inside = num::is_nan_surely(x) || num::is_anything(x);
     const double half = x.hi / 2 - x.lo / 2, error = inside && !(half > 0) ? 0 : std::fabs(v[i] - middle);

@@ -6,6 +6,8 @@
 // gives on intervals. So one comparison serves floats, integers and truth values.
 #pragma once
 
+#include <array>
+
 #include "interpret/interpret.h"
 #include "ops/error_rule.h"
 
@@ -15,6 +17,12 @@ namespace tauto::equivalence {
 Value legal_values(const Module& m, const Function& f, Id id, const std::vector<Value>& in, Order order,
                    Env& env);
 
+// Elements by ulps from the middle: 0, 1, 2, 3-4, 5-8, … and more.
+using UlpCounts = std::array<int64_t, 12>;
+// Which bin of a histogram over ulps a value falls into, beside another one of its type.
+size_t ulp_bin(double value, double other, ElementType e);
+double ulp_of(double v, ElementType e);
+
 struct Deviation {
   double ratio = 0;  // |value - middle| by half the width, of the worst element; more than 1: illegal
   double error = 0, bound = 0;  // of that element, row-major
@@ -22,8 +30,11 @@ struct Deviation {
   int64_t at = -1;
   double largest = 0, scale = 0;  // the largest error of all elements, and the largest |middle|
   int64_t elements = 0, outside = 0, unbounded = 0;  // unbounded: anything is legal there
+  UlpCounts ulps{};                                  // of floats
   std::string reason;                                // another type or shape
   bool legal() const { return outside == 0 && reason.empty(); }
+  bool says_nothing() const { return elements == unbounded && reason.empty(); }
+  void add(const Deviation& other);  // of other elements
 };
 // `computed`: elements that count (bool, of the value's shape); undefined: all.
 Deviation deviation(const Tensor& legal, const Tensor& given, const Tensor& computed = {});

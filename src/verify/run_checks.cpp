@@ -148,13 +148,7 @@ class RunWalk {
   void note(const Function& f, Id id, const Deviation& d, const Env& env) {
     ValueCheck& c = note(f, id);
     ++c.trips;
-    const Deviation before = c.worst;
-    if (c.trips == 1 || d.ratio > c.worst.ratio) c.worst = d;
-    c.worst.elements = before.elements + d.elements;
-    c.worst.outside = before.outside + d.outside;
-    c.worst.unbounded = before.unbounded + d.unbounded;
-    c.worst.largest = std::max(before.largest, d.largest);
-    c.worst.scale = std::max(before.scale, d.scale);
+    c.worst.add(d);
     if (stop_ && c.worst.outside > 0) {
       c_.env_ = env;
       throw Stopped();
@@ -260,6 +254,23 @@ std::vector<ValueCheck> RunChecks::check(const std::vector<Value>& inputs,
                                          const std::function<bool()>* enough) {
   last_.clear();
   return RunWalk(*this, values, stop, enough).run(inputs);
+}
+
+void merge(std::vector<ValueCheck>& into, const std::vector<ValueCheck>& more) {
+  std::map<std::pair<std::string, Id>, size_t> at;
+  for (size_t i = 0; i < into.size(); ++i) at[{into[i].function, into[i].node}] = i;
+  for (const ValueCheck& c : more) {
+    const auto found = at.find({c.function, c.node});
+    if (found == at.end()) {
+      into.push_back(c);
+      continue;
+    }
+    ValueCheck& known = into[found->second];
+    if (c.trips == 0) continue;
+    known.worst.add(c.worst);
+    known.trips += c.trips;
+    known.skipped.clear();
+  }
 }
 
 std::optional<Value> RunChecks::value(const std::string& function, Id id) const {

@@ -22,6 +22,9 @@ struct ValueCheck {
   std::string skipped;  // why nothing was compared; empty if something was
 };
 
+// Adds what another run showed.
+void merge(std::vector<ValueCheck>& into, const std::vector<ValueCheck>& more);
+
 class RunChecks {
  public:
   // `m` must outlive it: the graph that the program was compiled from. Order::Ours holds a program to the

@@ -84,6 +84,7 @@ std::string json_of(const SameResult& r, const SameRequest& request) {
                            {"outside", c.worst.outside},
                            {"trips", c.trips},
                            {"unbounded", c.worst.unbounded},
+                           {"ulps", c.worst.ulps},
                            {"skipped", c.trips > 0         ? (c.worst.elements > 0 ? "" : "not compared")
                                        : c.skipped.empty() ? "not looked at"
                                                            : c.skipped}});

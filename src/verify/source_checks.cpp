@@ -25,12 +25,6 @@ std::map<Id, std::string> result_nodes(const Module& m) {
   return nodes;
 }
 
-double unit(double v, ElementType e) {
-  const int bits = e == f64 ? 52 : e == f16 ? 10 : e == bf16 ? 7 : 23;
-  const int least = e == f64 ? -1074 : e == f16 ? -24 : e == bf16 ? -133 : -149;
-  return v == 0 ? std::ldexp(1.0, least) : std::ldexp(1.0, std::max(std::ilogb(v) - bits, least));
-}
-
 void check(SourceCheck& c, const Tensor& legal, const Tensor& given) {
   if (legal.shape() != given.shape() || legal.type() != given.type()) {
     c.skipped = cat("its value is ", text_of(type_of(given)), ", ours ", text_of(type_of(legal)));
@@ -59,7 +53,7 @@ void check(SourceCheck& c, const Tensor& legal, const Tensor& given) {
     }
     // The bound: half of what is legal, and the rounding of the result itself.
     const double middle = lo == hi ? lo : lo / 2 + hi / 2;
-    const double half = hi / 2 - lo / 2 + (legal.type().is_float() ? unit(middle, legal.type()) / 2 : 0);
+    const double half = hi / 2 - lo / 2 + (legal.type().is_float() ? ulp_of(middle, legal.type()) / 2 : 0);
     const bool inside = v[i] >= lo && v[i] <= hi;
     const double error = v[i] == middle ? 0 : std::fabs(v[i] - middle);
     if (std::isfinite(middle)) c.scale = std::max(c.scale, std::fabs(middle));
@@ -77,13 +71,6 @@ void check(SourceCheck& c, const Tensor& legal, const Tensor& given) {
 }
 
 }  // namespace
-
-size_t ulp_bin(double value, double other, ElementType e) {
-  const double distance = std::fabs(value - other) / unit(std::max(std::fabs(value), std::fabs(other)), e);
-  if (!(distance >= 0.5)) return distance == distance ? 0 : 11;
-  const int power = static_cast<int>(std::ceil(std::log2(std::max(1.0, std::floor(distance + 0.5)))));
-  return static_cast<size_t>(std::min(power + 1, 11));
-}
 
 std::vector<std::string> source_nodes(const Module& m) {
   std::vector<std::string> names;

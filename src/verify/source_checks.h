@@ -2,9 +2,9 @@
 // give on the inputs that the system really fed it. Errors of earlier nodes are so no excuse and no blame.
 #pragma once
 
-#include <array>
 #include <span>
 
+#include "verify/legal_values.h"
 #include "verify/system.h"
 
 namespace tauto::equivalence {
@@ -15,9 +15,9 @@ struct SourceCheck {
   double error = 0, bound = 0;  // there, and the element's index
   int64_t at = 0;
   int64_t elements = 0, outside = 0, unbounded = 0;  // unbounded: anything is legal there
-  double largest = 0, scale = 0;   // the largest error of all elements, and the largest |middle|
-  std::array<int64_t, 12> ulps{};  // elements by ulps from the middle: 0, 1, 2, 3-4, 5-8, … and more
-  std::string skipped;             // why nothing is said; empty if something is
+  double largest = 0, scale = 0;  // the largest error of all elements, and the largest |middle|
+  UlpCounts ulps{};
+  std::string skipped;  // why nothing is said; empty if something is
 };
 
 // Nodes in the order of evaluation. `values` are the system's; a node without one is followed in intervals.
@@ -36,8 +36,5 @@ struct SourceEdge {
   std::vector<std::string> inputs;
 };
 std::vector<SourceEdge> source_graph(const Module& m);
-
-// By which of those bins a distance counts.
-size_t ulp_bin(double value, double other, ElementType e);
 
 }  // namespace tauto::equivalence

@@ -73,7 +73,7 @@ function margins() {
     const at = Math.min(count - 1, Math.floor((logs[i] - low) / (high - low) * count));
     bins[m[1]][at]++;
   });
-  const names = ["certified", "equal, not certified or not looked at", "excused flip", "flip"];
+  const names = ["certified", "equal, not certified or not looked at", "flip, excused", "flip, not excused"];
   const colors = [COLORS.certified, COLORS.open, COLORS.excused, COLORS.flip];
   const key = make("div", { class: "key" });
   names.forEach((n, k) => key.append(make("span", {}, make("i", { style: `background:${colors[k]}` }),
@@ -119,7 +119,10 @@ function colorOf(name) {
 }
 function graph() {
   const nodes = found.graph;
-  if (!nodes.length || nodes.length > 700) return;
+  if (!nodes.length) return;
+  if (nodes.length > 700)
+    return section("Where they part", found.first_illegal ? `first node that is not legal: ${found.first_illegal}` : "",
+      make("p", {}, `${comma(nodes.length)} nodes are too many to draw: see the tables below.`));
   const index = new Map(nodes.map((n, i) => [n.node, i]));
   const level = new Array(nodes.length).fill(0);
   nodes.forEach((n, i) => { for (const from of n.inputs) if (index.has(from)) level[i] = Math.max(level[i], level[index.get(from)] + 1); });
@@ -163,18 +166,23 @@ function graph() {
     : blameOf.size ? "red: the share of the lost margins" : byNode.size ? "darker: closer to its bound" : "", svg);
 }
 graph();
+function ulpBars(ulps) {
+  const names = ["0", "1", "2", "4", "8", "16", "32", "64", "128", "256", "512", "more"];
+  const total = ulps.reduce((a, b) => a + b, 0), bars = make("span");
+  if (total) ulps.forEach((u, k) => bars.append(make("span", { class: "bar", title: `${names[k]} ulp: ${comma(u)}`,
+    style: `width:9px;margin-right:1px;height:${u ? 2 + 14 * Math.sqrt(u / total) : 1}px;vertical-align:bottom;background:${u ? "#57606a" : "#dfe4e8"}` })));
+  return bars;
+}
+const elementsOf = n => n.outside ? `${comma(n.outside)} of ${comma(n.elements)}`
+  : n.unbounded ? `${comma(n.elements)}, ${comma(n.unbounded)} unbounded` : comma(n.elements);
 function nodeTable() {
   if (!found.nodes.length) return;
-  const names = ["0", "1", "2", "4", "8", "16", "32", "64", "128", "256", "512", "more"];
   const rows = found.nodes.map(n => {
     if (n.skipped) return [n.node, n.op, "", "", "", make("span", { class: "more" }, n.skipped)];
-    const total = n.ulps.reduce((a, b) => a + b, 0) || 1, bars = make("span");
-    n.ulps.forEach((u, k) => bars.append(make("span", { class: "bar", title: `${names[k]} ulp: ${comma(u)}`,
-      style: `width:9px;margin-right:1px;height:${u ? 2 + 14 * Math.sqrt(u / total) : 1}px;vertical-align:bottom;background:${u ? "#57606a" : "#dfe4e8"}` })));
     const ratio = n.worst === null ? 2 : n.worst;
     const bar = make("span", { class: "bar", style: `width:${Math.min(110, 100 * ratio)}px;background:${n.outside ? COLORS.flip : COLORS.certified}` });
     return [n.node, n.op, make("span", {}, bar, " " + short(n.worst)), `${short(n.error)} / ${short(n.bound)}`,
-      n.outside ? `${comma(n.outside)} of ${comma(n.elements)}` : comma(n.elements), bars];
+      elementsOf(n), ulpBars(n.ulps)];
   });
   const box = make("div", { class: "scroll" }, table(["node", "operators", "observed / bound", "#error / bound", "#elements", "ulps: 0 1 2 4 … more"], rows));
   section("Nodes", found.cut_effect || "each on the inputs it really consumed", box);
@@ -187,13 +195,13 @@ if (found.cuts.length)
 function valueTable() {
   if (!found.values.length) return;
   const rows = found.values.map(v => {
-    if (v.skipped) return [v.node, "", "", make("span", { class: "more" }, v.skipped)];
+    if (v.skipped) return [v.node, "", "", make("span", { class: "more" }, v.skipped), ""];
     const bar = make("span", { class: "bar", style: `width:${Math.min(110, 100 * (v.worst === null ? 2 : v.worst))}px;background:${v.outside ? COLORS.flip : COLORS.certified}` });
     return [v.node, make("span", {}, bar, " " + short(v.worst)), `${short(v.error)} / ${short(v.bound)}`,
-      v.outside ? `${comma(v.outside)} of ${comma(v.elements)}` : comma(v.elements)];
+      elementsOf(v), ulpBars(v.ulps)];
   });
   section("Values of the machine code", found.stage || "stored where they are computed, each within its bound on what it was computed from",
-    make("div", { class: "scroll" }, table(["node", "observed / bound", "#error / bound", "#elements"], rows)));
+    make("div", { class: "scroll" }, table(["node", "observed / bound", "#error / bound", "#elements", "ulps: 0 1 2 4 … more"], rows)));
 }
 valueTable();
 
@@ -219,6 +227,9 @@ if (found.flips.length) {
     make("div", { class: "scroll" }, table(["", "#sample", "A", "B", "label", "#margin", "", "charged to", "nodes"], rows)));
 }
 
+if (found.contract.decision && !found.flips.length)
+  section("Flips", "", make("p", {}, `none on ${comma(found.contract.compared)} samples`));
+
 // --- bits -------------------------------------------------------------------------------------------------------------
 if (found.hashes.length) {
   const distinct = [...new Set(found.hashes.map(h => h.sha256))], tint = ["#1a7f37", "#b42318", "#8250df", "#0969da", "#9a6700"];
@@ -230,6 +241,7 @@ if (found.hashes.length) {
       make("div", { class: "scroll" }, proofs)));
 }
 if (found.ledger.length) section("Ledger", `${found.ledger.length} rewrites between M and Q`, make("pre", { class: "scroll" }, found.ledger.join("\n")));
+else section("Ledger", "", make("p", {}, "no rewrite that may change results"));
 
 // --- again ------------------------------------------------------------------------------------------------------------
 const quote = w => /^[\w./:=,-]+$/.test(w) ? w : `"${w}"`;
@@ -237,6 +249,8 @@ const flags = new Set(["--stop-early"]);
 const words = ["tauto same", quote(found.request.a), quote(found.request.b),
   ...found.request.options.map(([k, v]) => flags.has(k) ? k : `${k} ${quote(v)}`)];
 const again = [words.join(" ")];
-if (found.witness && found.witness.file) again.push(`# the witness, sample ${found.witness.sample}, alone: ${found.witness.file}`);
+const json = decodeURIComponent(location.pathname.split("/").pop()).replace(/\.html$/, "") + ".json";
+again.push(`tauto same --replay ${quote(json)}   # ` + (found.witness && found.witness.file
+  ? `the witness alone, sample ${found.witness.sample} (${found.witness.file}): both answer as they did` : "the same verdicts again"));
 section("Again", "commands that replay it", make("pre", {}, again.join("\n")));
 section("What this does not cover", "", make("ul", {}, ...found.not_covered.map(t => make("li", {}, t))));
