@@ -62,6 +62,21 @@ void require_same_interface(const System& a, const System& b) {
   compare("outputs", a.outputs(), b.outputs());
 }
 
+namespace {
+
+// An empty list of verdicts is no "yes". Where nothing else was asked for, a bound of the outputs answers.
+void require_an_answer(const SameOptions& o, SameResult& r) {
+  const auto answers = [](const Line& l) { return l.counts && l.verdict; };
+  if (std::any_of(r.lines.begin(), r.lines.end(), answers)) return;
+  for (Line& l : r.lines) l.counts = l.counts || (o.numeric && l.level == "outputs");
+  if (std::any_of(r.lines.begin(), r.lines.end(), answers)) return;
+  Line line{"", "", o.level, undecided("nothing of what was asked for could be looked at"), "", {}, true};
+  line.detail = line.verdict->reason;
+  r.lines.push_back(std::move(line));
+}
+
+}  // namespace
+
 SameResult same(System& a, System& b, const Samples& samples, const SameOptions& options) {
   const auto start = std::chrono::steady_clock::now();
   require_same_interface(a, b);
@@ -75,6 +90,7 @@ SameResult same(System& a, System& b, const Samples& samples, const SameOptions&
   c.judge_flips();
   c.implementation();
   c.approximation();
+  require_an_answer(options, r);
   c.what_is_not_covered();
   r.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return r;

@@ -327,6 +327,15 @@ def test_a_budget_of_nothing_is_supported_by_no_number(same):
     assert "a budget of no flips at all is supported by no number of inputs" in text
 
 
+def test_no_verdict_is_no_yes(same):
+    """The interpreter has no machine code to look at: what is left of the numeric level is the bound of the outputs."""
+    same("a.onnx", "a.onnx --interpret", "--data", "x.npz", "--level", "numeric", "--json", "i.json")
+    lines = json.loads((same.path / "i.json").read_text())["lines"]
+    assert [(line["level"], line["counts"], line["verdict"]["kind"]) for line in lines] == [("outputs", True, "PROVED-ON-SET")]
+    text = same("a.onnx", "a.onnx --interpret", "--data", "x.npz", "--level", "numeric", "--proofs", "0", code=4)
+    assert line_of(text, "outputs") == "UNDECIDED"
+
+
 def test_a_bound_beyond_the_values_is_no_proof(same):
     """Layers whose |slopes| are large and cancel: radii grow by them, values do not."""
     random = np.random.default_rng(9)
