@@ -44,8 +44,10 @@ OPENVINO = [f"--isa {isa} --threads {threads}" for isa in ("avx2", "avx512_core"
            ["--mode accuracy"]
 MUTANT_SEEDS = 2          # of each kind, for each net of at most 0.1 GMAC
 DIFFERENT = ("minilm-int8",)
+OUT_OF_BOUNDS = ("imgly-small",)  # hours in intervals
 OUTPUTS_ONLY = ("imgly-small",)   # whose values, asked for at once, take more than 20 GB
-BOUND_SECONDS = 4         # of the processor, for the bounds of outputs in a unit
+BOUND_SECONDS = 4         # of the processor, for the bounds of outputs in a unit of legal executions
+OUTPUT_SECONDS = 60       # and in one of bounds
 NUDGED = ("nudged:1", "nudged:-1", "nudged:2")   # the source itself, its input times 1 + N 2^-23
 RECHECKED = 0.02
 TIMEOUT = 600.0
@@ -83,6 +85,13 @@ def different_units() -> list[dict[str, Any]]:
              "name": f"{name}-{system.replace(' ', '').replace('--', '-').replace(':', '-')}"}
             for name in DIFFERENT + OUTPUTS_ONLY if name in there
             for system in (systems if name in DIFFERENT else [*(one for one in systems if one != "legal:1"), *NUDGED])]
+
+
+def bounds_units() -> list[dict[str, Any]]:
+    """Bounds of outputs, for one stored or made input of every network."""
+    there = [model for model in lib_models.public_models() if os.path.exists(model.path) and model.name not in OUT_OF_BOUNDS]
+    there += [model for model in nets() if not model.name.startswith("acasxu") or model.name == "acasxu_1_1"]
+    return [{"kind": "bounds", "net": model.name, "path": model.path, "name": model.name} for model in there]
 
 
 def samples(net: str, path: str, count: int) -> dict[str, np.ndarray]:
@@ -143,6 +152,17 @@ def run_different(unit: dict[str, Any]) -> dict[str, Any]:
             "nodes": len(found.tables["nodes"]),
             "illegal": [rounded({key: node[key] for key in ("node", "op", "outside", "elements", "worst", "largest", "scale")})
                         for node in illegal]}
+
+
+def run_bounds(unit: dict[str, Any]) -> dict[str, Any]:
+    """In a worker: how far legal executions of the network may be from its exact value, and the network itself."""
+    import tauto
+
+    model = next(model for model in lib_models.public_models() + nets() if model.name == unit["net"])
+    data = {name: value[None] for name, value in lib_models.load_case(model, model.cases[0], onnx.load(model.path))[0].items()}
+    found = tauto.same(unit["path"], unit["path"], data, level="numeric", deep=1, proofs=3 * OUTPUT_SECONDS)
+    line = next(line for line in found.verdicts if line.level == "outputs")
+    return {"verdict": line.kind, "why": line.reason or "", "detail": line.detail}
 
 
 def run_nudged(unit: dict[str, Any], data: dict[str, np.ndarray]) -> dict[str, Any]:
@@ -254,7 +274,7 @@ def run_mutants(units: list[dict[str, Any]], jobs: int, end: float) -> Iterator[
 
 
 def run_others(units: list[dict[str, Any]], jobs: int, end: float) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
-    for kind in ("legal", "different"):
+    for kind in ("legal", "different", "bounds"):
         mine = [unit for unit in units if unit["kind"] == kind]
         for index, outcome in lib_workers.run_all(f"equivalence:run_{kind}", mine, jobs, TIMEOUT):
             yield mine[index], outcome.value if outcome.kind == "ok" else {"failed": f"{outcome.kind} {outcome.value}"}
@@ -271,7 +291,7 @@ def verdicts_of(result: dict[str, Any]) -> Any:
 
 def campaign(args: argparse.Namespace) -> list[str]:
     """Runs what is missing and a seeded part of what is there; what went wrong."""
-    units = [unit for unit in legal_units() + mutant_units() + different_units()
+    units = [unit for unit in legal_units() + mutant_units() + different_units() + bounds_units()
              if args.only in f"{unit['kind']}/{unit['name']}"]
     random = np.random.default_rng(SEED)
     missing = [unit for unit in units if args.fresh or not is_done(unit)]
@@ -509,6 +529,16 @@ def different_section(units: list[dict[str, Any]]) -> list[str]:
     return (lines or ["Not measured.", ""]) + outputs_section(units)
 
 
+def bounds_table(units: list[dict[str, Any]]) -> list[str]:
+    if not units:
+        return ["Not measured."]
+    lines = ["| network | verdict | |", "|---|---|---|"]
+    for unit in sorted(units, key=lambda unit: (unit["verdict"] != "PROVED-ON-SET", unit["net"])):
+        text = unit["why"] if unit["verdict"] == "UNDECIDED" else unit["detail"].partition(", on ")[0].replace("legal executions of M ", "")
+        lines.append(f"| {unit['net']} | {unit['verdict']} | {text.replace('|', ' ')} |")
+    return lines
+
+
 def write_page(args: argparse.Namespace) -> str:
     rows, total, alarms = table_of_legal(read_units("legal"))
     proved, certified = certificates()
@@ -522,6 +552,14 @@ def write_page(args: argparse.Namespace) -> str:
              "alone. None may be refuted.", "", *rows, "",
              f"{total:,} executions in all, {EXECUTIONS} inputs to a unit. ONNX Runtime does not let one choose its instruction set.",
              "",
+             "## Bounds of outputs", "",
+             "How far any legal execution may be from the exact value of the outputs, for one input: the errors of all nodes, each "
+             "carried to the output by the signed slopes in between (docs/certificates.md). The slopes hold within radii, and radii "
+             "are intervals: each layer multiplies them by the sums of its |slopes|. Where they exceed the values no relu is decided, the "
+             "errors' bends are as large as the values, and the bound says nothing: UNDECIDED then, with the first such node. It is not "
+             "the rounding that is large there but what is known of it. Radii by functionals of their own would stay small and cost one "
+             "backward pass for each activation of the network.", "",
+             *bounds_table(read_units("bounds")), "",
              "## Known different answers", "", *different_section(read_units("different")),
              "## Certificates", "", *proved, "",
              "## Statistics", "",
