@@ -16,8 +16,9 @@ using loops::Expr;
 
 namespace {
 
-constexpr int64_t kFewRows = 12;   // of a band: with fewer the tiles of contractions are small
-constexpr int64_t kManyRows = 64;  // with more they are no faster
+constexpr int64_t kFewRows = 12;     // of a band: with fewer the tiles of contractions are small
+constexpr int64_t kManyRows = 64;    // with more they are no faster, ...
+constexpr int64_t kMostRows = 1000;  // ... but where rows are short there is little to do for so few of them
 // What is handed on would be written and read again; what is read for each band anew comes in one stream, beside
 // products, which costs half as much.
 constexpr int64_t kStream = 2 * 2;
@@ -351,7 +352,8 @@ class Finder {
                         [](const Member& m) { return m.indices.contracts; });
       if (!is_chain(n) || (!asked_ && contracts < 2)) continue;
       const Size s = size_of(n);
-      const int64_t most = asked_ ? *asked_ : std::min(kManyRows, o_.cache * 3 / 4 / s.row);
+      const int64_t worth = std::clamp(o_.cache / 8 / s.row, kManyRows, kMostRows);
+      const int64_t most = asked_ ? *asked_ : std::min(worth, o_.cache * 3 / 4 / s.row);
       if (!asked_ && (most < kFewRows || s.again > std::max(o_.cache / 2, kStream * most * s.handed_on)))
         continue;
       if (auto chain = chain_of(n, most, number)) return chain;

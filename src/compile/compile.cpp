@@ -29,12 +29,50 @@ std::set<Id> blocked_of(const CompiledFunction& c, const Group& g) {
 using Refused = std::map<std::vector<Id>, std::string>;  // groups that have no kernel, and why
 using Kernels = std::map<Id, CompiledGroup>;
 
+// The kernels that are to run band by band: where that pays, or where a schedule asks for it.
+using BandsOf = std::map<Id, Bands>;
+BandsOf choose_bands(const Schedules* schedules, const std::vector<Group>& groups,
+                     const CompiledFunction& c) {
+  std::vector<Group> laid_out;
+  std::vector<const Group*> all;
+  for (const Group& g : groups) laid_out.push_back(with_blocked(g, blocked_of(c, g), c.block));
+  for (const Group& g : laid_out) all.push_back(&g);
+  BandOptions options;
+  options.cache = this_cpu().l2;
+  options.blocked = c.blocked;
+  if (schedules)
+    options.asked = [&](const Group& g) -> std::optional<int64_t> {
+      const auto given = schedules->find({c.function->name, g.kernel.name});
+      return given == schedules->end() ? std::nullopt : std::optional<int64_t>(given->second.band);
+    };
+  BandsOf bands;
+  for (const Chain& chain : find_chains(*c.function, all, options))
+    for (const Group& g : chain.banded) bands[g.result] = *g.bands;
+  return bands;
+}
+
+// Why it cannot run band by band, or "": what is packed is packed once, so it has to be the same for all bands.
+std::string no_bands(const CompiledGroup& k) {
+  for (const Packing& p : k.built->scheduled.packings)
+    for (const int64_t stride : k.group.bands->strides[p.buffer])
+      if (stride != 0) return "a packed constant that is not the same for all bands";
+  return k.built->reason;
+}
+
 // Builds all kernels with the blocked values that they see. Values of a kernel that cannot be built so become
-// row-major again; one that cannot be built at all is added to `refused`.
-Kernels build_all(const std::vector<Group>& groups, CompiledFunction& c, KernelBuilder& builder,
-                  const Plan* plan, Refused& refused) {
+// row-major again; chains of which one cannot be built run whole; a kernel that cannot be built at all is added
+// to `refused`.
+Kernels build_all(const std::vector<Group>& groups, CompiledFunction& c, BandsOf bands,
+                  KernelBuilder& builder, const Plan* plan, Refused& refused) {
   Kernels built;
   std::map<Id, std::set<Id>> done;  // with which of its values blocked each kernel was built last
+  const auto run_whole = [&](size_t chain) {
+    for (auto b = bands.begin(); b != bands.end();) {
+      const bool is_member = b->second.chain == chain;
+      if (is_member) done.erase(b->first);
+      b = is_member ? bands.erase(b) : std::next(b);
+    }
+  };
   for (bool again = true; again;) {
     again = false;
     for (const Group& g : groups) {
@@ -44,8 +82,23 @@ Kernels build_all(const std::vector<Group>& groups, CompiledFunction& c, KernelB
       if (before != done.end() && before->second == seen) continue;
       CompiledGroup k;
       k.group = with_blocked(g, seen, c.block);
-      k.built = builder.build(k.group, plan);
       done[g.result] = seen;
+      if (const auto cut = bands.find(g.result); cut != bands.end()) {
+        std::string why;
+        try {
+          k.group = in_bands(std::move(k.group), cut->second);
+          k.built = builder.build(k.group, plan);
+          why = no_bands(k);
+        } catch (const NotScheduled& e) {
+          why = e.reason;
+        }
+        if (why.empty())
+          built[g.result] = std::move(k);
+        else
+          run_whole(cut->second.chain), again = true;
+        continue;
+      }
+      k.built = builder.build(k.group, plan);
       if (!k.built->reason.empty() && seen.empty()) refused[g.nodes] = k.built->reason;
       if (!k.built->reason.empty() && !seen.empty()) again = true;
       if (!k.built->reason.empty()) unblock(c.blocked, seen, groups);
@@ -53,41 +106,6 @@ Kernels build_all(const std::vector<Group>& groups, CompiledFunction& c, KernelB
     }
   }
   return built;
-}
-
-// Lets kernels run band by band where that pays, or where a schedule asks for it.
-void choose_bands(const Schedules* schedules, const std::vector<Group>& groups, const CompiledFunction& c,
-                  Kernels& built, KernelBuilder& builder, const Plan* plan) {
-  std::vector<const Group*> laid_out;
-  for (const Group& g : groups)
-    laid_out.push_back(g.kind == Group::Kind::Kernel ? &built.at(g.result).group : &g);
-  BandOptions options;
-  options.cache = this_cpu().l2;
-  options.blocked = c.blocked;
-  if (schedules)
-    options.asked = [&](const Group& g) -> std::optional<int64_t> {
-      const auto given = schedules->find({c.function->name, g.kernel.name});
-      return given == schedules->end() ? std::nullopt : std::optional<int64_t>(given->second.band);
-    };
-  for (const Chain& chain : find_chains(*c.function, laid_out, options)) {
-    std::vector<CompiledGroup> members;
-    bool all = true;
-    for (const Group& g : chain.banded) {
-      CompiledGroup k;
-      k.group = g;
-      k.built = builder.build(g, plan);
-      all = all && k.built->reason.empty();
-      // What is packed is packed for one band: it has to be the same for all.
-      for (const Packing& p : k.built->scheduled.packings)
-        for (const int64_t stride : g.bands->strides[p.buffer]) all = all && stride == 0;
-      members.push_back(std::move(k));
-    }
-    if (!all) continue;
-    for (CompiledGroup& k : members) {
-      const Id result = k.group.result;
-      built[result] = std::move(k);
-    }
-  }
 }
 
 // Builds the kernels for which there is a plan with it.
@@ -104,8 +122,8 @@ void carry_out(const Schedules& schedules, const std::vector<Group>& groups, con
            rows == 0 ? "no band" : cat("band ", rows), ", got ",
            given->second.band == 0 ? "none" : cat("band ", given->second.band));
     k.built = builder.build(k.group, &given->second);
-    if (!k.built->reason.empty())
-      fail("schedule @", c.function->name, " ", g.kernel.name, ": ", k.built->reason);
+    if (const std::string why = k.group.bands ? no_bands(k) : k.built->reason; !why.empty())
+      fail("schedule @", c.function->name, " ", g.kernel.name, ": ", why);
     used.insert(given->first);
   }
 }
@@ -281,10 +299,11 @@ std::shared_ptr<const Executable> compile(std::shared_ptr<const Module> m, const
         c.block = is_avx512(options.isa) ? 16 : 8;
         c.blocked = choose_blocked(*function, groups, c.block);
       }
-      built = build_all(groups, c, builder, plan, refused);
+      BandsOf bands;
+      if (!flags.is_off("bands")) bands = choose_bands(options.schedules, groups, c);
+      built = build_all(groups, c, std::move(bands), builder, plan, refused);
       done = refused.size() == before;
     }
-    if (!flags.is_off("bands")) choose_bands(options.schedules, groups, c, built, builder, plan);
     if (options.schedules) carry_out(*options.schedules, groups, c, built, builder, used);
     Kernels untouched;  // where a fault is put: the same place with probes and without
     if (options.fault) untouched = built;
