@@ -5,15 +5,17 @@ int8: each network is quantized by onnxruntime.quantization (QDQ, u8 activations
 limits from its stored cases; everybody runs that one file. A system counts if its answer lies near what ONNX Runtime
 gives when it computes every node as written. bf16: our --precision bf16.dp beside OpenVINO's default, which takes bf16
 where the CPU has it; the answer is compared with the network's stored one. Every system has a process of its own,
-the others stopped; medians over rounds, one thread. Ends with
+the others stopped; medians over rounds, one thread. A system that answers otherwise is timed too, but does not count.
+Ends with
 
     bench-int8: A x own f32 (least B, network), C x openvino f32 hint (least D), E x openvino default
-    bench-bf16: A x own f32 (least B, network), C x openvino default (least D)
+    bench-bf16: A x own f32 (least B, network), C x openvino default (least D); F x with what answers otherwise
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 import os
 import statistics
@@ -88,7 +90,7 @@ def difference(kind: str, want: dict[str, np.ndarray], got: dict[str, np.ndarray
 
 def measure(kind: str, net: nets.Net, folder: str, build: str, python: str, rounds: int, seconds: float,
             patience: float) -> dict[str, Any]:
-    """{system: {"seconds", "apart", "why"}}; no seconds where it failed or answers otherwise."""
+    """{system: {"rounds", "apart", "why"}}; no rounds where it failed; a reason, too, where it answers otherwise."""
     case = nets.make_case(net, folder)
     with np.load(case.path) as stored:
         inputs = {str(name): stored[f"in_{i}"] for i, name in enumerate(stored["input_names"])}
@@ -113,12 +115,8 @@ def measure(kind: str, net: nets.Net, folder: str, build: str, python: str, roun
             found[system.name] = {"rounds": [], "why": str(failure)}
             continue
         apart = difference(kind, dict(case.outputs) if system.name == OWN_F32 else want, one.outputs())
-        near = apart <= NEAR[kind]
-        found[system.name] = {"rounds": [], "apart": apart, "why": "" if near else "answers otherwise"}
-        if near:
-            running.append(one)
-        else:
-            one.end()
+        found[system.name] = {"rounds": [], "apart": apart, "why": "" if apart <= NEAR[kind] else "answers otherwise"}
+        running.append(one)
     try:
         for number in range(rounds):
             for one in running[number % len(running):] + running[:number % len(running)] if running else []:
@@ -129,19 +127,23 @@ def measure(kind: str, net: nets.Net, folder: str, build: str, python: str, roun
     return found
 
 
-def row(name: str, found: dict[str, Any]) -> tuple[str, dict[str, float]]:
-    """The table's line, and how many times as fast ours is as each other."""
-    ratios, cells = {}, []
+def row(name: str, found: dict[str, Any]) -> tuple[str, dict[str, float], dict[str, float]]:
+    """The table's lines, and how many times as fast ours is as each other; the last, as those that answer otherwise."""
+    ratios: dict[str, float] = {}
+    otherwise: dict[str, float] = {}
+    cells = []
     mine = found[OURS]["rounds"]
     for system, of in found.items():
-        time = f"{statistics.median(of['rounds']) * 1e3:9.3f} ms" if of["rounds"] else f"   ({of['why']})"
-        apart = f" apart {of['apart']:.1e}" if "apart" in of else ""
+        time = f"{statistics.median(of['rounds']) * 1e3:9.3f} ms" if of["rounds"] else " " * 3
         if system != OURS and of["rounds"] and mine:
             each = sorted(other / own for other, own in zip(of["rounds"], mine))
-            ratios[system] = statistics.median(of["rounds"]) / statistics.median(mine)
-            time += f" = {ratios[system]:.2f} ({each[0]:.2f} to {each[-1]:.2f})"
-        cells.append(f"    {system:18}{time}{apart}")
-    return "\n".join([name, *cells]), ratios
+            ratio = statistics.median(of["rounds"]) / statistics.median(mine)
+            (otherwise if of["why"] or found[OURS]["why"] else ratios)[system] = ratio
+            time += f" = {ratio:.2f} ({each[0]:.2f} to {each[-1]:.2f})"
+        apart = f" apart {of['apart']:.1e}" if "apart" in of else ""
+        why = f" ({of['why']})" if of["why"] else ""
+        cells.append(f"    {system:18}{time}{apart}{why}")
+    return "\n".join([name, *cells]), ratios, otherwise
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -152,6 +154,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=0.2, help="of one system in one round")
     parser.add_argument("--patience", type=float, default=300.0)
+    parser.add_argument("--json", metavar="FILE", help="the table, for programs")
     parser.add_argument("--rivals-python", default=os.path.join(nets.ROOT, ".venv-bench", "bin", "python"))
     arguments = parser.parse_args(argv)
     with open("/proc/cpuinfo", encoding="utf-8") as handle:
@@ -163,13 +166,17 @@ def main(argv: list[str] | None = None) -> int:
     folder = os.path.join(build, "bench", "precision")
     os.makedirs(folder, exist_ok=True)
     every: dict[str, dict[str, float]] = {}
+    otherwise: dict[str, dict[str, float]] = {}
+    table: dict[str, Any] = {}
     wanted = tuple(arguments.only.split(","))
     for net in nets.nets(tuple(name for name in NETS if name.startswith(wanted))):
         found = measure(arguments.kind, net, folder, build, arguments.rivals_python, arguments.rounds,
                         arguments.seconds, arguments.patience)
-        text, ratios = row(net.name, found)
+        text, every[net.name], otherwise[net.name] = row(net.name, found)
         print(text, flush=True)
-        every[net.name] = ratios
+        table[net.name] = {system: {"milliseconds": round(statistics.median(of["rounds"]) * 1e3, 4) if of["rounds"] else None,
+                                    "apart": float(f"{of['apart']:.2g}") if "apart" in of else None, "why": of["why"]}
+                           for system, of in found.items()}
     parts = []
     for system, what in ((OWN_F32, "own f32"), ("openvino f32 hint", "openvino f32 hint"),
                          ("openvino default", "openvino default")):
@@ -177,7 +184,13 @@ def main(argv: list[str] | None = None) -> int:
         if ratios:
             least = min(ratios, key=ratios.__getitem__)
             parts.append(f"{geometric_mean(list(ratios.values())):.2f} x {what} (least {ratios[least]:.2f}, {least})")
+            more = [of[system] for of in otherwise.values() if system in of]
+            if more:
+                parts[-1] += f"; {geometric_mean([*ratios.values(), *more]):.2f} x with what answers otherwise"
     print(f"bench-{arguments.kind}: " + ", ".join(parts))
+    if arguments.json:
+        with open(arguments.json, "w", encoding="utf-8") as handle:
+            json.dump(table, handle)
     return 0 if every and all(OWN_F32 in of for of in every.values()) else 1
 
 

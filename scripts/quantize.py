@@ -21,6 +21,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from typing import Any
 
 import numpy as np
@@ -44,7 +45,7 @@ BLAMED = 20            # flips of a unit that are looked into
 STEPS = 16
 FLIPS_NETS = ("mnist_256x2", "mnist_256x4", "mnist_cnn_max")
 PAY = ("opennsfw-resnet50", "yolov8n-320", "spliceai1", "ppocr-det", "oww-embedding", "magika", "blazeface-front", "ppocr-cls", "minilm-fp32")
-SPECS = ("f16", "bf16", "int8", "int8,tensor,symmetric", "int8,dynamic", "int4", "int4,a4", "int2", "int1")
+SPECS = ("f16", "bf16", "bf16.dp", "int8", "int8,tensor,symmetric", "int8,dynamic", "int4", "int4,a4", "int2", "int1")
 TIMEOUT = 600.0
 
 
@@ -68,18 +69,18 @@ def scores(model: Any, images: np.ndarray) -> np.ndarray:
 
 
 def run_flips(unit: dict[str, Any]) -> dict[str, Any]:
-    """Accuracy and flips on the images that did not calibrate; the file's bits; blame of the first flips."""
+    """Accuracy and flips on the images that did not calibrate; the file's bits if it has one; blame of the first flips."""
     import tauto
 
     path, name, images = precision_search.data_of(unit["net"])
-    data = None if unit["precision"] in ("f16", "bf16") or "dynamic" in unit["precision"] else {name: images[:CALIBRATION]}
+    data = None if unit["precision"] in ("f16", "bf16", "bf16.dp") or "dynamic" in unit["precision"] else {name: images[:CALIBRATION]}
     quantized = tauto.quantize(path, unit["precision"], data)
     rest, labels = images[CALIBRATION:], lib_models.mnist_labels()[CALIBRATION:]
     source, low = tauto.load(path), quantized.load()
     before, after = scores(source, rest), scores(low, rest)
     a, b = before.argmax(1), after.argmax(1)
     flips = np.nonzero(a != b)[0]
-    written = tauto.load(quantized.to_onnx())
+    written = low if unit["precision"] == "bf16.dp" else tauto.load(quantized.to_onnx())    # it has no form in ONNX
     few = [rest[i:i + 1] for i in range(32)]
     same = all(low(x).tobytes() == written(x).tobytes() == low.run([x], interpret=True)[0].tobytes() for x in few)
     totals: dict[str, float] = {}
@@ -118,7 +119,14 @@ def run_proofs(unit: dict[str, Any]) -> dict[str, Any]:
 def run_speed(unit: dict[str, Any]) -> dict[str, Any]:
     """bench/precision.py, in processes of its own."""
     build = os.environ.get("TAUTO_BUILD", "build")
-    return {"cpu": cpu(), "line": output_of([sys.executable, "bench/precision.py", unit["kind"], "--build", build], f"bench-{unit['kind']}: ")[-1]}
+    with tempfile.TemporaryDirectory() as folder:
+        table = os.path.join(folder, "table.json")
+        line = output_of([sys.executable, "bench/precision.py", unit["kind"], "--build", build, "--json", table], f"bench-{unit['kind']}: ")[-1]
+        nets = {}
+        if os.path.exists(table):    # not where the CPU lacks it
+            with open(table, encoding="utf-8") as handle:
+                nets = json.load(handle)
+    return {"cpu": cpu(), "line": line, "nets": nets}
 
 
 def run_pay(unit: dict[str, Any]) -> dict[str, Any]:
@@ -252,6 +260,24 @@ def tables(known: list[dict[str, Any]]) -> list[str]:
     if rest:
         lines += ["", "### Proofs and speed", ""]
         lines += [f"    {u['line']}" + (f"        ({u['cpu']})" if "cpu" in u else "") for u in rest]
+        for u in rest:
+            lines += speed_table(u)
+    return lines
+
+
+def speed_table(unit: dict[str, Any]) -> list[str]:
+    """How long the systems of a speed unit took, and by how much their answers moved."""
+    if not unit.get("nets"):
+        return []
+    systems = list(next(iter(unit["nets"].values())))
+    moves = "mean" if unit["kind"] == "int8" else "largest"
+    lines = ["", f"{unit['kind']}: milliseconds, and the {moves} difference of the answer as a part of its largest value; "
+             "*otherwise*: so far off that it does not count.", "",
+             "| network | " + " | ".join(systems) + " |", "|---|" + "---|" * len(systems)]
+    for name, of in unit["nets"].items():
+        cells = [f"{s['milliseconds']:.2f} ms, {s['apart']:.1e}" + (" *otherwise*" if s["why"] else "") if s["milliseconds"] else s["why"]
+                 for s in of.values()]
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return lines
 
 

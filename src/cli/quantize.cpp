@@ -47,7 +47,10 @@ Searched search(const LoadedModel& source, const std::string& precision, const s
   equivalence::SearchOptions options;
   std::string decision, budget;
   for (const std::string& word : split_words(statement, command + ": --require"))
-    word.find('=') != std::string::npos ? budget += (budget.empty() ? "" : " ") + word : decision = word;
+    if (word.find('=') != std::string::npos)
+      budget += (budget.empty() ? "" : " ") + word;
+    else if (word != "decision")
+      decision = word;
   if (decision.empty() || budget.empty())
     fail(where,
          ": required --require with a decision and its budget (\"top1 flips=1% confidence=95%\"), got \"",

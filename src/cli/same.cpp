@@ -272,7 +272,7 @@ bool is_shown(const CompileOptions& options) {
       o.budget += cat(o.budget.empty() ? "" : " ", word);
     else if (word == "bitwise" || word == "numeric")
       o.level = word;
-    else
+    else if (word != "decision")
       o.decision = word;
   }
   if (o.level.empty() == o.decision.empty())

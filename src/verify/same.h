@@ -24,7 +24,7 @@ struct Budget {
   std::optional<double> flips;  // the rate that is allowed; nothing: no unexcused flip
   double confidence = 0.95;
 };
-// "flips=0.5% confidence=95%" (or 0.005 and 0.95). Error: --budget: required …, got …
+// "flips=0.5% confidence=95%" (or 0.005 and 0.95; also "flips<=0.5% conf>=95%"). Error: --budget: required …, got …
 Budget parse_budget(const std::string& text);
 
 struct SameOptions {

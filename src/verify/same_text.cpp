@@ -36,11 +36,11 @@ Budget parse_budget(const std::string& text) {
   for (const std::string& word : split_words(text, "same: --budget")) {
     const size_t at = word.find('=');
     const std::string name = word.substr(0, at), value = at == std::string::npos ? "" : word.substr(at + 1);
-    if (name == "flips") {
+    if (name == "flips" || name == "flips<") {
       b.flips = number_of(name, value);
       if (!(*b.flips >= 0 && *b.flips < 1))
         fail("same: --budget: flips: required 0 % to below 100 %, got ", value);
-    } else if (name == "confidence") {
+    } else if (name == "confidence" || name == "conf" || name == "conf>") {
       b.confidence = number_of(name, value);
       if (!(b.confidence > 0 && b.confidence < 1))
         fail("same: --budget: confidence: required above 0 % and below 100 %, got ", value);

@@ -417,6 +417,7 @@ def compile_with(same, *words, code=0):
 def test_compile_refuses_what_is_not_shown(same):
     compile_with(same, "a.onnx", "--require", "top1 flips=5% confidence=95%", "--data", "x.npz", "-o", "a.tauto")
     assert (same.path / "a.tauto").exists()
+    compile_with(same, "a.onnx", "--require", "decision top1 flips<=5% conf>=95%", "--data", "x.npz")    # says the same
     model = onnx.load(same.path / "a.onnx")     # NaN for all inputs: nothing can be shown of its decisions
     model.graph.node[1].CopyFrom(helper.make_node("Sqrt", ["a"], ["b"], name="act"))
     onnx.save(model, same.path / "nan.onnx")

@@ -16,6 +16,7 @@ needs_data = pytest.mark.skipif(not os.path.isdir(os.path.join(lib_models.SHARED
 
 @needs_data
 @pytest.mark.parametrize("unit", [{"of": "flips", "net": "mnist_cnn_max", "precision": "int8"},
+                                  {"of": "flips", "net": "mnist_cnn_max", "precision": "bf16.dp"},
                                   {"of": "search", "net": "mnist_cnn_max", "precision": "int4", "budget": 0.01}])
 def test_a_unit_run_again_gives_the_same(unit):
     known = quantize.read(unit)
@@ -36,4 +37,6 @@ def test_the_last_line():
     assert re.fullmatch(r"quantize: int8 not measured, bf16 (not measured|n/a \(no avx512_bf16\)), proved not measured, region \d+/141 \d+/12", line)
     units = [{"of": "speed", "kind": "int8", "line": "bench-int8: 2.71 x own f32 (least 2.1, a), 1.02 x openvino f32 hint (least 0.9), 1 x openvino default"},
              {"of": "proofs", "line": "lowbit: proved 788 of 788 neurons in 0.3 s, 0 differing bits"}]
+    units.append({"of": "speed", "kind": "bf16", "line": "bench-bf16: 1.69 x own f32 (least 1.3, a), 1.22 x openvino default (least 0.98, b); 1.17 x with what answers otherwise"})
+    assert ("bf16 1.22 x openvino-default" if quantize.has_flag("avx512_bf16") else "bf16 n/a (no avx512_bf16)") in quantize.last_line(units)
     assert quantize.last_line(units).startswith("quantize: int8 2.71 x f32, ") and "proved 788 of 788 neurons" in quantize.last_line(units)
