@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "loops/affine.h"
 #include "schedule/spell_out.h"
 
 namespace tauto {
@@ -59,23 +60,32 @@ void collect_dots(const Group& g, std::set<Id>& dots) {
       [](const loops::Stmt&) {});
 }
 
-// What such values are made from, element by element or by moving bytes (borders), lies the same way.
+// What such values are made from, element by element, by moving (borders) or by windows, lies the same way.
 void collect_sources(const Function& f, const std::vector<Group>& groups, std::set<Id>& dots) {
   for (auto g = groups.rbegin(); g != groups.rend(); ++g) {
     if (g->kind != Group::Kind::Kernel || !dots.count(g->result)) continue;
-    bool reduces = false;
+    bool contracts = false;
+    std::set<const loops::Buffer*> alike, otherwise;  // read at the channel, perhaps so many further; or not
     each_node(
         g->kernel.body,
         [&](const Expr& e) {
-          reduces = reduces || e.as<loops::Reduce>();
-          return true;
+          const auto* r = e.as<loops::Reduce>();
+          contracts = contracts || (r && r->order == loops::Order::Blocks);
+          const auto* l = e.as<loops::Load>();
+          if (!l || l->index.size() < 3) return;
+          auto at = loops::affine_of(l->index[1]);
+          const bool same = at && at->coefficient(kChannel) == Dim(1) && at->terms.size() == 1;
+          (same ? alike : otherwise).insert(l->buffer.get());
         },
         [](const loops::Stmt&) {});
     const Type& to = f.node(g->result).type;
-    for (const KernelArgument& a : g->arguments) {
-      if (reduces || a.kind != KernelArgument::Kind::Value) continue;
+    for (size_t i = 0; i < g->arguments.size(); ++i) {
+      const KernelArgument& a = g->arguments[i];
+      const loops::Buffer* b = g->kernel.buffers[i].get();
+      if (contracts || a.kind != KernelArgument::Kind::Value || !alike.count(b) || otherwise.count(b))
+        continue;
       const Type& t = f.node(a.value).type;
-      if (t.element == to.element && t.rank() == to.rank() && t.dims[1] == to.dims[1]) dots.insert(a.value);
+      if (t.element == to.element && t.rank() == to.rank()) dots.insert(a.value);
     }
   }
 }

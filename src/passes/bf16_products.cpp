@@ -52,22 +52,26 @@ struct Pairs {
   std::optional<Dim> window;  // x is walked by an even window, which begins so far before it
 };
 
+// Behind the offset of a group, or a window's place.
+bool begins_at_even_places(const AxisIndex& x, int axis) {
+  return std::all_of(x.terms.begin(), x.terms.end(), [&](const AxisTerm& t) {
+    return t.axis == axis || mod(t.coefficient, Dim(2)) == Dim(0);
+  });
+}
+
 // How far before its last dim x begins to be walked, if it is at places 2·y + k − before: a window of even steps,
 // whose pairs are neighbours in x whatever its channels.
 std::optional<Dim> even_window(const std::vector<AxisIndex>& operand, int axis) {
   const AxisIndex& x = operand.back();
-  bool walked = false;
-  for (const AxisIndex& other : operand)
-    for (const AxisTerm& t : other.terms) {
-      if (t.axis != axis) {
-        if (&other == &x && mod(t.coefficient, Dim(2)) != Dim(0)) return std::nullopt;
-        continue;
-      }
-      if (&other != &x || t.coefficient != Dim(1)) return std::nullopt;
-      walked = true;
-    }
+  const auto walks = [&](const AxisIndex& index) {
+    return std::any_of(index.terms.begin(), index.terms.end(), [&](const AxisTerm& t) {
+      return t.axis == axis && (&index != &x || t.coefficient == Dim(1));
+    });
+  };
+  const bool alone = std::none_of(operand.begin(), operand.end() - 1, walks);
   const auto offset = x.offset.as_literal();
-  if (!walked || x.divisor != 1 || !offset || *offset > 0) return std::nullopt;
+  if (!walks(x) || !alone || !begins_at_even_places(x, axis) || x.divisor != 1 || !offset || *offset > 0)
+    return std::nullopt;
   return Dim(-*offset);
 }
 
@@ -109,12 +113,10 @@ Pairs pairs_of(const Access& access) {
     if (d < 0 || e < 0 || extent_of(i) < 2 || !(d == last || (d == 1 && last >= 2)) ||
         (r.k >= 0 && r.x_dim > d))
       continue;
-    // Behind a group's offset pairs begin at even places only if groups are even.
-    if (!is_plain(of_x[static_cast<size_t>(d)], i) && extent_of(i) % 2 != 0) continue;
+    if (!begins_at_even_places(of_x[static_cast<size_t>(d)], i)) continue;
     r = {i, d, e, std::nullopt};
   }
-  if (r.k >= 0 && extent_of(r.k) % 2 == 0) return r;
-  if (has_groups(access)) return r;
+  if ((r.k >= 0 && (r.x_dim == last || extent_of(r.k) % 2 == 0)) || has_groups(access)) return r;
   // An odd number of channels, such as red, green and blue, would have to lie side by side and be filled up.
   for (int i = access.outputs; i < static_cast<int>(access.axes.size()); ++i)
     if (const int e = dim_walked(of_w, i, true); e >= 0 && extent_of(i) > 1)
@@ -140,6 +142,13 @@ Id filled(Builder& b, Id x, const Pairs& p, int64_t extent, int64_t whole) {
 
 }  // namespace
 
+Id as_bf16(Builder& b, Id x) {
+  const Node& n = b.node(x);
+  if (n.type.element == bf16) return x;
+  const bool widened = n.op == &ops::cast && b.type(n.inputs[0]).element == bf16;
+  return widened ? n.inputs[0] : b.add(ops::cast, {x}, {{"to", bf16}});
+}
+
 std::string no_pairs(const Access& access) {
   if (access.operands.size() == 2 && !has_outputs(access))
     return cat("fewer than ", kFewOutputs, " of its results differ in their weights");
@@ -154,10 +163,7 @@ Id bf16_product(Builder& b, Access access, Id x, const Tensor& weights) {
   const int64_t extent = access.extents[axis].literal(), whole = (extent + 1) / 2 * 2;
   if (w.dim(pairs.w_dim) != extent) return -1;
 
-  const Node& from = b.node(x);
-  const bool is_rounded = from.op == &ops::cast && b.type(from.inputs[0]).element == bf16;
-  const Id rounded = is_rounded ? from.inputs[0] : b.add(ops::cast, {x}, {{"to", bf16}});
-  const Id data = filled(b, rounded, pairs, extent, whole);
+  const Id data = filled(b, as_bf16(b, x), pairs, extent, whole);
   const Id v = b.constant(narrowed(w, static_cast<size_t>(pairs.w_dim), whole));
 
   // c = 16 o + 8 h + 2 q + 1 − p.

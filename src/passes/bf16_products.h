@@ -14,6 +14,9 @@
 
 namespace tauto {
 
+// x as bf16: of what was widened from bf16 that, else rounded.
+Id as_bf16(Builder& b, Id x);
+
 // "", or why no axis can be walked in pairs.
 std::string no_pairs(const Access& access);
 

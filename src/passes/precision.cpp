@@ -177,6 +177,40 @@ Id with_bias(Rewrite& w, const Bound& x) {
   return b.add(ops::mul, {cast(b, sum, f32), vector_of(b, std::move(m), shape)});
 }
 
+// How many of a node's first inputs its result's elements are taken from, one from each or the largest or least of
+// several: rounding, which keeps order, may as well be done before. 0: another node.
+size_t picked_inputs(const Node& n) {
+  for (const Op* op : {&ops::reshape, &ops::transpose, &ops::slice, &ops::expand})
+    if (n.op == op) return 1;
+  if (n.op == &ops::concat) return n.inputs.size();
+  if (n.op == &ops::window_reduce) return n.attributes.get<std::string>("kind") == "sum" ? 0 : 1;
+  if (n.op == &ops::resize)
+    return n.attributes.get<std::string>("mode") == "nearest" &&
+           n.attributes.get<std::string>("coordinates") != "tf_crop_and_resize";
+  return 0;
+}
+
+// The values that are kept as bf16: operands of bf16.dp, which others read rounded too, and what only these are
+// picked from.
+std::set<Id> kept_as_bf16(const Function& f, const std::set<Id>& operands) {
+  const Users users(f);
+  std::set<Id> kept;
+  for (Id id = static_cast<Id>(f.nodes.size()); id-- > static_cast<Id>(f.parameter_count());) {
+    const Node& n = f.node(id);
+    const std::vector<Id>& readers = users.of[static_cast<size_t>(id)];
+    if (!n.type.is_tensor() || !(n.type.element == f32) || constant_value(n) ||
+        std::find(readers.begin(), readers.end(), -1) != readers.end())
+      continue;
+    const bool picked = !readers.empty() && std::all_of(readers.begin(), readers.end(), [&](Id r) {
+      const std::vector<Id>& in = f.node(r).inputs;
+      const auto data = in.begin() + static_cast<int64_t>(picked_inputs(f.node(r)));
+      return kept.count(r) && std::find(in.begin(), data, id) != data;
+    });
+    if (picked || operands.count(id)) kept.insert(id);
+  }
+  return kept;
+}
+
 std::string names_text(const std::vector<Contraction>& all) {
   std::string s;
   for (const Contraction& c : all) {
@@ -286,27 +320,33 @@ Module with_precision(const Module& m, const PrecisionPlan& plan, std::string_vi
     at[c->id] = std::move(b);
   }
   if (at.empty()) return m;
-  // What bf16.dp reads is kept as bf16: others read the rounded value too.
-  std::set<Id> rounded;
+  std::set<Id> operands;  // of bf16.dp
   for (const auto& [id, b] : at)
-    if (b.plan->how.system == NumberSystem::BF16Dp && b.c->x >= static_cast<Id>(f.parameter_count()) &&
-        std::find(f.results.begin(), f.results.end(), b.c->x) == f.results.end())
-      rounded.insert(b.c->x);
+    if (b.plan->how.system == NumberSystem::BF16Dp) operands.insert(b.c->x);
+  const std::set<Id> rounded = kept_as_bf16(f, operands);
+  const auto copy = [&](Rewrite& w, Id old) {
+    if (const auto a = addition.find(old); a != addition.end())
+      if (const Id now = with_bias(w, at.at(a->second)); now >= 0) return now;
+    const size_t picked = rounded.count(old) ? picked_inputs(w.node(old)) : 0;
+    if (picked == 0) return w.copy(old);
+    std::vector<Id> in;
+    for (size_t i = 0; i < w.node(old).inputs.size(); ++i) {
+      const Id now = w.moved(w.node(old).inputs[i]);
+      in.push_back(i < picked ? as_bf16(w.b, now) : now);
+    }
+    return w.copy(old, in);
+  };
   return rewrite(m, "precision", [&](Rewrite& w, Id old) {
     if (w.from.name != "main") return w.copy(old);
-    if (rounded.count(old) && !at.count(old) && !addition.count(old)) {
-      const Id now = cast(w.b, cast(w.b, w.copy(old), bf16), f32);
-      w.record_quantizing(old, now, "bf16");
-      return now;
-    }
     if (const auto b = at.find(old); b != at.end()) {
       const Id now = contracted(w, b->second);
       w.record_quantizing(old, now, text_of(b->second.plan->how));
-      return now;
+      return rounded.count(old) ? cast(w.b, as_bf16(w.b, now), f32) : now;
     }
-    if (const auto a = addition.find(old); a != addition.end())
-      if (const Id now = with_bias(w, at.at(a->second)); now >= 0) return now;
-    return w.copy(old);
+    if (!rounded.count(old)) return copy(w, old);
+    const Id now = cast(w.b, as_bf16(w.b, copy(w, old)), f32);
+    w.record_quantizing(old, now, "bf16");
+    return now;
   });
 }
 

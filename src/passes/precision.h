@@ -17,7 +17,8 @@
 //   int4, int2, int1   weights of so many bits; activations of 8, or of fewer: x is clipped to their ends.
 //   f16, bf16   operands rounded, products and sums as in f32.
 //   bf16.dp     operands rounded, products and sums as AVX512_BF16 has them (passes/bf16_products.h). A value
-//               that is an operand is kept as bf16: what else reads it reads it rounded.
+//               that is an operand is kept as bf16: what else reads it reads it rounded. So is what only such values
+//               are moved from, or are the largest or least of: rounding keeps order.
 #pragma once
 
 #include <string>
