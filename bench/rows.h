@@ -141,6 +141,16 @@ inline Least least_of(const Nest& n, int lanes) {
   });
   std::map<const loops::ExprNode*, std::set<std::string>> free;
   std::set<const loops::ExprNode*> passes;
+  // What depends on these variables. Axes that no index tells apart are one already (flatten), so the last
+  // vector of each row is whole: it holds nothing of the next.
+  const auto vectors = [&](const std::set<std::string>& variables) {
+    double all = 1, least = 1;
+    for (const std::string& v : variables) {
+      all *= extents.at(v);
+      if (along.count(v)) least = std::min(least, std::ceil(extents.at(v) / lanes) / extents.at(v));
+    }
+    return all * least;
+  };
   const std::function<const std::set<std::string>&(const Expr&)> count =
       [&](const Expr& e) -> const std::set<std::string>& {
     if (const auto at = free.find(e.get()); at != free.end()) return at->second;
@@ -151,13 +161,7 @@ inline Least least_of(const Nest& n, int lanes) {
       const std::set<std::string>& f = count(x);
       mine.insert(f.begin(), f.end());
     });
-    const auto vectors = [&] {
-      double all = 1;
-      bool is_along = false;
-      for (const std::string& v : mine) all *= extents.at(v), is_along = is_along || along.count(v);
-      return is_along ? all / lanes : all;
-    };
-    const auto add = [&](VecOp op, double n = 1) { l.instructions[op] += n * vectors(); };
+    const auto add = [&](VecOp op, double n = 1) { l.instructions[op] += n * vectors(mine); };
     if (const auto* a = e.as<loops::Apply>(); a && !of_index) {
       using loops::Function;
       const bool literal = a->arguments[0].as<loops::Literal>() != nullptr;
@@ -247,12 +251,7 @@ inline Least least_of(const Nest& n, int lanes) {
   // Loads of one pass: not those of reductions that are done before it.
   const std::function<void(const Expr&)> pass = [&](const Expr& top) {
     each_node(top, [&](const Expr& e) {
-      if (e.as<loops::Load>()) {
-        double times = 1;
-        bool is_along = false;
-        for (const std::string& v : free.at(e.get())) times *= extents.at(v), is_along |= along.count(v) != 0;
-        l.instructions[VecOp::Load] += is_along ? times / lanes : times;
-      }
+      if (e.as<loops::Load>()) l.instructions[VecOp::Load] += vectors(free.at(e.get()));
       if (!e.as<loops::Reduce>()) return true;
       passes.insert(e.get());
       return false;
@@ -340,7 +339,8 @@ class RowsCases {
   }
 };
 
-// In percent of the smaller of the two roofs; `bound`: which it is.
+// In percent of the smaller of the two roofs; `bound`: which it is, and what both take. (A share alone does not
+// say which of the two moved, the kernel or its roof.)
 inline double share_of(const RowsCase& c, Roofs& roofs, Isa isa, double budget, std::string& bound) {
   const TimedKernel p(c.module, c.node, isa, roofs.data());
   const Least l = least_of(p.nest(), roofs.lanes());
@@ -354,7 +354,9 @@ inline double share_of(const RowsCase& c, Roofs& roofs, Isa isa, double budget, 
                                            ? roofs.copy_bandwidth(static_cast<int64_t>(bytes))
                                            : roofs.bandwidth(static_cast<int64_t>(bytes));
                    const double memory = bytes / rate, counted = instructions.seconds();
-                   bound = memory > counted ? "bandwidth" : "instructions";
+                   const auto ns = [](double t) { return static_cast<int64_t>(std::lround(t * 1e9)); };
+                   bound = cat(memory > counted ? "bandwidth" : "instructions", " (bandwidth ", ns(memory),
+                               " ns, instructions ", ns(counted), " ns)");
                    return std::max(memory, counted);
                  },
                  budget);
