@@ -67,17 +67,22 @@ struct ErrorPropagation::State {
         parameter(id);
       else if (!nodes[i].constant || nodes[i].parts.empty())
         node(id);
-      if (lost < 0 && is_lost(nodes[i])) lost = id;
+      if (lost < 0 && is_lost(id)) lost = id;
     }
   }
 
-  static bool is_lost(const NodeState& s) {
-    constexpr double kNoMore = 0x1p-100;  // values that are all zero have radii of denormals
+  // Values that cancel (a mask of zeros: 1 - 1) are small beside what they were made of, and no loss.
+  bool is_lost(Id id) const {
+    constexpr double kCancelled = 0x1p-20;
     const auto largest = [](const std::vector<double>& v) {
       return v.empty() ? 0 : *std::max_element(v.begin(), v.end());
     };
+    double operands = 0;
+    for (const Id in : f.node(id).inputs)
+      for (const Part& p : at(in).parts) operands = std::max(operands, largest(p.magnitude));
+    const NodeState& s = at(id);
     return std::any_of(s.parts.begin(), s.parts.end(), [&](const Part& p) {
-      return largest(p.radius) > std::max(largest(p.magnitude), kNoMore);
+      return largest(p.radius) > std::max(largest(p.magnitude), operands * kCancelled);
     });
   }
 
