@@ -167,7 +167,15 @@ loops::Expr cast_lower(Lowering& l, const Index& index) {
 // Between floats: rounded once if the result has fewer digits. Anything else is known by intervals only.
 void cast_error(ErrorRule& r) {
   const ElementType from = r.in[0].value->type();
-  if (!from.is_float()) return r.rounds_once();
+  if (!from.is_float()) {
+    r.rounds_once();
+    if (r.attributes.find("legal")) return;
+    // Integers of no more digits than the type has are what they are.
+    const std::span<const double> y = r.result();
+    for (size_t i = 0; i < y.size(); ++i)
+      if (std::fabs(y[i]) * rounding_of(r.type.element).unit <= 1) r.own[i] = 0;
+    return;
+  }
   pointwise_error<decltype([](auto x) { return std::array{num::like(x, 1)}; }), 1>(r);
   if (rounding_of(r.type.element).unit > rounding_of(from).unit || r.type.element == f16 ||
       r.type.element == bf16)

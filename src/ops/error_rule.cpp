@@ -77,8 +77,10 @@ void ErrorRule::rounds_once() {
     double moved = 0;
     add_reach(i, moved);
     if (moved != 0 || !std::isfinite(own[i])) continue;
-    const double e = std::fabs(static_cast<double>(static_cast<float>(y[i])) - y[i]) +
-                     8 * kUnit64 * std::fabs(y[i]) + kTiny64;
+    // 0 is what it is: f64 underflows nowhere on f32.
+    const double e = y[i] == 0 ? 0
+                               : std::fabs(static_cast<double>(static_cast<float>(y[i])) - y[i]) +
+                                     8 * kUnit64 * std::fabs(y[i]) + kTiny64;
     if (e < own[i]) own[i] = e;
   }
 }

@@ -414,6 +414,49 @@ func main(%0 "x": f32[1], %1 "y": f32[1]) -> ("z") {
   EXPECT_LT(p.output_error(0)[0], 1e-5);
 }
 
+// The mask of an attention: what is exact is not rounded, however much it is multiplied by. An integer of more
+// digits than the type has is.
+TEST(ErrorPropagation, MasksAreExact) {
+  const Module m = parse_module(R"(module m semantics 3
+
+func main(%0 "mask": i64[3]) -> ("masked") {
+  %1 = cast(%0) {to: f32} : f32[3]
+  %2 = f32[] {1.0}
+  %3 = sub(%2, %1) : f32[3]
+  %4 = f32[] {-3e38}
+  %5 = mul(%3, %4) : f32[3]
+  return %5
+})");
+  ErrorPropagation p(m);
+  p.run({Tensor::of<int64_t>({3}, std::array<int64_t, 3>{1, 0, 1})});
+  EXPECT_EQ(p.output_error(0)[0], 0);
+  EXPECT_LT(p.output_error(0)[1], 1e32);
+  EXPECT_EQ(p.lost(), "");
+  p.run({Tensor::of<int64_t>({3}, std::array<int64_t, 3>{(1 << 24) + 1, 1 << 24, 1})});
+  EXPECT_GE(p.node_radius(1)[0], 1);
+  EXPECT_EQ(p.node_radius(1)[1], 0);
+}
+
+// Where radii exceed the values: from there on bounds say nothing.
+TEST(ErrorPropagation, TheNodeThatLosesTheBoundIsNamed) {
+  const Module m = parse_module(R"(module m semantics 3
+
+func main(%0 "x": f32[1], %1 "y": f32[1]) -> ("z") {
+  %2 = mul(%0, %1) : f32[1]  # "held"
+  %3 = exp(%2) : f32[1]  # "lost"
+  %4 = exp(%3) : f32[1]
+  return %4
+})");
+  ErrorPropagation p(m);
+  PropagationOptions o;
+  const Tensor one = Tensor::of<float>({1}, std::array{1.0f});
+  p.run({one, one}, o);
+  EXPECT_EQ(p.lost(), "");
+  o.box = {{}, {0.9}};
+  p.run({one, one}, o);
+  EXPECT_EQ(p.lost(), "node \"lost\" (exp)");
+}
+
 // A quantizer at a rounding border: the integer is an interval, and what is made of it too; away from the
 // border it is decided and the result exact.
 TEST(ErrorPropagation, UndecidedIntegersAreIntervals) {
