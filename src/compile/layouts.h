@@ -4,8 +4,8 @@
 // lanes, pixels as rows of the tile. So does what reads row-major memory in which the channels are innermost.
 // A view that leaves N and C alone shows a blocked value as a blocked one. What is computed from a blocked
 // value is blocked too, as long as only kernels see it; results of the model and what references read stay
-// row-major. Blocked, too, are bytes whose channels a contraction adds up (schedule/dots.h); channels that do
-// not fill whole blocks are one block of them all.
+// row-major. Blocked, too, are bytes and bf16 whose channels a contraction adds up (schedule/dots.h), and what
+// these are moved from or windows of; channels that do not fill whole blocks are one block of them all.
 #pragma once
 
 #include <set>
