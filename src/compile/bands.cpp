@@ -16,6 +16,8 @@ using loops::Expr;
 
 namespace {
 
+// Caches of the second level that a result has to fill: of one that fills less, most is there when it is read.
+constexpr int64_t kBeyond = 2;
 constexpr int64_t kFewRows = 12;     // of a band: with fewer the tiles of contractions are small
 constexpr int64_t kManyRows = 64;    // with more they are no faster, ...
 constexpr int64_t kMostRows = 1000;  // ... but where rows are short there is little to do for so few of them
@@ -220,7 +222,7 @@ class Finder {
     if (row < 2 || elements <= row) return false;
     rows_ = elements / row;
     asked_ = o_.asked ? o_.asked(g) : std::nullopt;
-    if (asked_ == 0 || (!asked_ && bytes_of(g.result) <= o_.cache)) return false;
+    if (asked_ == 0 || (!asked_ && bytes_of(g.result) <= kBeyond * o_.cache)) return false;
     try {
       Member m{k, Indices(g), {}};
       if (!m.indices.contracts && !asked_) return false;

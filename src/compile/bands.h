@@ -10,8 +10,8 @@
 // index is affine in these loops, and nothing else asks for them. Which loops run over rows is read off the
 // indices: where a kernel reads (or writes) a value that is handed on, its loops are those over whole rows,
 // and those inside of one row. A chain begins where a kernel contracts and holds another one that does; it is
-// run in bands if its first result does not stay in the second-level cache, and what each band reads anew does,
-// or is little beside what is handed on.
+// run in bands if its first result is more than twice as large as the second-level cache, and what each band
+// reads anew stays in that cache, or is little beside what is handed on.
 //
 // No bit changes: each element is computed by the same expression. A kernel can also be run band by band
 // alone, over whole values (where a value that is handed on is asked for, compile/probes.h); threads share

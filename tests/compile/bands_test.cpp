@@ -197,11 +197,11 @@ TEST(Bands, ChangeNoBit) {
   EXPECT_GE(tails, 20);
 }
 
-// As many heads as make the scores larger than the second-level cache.
+// As many heads as make the scores twice as large as the second-level cache.
 Attention large() {
   Attention a;
   a.queries = a.keys = 256, a.width = 8;
-  a.heads = this_cpu().l2 / (a.queries * a.keys * 4) + 1;
+  a.heads = 2 * this_cpu().l2 / (a.queries * a.keys * 4) + 1;
   return a;
 }
 
@@ -513,7 +513,7 @@ Program perceptron(int64_t rows, bool per_head) {
 }
 
 TEST(Bands, AreForAnyChainOfRows) {
-  const int64_t rows = this_cpu().l2 / (24 * 4) + 33;
+  const int64_t rows = 2 * this_cpu().l2 / (24 * 4) + 33;
   const Program one = perceptron(rows, false);
   const auto e = compile(one.module, {});
   EXPECT_EQ(banded(*e), 2u);
@@ -542,7 +542,7 @@ func main(%0 "q": f32[N, 8], %1 "k": f32[8, N], %2 "v": f32[N, 8]) -> ("y") {
   return %7
 }
 )")));
-  const int64_t n = 16 * static_cast<int64_t>(std::sqrt(static_cast<double>(this_cpu().l2) / 1024) + 1);
+  const int64_t n = 16 * static_cast<int64_t>(std::sqrt(static_cast<double>(this_cpu().l2) / 512) + 1);
   const std::vector<Value> in{floats({n, 8}, 1), floats({8, n}, 2), floats({n, 8}, 3)};
   const std::vector<Value> want = interpret(*m, in);
   const auto all = compile(m, {});
