@@ -21,7 +21,7 @@ constexpr int64_t kBytes = 4, kPair = 2;  // terms of a step of a dot product of
 // Bytes that are no multiple of the block only where a dot product wants them, see below.
 bool may_be_blocked(const Type& t, int64_t block, bool dots) {
   if (!t.is_tensor() || !t.ranked || t.rank() < 3 ||
-      !(t.element == f32 || t.element == u8 || t.element == bf16))
+      !(t.element == f32 || t.element == i32 || t.element == u8 || t.element == bf16))
     return false;
   const auto channels = t.dims[1].as_literal();
   if (!channels || *channels < kBytes) return false;
