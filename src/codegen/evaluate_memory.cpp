@@ -88,6 +88,8 @@ Run function_of(VecOp op, bool wide_index) {
       return &load<M>;
     case VecOp::Broadcast:
       return &broadcast<M>;
+    case VecOp::Lookup:
+      return &gather<M, int32_t>;
     case VecOp::Gather:
       return wide_index ? &gather<M, int64_t> : &gather<M, int32_t>;
     case VecOp::Store:

@@ -216,7 +216,7 @@ Generator::Linear Generator::linear(const Expr& e) {
         break;
     }
   }
-  if (varies(e))
+  if (varies(e) || (is_byte(e) && !e.as<loops::Convert>()->from.as<loops::Load>()))
     r.varying = index_vector(e);
   else
     r.terms.emplace_back(scalar(e), 1);
@@ -261,6 +261,7 @@ Generator::Reg Generator::index_vector(const Linear& l) {
 // A vector of indices, one per lane.
 Generator::Reg Generator::index_vector(const Expr& e) {
   const Lane lane = index_lane();
+  if (is_byte(e) && !wide_) return value(e.as<loops::Convert>()->from);
   if (!varies(e)) return pure(VecOp::Splat, lane, {scalar(e)});
   if (const auto* a = e.as<loops::Apply>()) {
     const auto two = [&](VecOp op) {

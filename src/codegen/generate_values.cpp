@@ -162,6 +162,11 @@ Generator::Reg Generator::load(const loops::Load& l, ElementType t) {
     i.op = VecOp::Gather;
     i.address = address(b, rest);
     i.operand[0] = index_vector(index);
+    if (l.index.size() == 1 && is_byte(l.index[0]) && !wide_ && b.type.bits == 8 &&
+        b.layout.elements == Dim(256)) {
+      i.op = VecOp::Lookup;
+      return finish(i);
+    }
     i.mask = guard_ ? guard_ : tail_;
     return finish(i);
   }

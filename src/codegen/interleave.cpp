@@ -17,7 +17,8 @@ bool is_control(VecOp op) {
 }
 bool is_store(VecOp op) { return op == VecOp::Store || op == VecOp::StoreOne; }
 bool is_load(VecOp op) {
-  return op == VecOp::Load || op == VecOp::Broadcast || op == VecOp::Gather || op == VecOp::LoadS;
+  return op == VecOp::Load || op == VecOp::Broadcast || op == VecOp::Gather || op == VecOp::Lookup ||
+         op == VecOp::LoadS;
 }
 int latency(VecOp op) {
   if (is_load(op)) return 6;
@@ -93,7 +94,8 @@ class BlockOrder {
     const Address &a = load.address, &b = store.address;
     const int64_t p = roots_.of(a.base), q = roots_.of(b.base);
     if (p >= 0 && q >= 0 && p != q) return false;
-    if (!(a.base == b.base) || a.index || b.index || load.op == VecOp::Gather) return true;
+    if (!(a.base == b.base) || a.index || b.index || load.op == VecOp::Gather || load.op == VecOp::Lookup)
+      return true;
     const auto bytes = [&](const Instr& i) {
       const int64_t one = i.memory.bytes();
       return i.op == VecOp::Load || i.op == VecOp::Store ? one * lanes_ : one;

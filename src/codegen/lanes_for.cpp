@@ -20,6 +20,11 @@ bool is_shift_by_index(const loops::Expr& e) {
 
 }  // namespace
 
+bool is_byte(const loops::Expr& index) {
+  const auto* c = index.as<loops::Convert>();
+  return c && index.type() == i64 && c->from.type() == u8;
+}
+
 bool handles_wide(const loops::Kernel& k, std::map<const loops::Buffer*, bool>& written) {
   bool wide = false;
   std::set<std::string> lanes;
@@ -38,6 +43,12 @@ bool handles_wide(const loops::Kernel& k, std::map<const loops::Buffer*, bool>& 
         if (const auto* x = s->as<loops::If>()) visit(x->condition);
         if (const auto* x = s->as<loops::Let>()) visit(x->value);
       });
+  std::set<const loops::ExprNode*> bytes;
+  const auto note_bytes = [&](const loops::Expr& e) {
+    const auto* l = e.as<loops::Load>();
+    if (l && l->index.size() == 1 && is_byte(l->index[0])) bytes.insert(l->index[0].get());
+  };
+  each_node(k.body, note_bytes, [](const loops::Stmt&) {});
   const auto in_lanes = [&](const loops::Expr& e) {
     return values.count(e.get()) != 0 || any_node(e, [&](const loops::Expr& x) {
              const auto* v = x.as<loops::Variable>();
@@ -49,6 +60,7 @@ bool handles_wide(const loops::Kernel& k, std::map<const loops::Buffer*, bool>& 
       [&](const loops::Expr& e) {
         const ElementType t = e.type();
         const auto* c = e.as<loops::Convert>();
+        if (bytes.count(e.get())) return;
         const bool integer =
             (t == i64 && (e.as<loops::Load>() || c || e.as<loops::Bits>() || e.as<loops::Probe>())) ||
             (c && (c->from.type() == i64 || c->from.type() == u32));

@@ -122,6 +122,10 @@ std::string broken_domain(const Program& p, const Instr& i) {
     case VecOp::FmaFlush:
     case VecOp::DotPairs:
       return i.lane == Lane::F32 ? "" : "is defined on f32 only";
+    case VecOp::Lookup:
+      return from() != Lane::I32 || i.lane != Lane::I32 || i.memory.bits != 8
+                 ? "required i32 indices and elements of a byte"
+                 : "";
     case VecOp::Gather:
       return is_float(from()) ? "required integer indices" : "";
     case VecOp::Convert:

@@ -124,7 +124,8 @@ class Sink {
   }
 
   size_t destination(const Instr& in, size_t i, size_t begin, size_t end, size_t store) const {
-    const bool reads_memory = in.op == VecOp::Load || in.op == VecOp::Broadcast || in.op == VecOp::Gather;
+    const bool reads_memory =
+        in.op == VecOp::Load || in.op == VecOp::Broadcast || in.op == VecOp::Gather || in.op == VecOp::Lookup;
     if (!reads_memory && in.op != VecOp::Const) return i;
     size_t use = next(mention_, in.result, begin, end);
     if (use == end) return i;

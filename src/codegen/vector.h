@@ -98,6 +98,7 @@ struct Address {
   X(Broadcast, "bcast", v, "a")  /* one element in all lanes */                                             \
   X(Gather, "gather", v, "aw?")  /* element address + lane of w · size of the element (w: i32 or i64);   \
                                     masked lanes are 0 and not touched */ \
+  X(Lookup, "lookup", v, "aw")   /* bytes of a table of 256 by w (i32, 0 … 255): all of it may be read */ \
   X(Store, "store", -, "va?")    /* masked lanes are not touched */                                         \
   X(StoreOne, "store1", -, "va") /* lane 0 only */                                                          \
   X(Prefetch, "prefetch", -, "a")                                                                           \

@@ -185,7 +185,7 @@ class Injector {
     const vec::Program& p = g.built->generated.program;
     const bool wide = is_avx512(isa_);
     for (const vec::Instr& i : p.code)
-      if (i.op == vec::VecOp::Gather || (!wide && i.mask)) return {{}, 0};
+      if (i.op == vec::VecOp::Gather || i.op == vec::VecOp::Lookup || (!wide && i.mask)) return {{}, 0};
     size_t n = 0;
     const auto tamper = [&](const vec::Demands& d, vec::Allocation& a) {
       n = faults::in_registers(kind_, d, a, at, what_);

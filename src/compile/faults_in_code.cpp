@@ -24,7 +24,7 @@ bool is_load(VecOp op) { return op == VecOp::Load || op == VecOp::Broadcast; }
 bool may_differ(const Program& p, Lane l) {
   if (is_float(l)) return true;
   for (const Instr& i : p.code)
-    if (i.op == VecOp::Gather) return false;
+    if (i.op == VecOp::Gather || i.op == VecOp::Lookup) return false;
   return true;
 }
 

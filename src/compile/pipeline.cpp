@@ -16,6 +16,7 @@
 #include "passes/requantize.h"
 #include "passes/sink_constants.h"
 #include "passes/specialise.h"
+#include "passes/tables.h"
 #include "passes/thresholds.h"
 #include "passes/winograd.h"
 #include "passes/zero_points.h"
@@ -31,6 +32,7 @@ const std::vector<GraphPass>& graph_passes() {
       {"thresholds", [](const Module& m) { return thresholds(m); }},
       {"bits", [](const Module& m) { return bits(m); }},
       {"zero_points", [](const Module& m) { return zero_points(m); }},
+      {"tables", [](const Module& m) { return tables(m); }},
       {"requantize", [](const Module& m) { return requantize(m); }},
       {"narrow_weights", [](const Module& m) { return narrow_weights(m); }},
       {"copy_results", [](const Module& m) { return copy_results(m); }},

@@ -51,6 +51,7 @@
   X(logical_or)           \
   X(logical_xor)          \
   X(loop)                 \
+  X(lookup)               \
   X(max)                  \
   X(min)                  \
   X(mod)                  \

@@ -10,7 +10,7 @@
 namespace tauto {
 namespace {
 
-constexpr size_t kMostNodes = 64;         // of a cone
+constexpr size_t kMostNodes = 160;        // of a cone
 constexpr int64_t kMostValues = 1 << 22;  // of a table
 constexpr int kLevel = 2;                 // what a threshold costs: a comparison and a selection
 
@@ -19,7 +19,7 @@ int cost_of(const Op* op) {
   return op->lower || op->is(kComparison) ? 1 : 2;
 }
 
-bool visit(const NodeOf& node, Id id, Cone& c) {
+bool visit(const NodeOf& node, Id id, Cone& c, const std::function<bool(Id)>& is_variable) {
   if (id == c.variable || c.nodes.count(id) || c.constants.count(id)) return true;
   const Node& n = node(id);
   if (!n.type.is_tensor() || !n.type.ranked || c.nodes.size() > kMostNodes) return false;
@@ -27,14 +27,14 @@ bool visit(const NodeOf& node, Id id, Cone& c) {
     c.constants.emplace(id, std::move(*t));
     return true;
   }
-  if (n.op == &ops::contract) {
-    if (c.variable >= 0 || !n.type.element.is_integer()) return false;
+  if (is_variable(id)) {
+    if (c.variable >= 0) return false;
     c.variable = id;
     return true;
   }
   if (!n.op->is(kElementwise) || n.op->is(kEffect) || n.op->is(kControl) || n.inputs.empty()) return false;
   for (const Id i : n.inputs)
-    if (!visit(node, i, c)) return false;
+    if (!visit(node, i, c, is_variable)) return false;
   c.in_floats |= n.type.element.is_float();
   c.nodes.insert(id);
   c.order.push_back(id);
@@ -132,7 +132,8 @@ Id compared(Rewrite& w, Id old) {
   // Where floats end; what follows is made of integers already.
   if (std::none_of(n.inputs.begin(), n.inputs.end(), [&](Id i) { return node(i).type.element.is_float(); }))
     return -1;
-  const std::optional<Cone> cone = cone_of(node, old);
+  const std::optional<Cone> cone = cone_of(
+      node, old, [&](Id i) { return node(i).op == &ops::contract && node(i).type.element.is_integer(); });
   if (!cone || cone->variable < 0 || !cone->in_floats) return -1;
   const Node& variable = w.node(cone->variable);
   if (!(variable.type.element == i32) || !(variable.type.dims == n.type.dims)) return -1;
@@ -167,9 +168,9 @@ Id compared(Rewrite& w, Id old) {
 
 }  // namespace
 
-std::optional<Cone> cone_of(const NodeOf& node, Id root) {
+std::optional<Cone> cone_of(const NodeOf& node, Id root, const std::function<bool(Id)>& is_variable) {
   Cone c;
-  if (!visit(node, root, c) || c.order.empty() || c.order.back() != root) return std::nullopt;
+  if (!visit(node, root, c, is_variable) || c.order.empty() || c.order.back() != root) return std::nullopt;
   return c;
 }
 

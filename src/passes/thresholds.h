@@ -18,7 +18,7 @@ namespace tauto {
 
 Module thresholds(const Module& m);
 
-// The elementwise nodes by which `root` is computed from one node of integers and constants.
+// The elementwise nodes by which `root` is computed from one other node and constants.
 struct Cone {
   Id variable = -1;
   std::set<Id> nodes;     // with the root and the steps on constants, without the variable
@@ -26,7 +26,7 @@ struct Cone {
   std::map<Id, Tensor> constants;
   bool in_floats = false;  // some value on the way is a float
 };
-std::optional<Cone> cone_of(const NodeOf& node, Id root);
+std::optional<Cone> cone_of(const NodeOf& node, Id root, const std::function<bool(Id)>& is_variable);
 
 // The root's values where the variable has these: shapes broadcast as in numpy.
 Tensor evaluate_cone(const NodeOf& node, const Cone& cone, const Tensor& variable);

@@ -166,6 +166,7 @@ bool has_vnni(Isa isa, const CpuFeatures& f) {
   return (isa == Isa::Avx2 && f.avx_vnni) || (isa == Isa::Avx512 && f.avx512_vnni);
 }
 
+bool has_vbmi(Isa isa, const CpuFeatures& f) { return isa == Isa::Avx512 && f.avx512_vbmi; }
 bool has_popcnt(Isa isa, const CpuFeatures& f) { return isa == Isa::Avx512 && f.avx512_vpopcntdq; }
 bool has_bf16(Isa isa, const CpuFeatures& f) { return isa == Isa::Avx512 && f.avx512_bf16; }
 

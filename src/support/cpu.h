@@ -56,6 +56,7 @@ const char* isa_name(Isa isa);  // "avx2", "avx512", "avx2-novnni", "avx512-novn
 constexpr bool is_avx512(Isa isa) { return isa == Isa::Avx512 || isa == Isa::Avx512NoVnni; }
 bool has_vnni(Isa isa, const CpuFeatures& features);
 bool has_popcnt(Isa isa, const CpuFeatures& features);  // of lanes; not with "novnni", the lesser choices
+bool has_vbmi(Isa isa, const CpuFeatures& features);    // permutations of bytes, by the same choice
 bool has_bf16(Isa isa, const CpuFeatures& features);    // dot products of bf16, by the same choice
 
 // What code is generated for: the best that `features` hold, or what `forced` (the text of TAUTO_ISA, may be

@@ -243,6 +243,7 @@ class Evaluation {
   // An element whose place is a term. That it lies inside follows from the definition, which has the same
   // term for its index (docs/trust.md).
   Term looked_up(const Instr& i, int64_t base, Term index, Term set) {
+    if (term_type(index) == i32) index = converted(index, i64);
     // The base may lie before the buffer: what is added to it is never less than some number.
     const int64_t k = ((base + (int64_t{1} << (kSpace - 1))) >> kSpace) - 1,
                   byte = base - ((k + 1) << kSpace);
@@ -323,6 +324,7 @@ class Evaluation {
         std::fill_n(vector(i.result), lanes_, widened(read(base, i.memory), i.lane));
         return;
       case VecOp::Gather:
+      case VecOp::Lookup:
         for (const size_t l : on_) {
           const Term at = vector(i.operand[0])[l];
           const auto index = known(at);

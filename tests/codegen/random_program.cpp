@@ -16,7 +16,8 @@ using namespace vec;
 
 constexpr Lane kLanes[] = {Lane::I32, Lane::F32, Lane::I64, Lane::F64};
 constexpr ElementType kMemory[] = {i8, i16, i32, u8, u16, u32, boolean, f16, bf16, f32, i64, u64, f64};
-constexpr int64_t kMargin = 128;   // elements beyond `length`: room for unmasked accesses
+constexpr int64_t kMargin =
+    256;  // elements beyond `length`: room for unmasked accesses, and for tables of bytes
 constexpr int64_t kSlot = 64 * 8;  // bytes of a place in scratch memory
 
 ElementType whole(Lane l) { return l == Lane::I32 ? i32 : l == Lane::I64 ? i64 : l == Lane::F32 ? f32 : f64; }
@@ -341,6 +342,10 @@ class Generator {
     const auto most = static_cast<int64_t>(std::bit_floor(static_cast<uint64_t>(b.elements))) - 1;
     const Reg any = vector(il), in = a_.emit(VecOp::And, il, {any, a_.emit(VecOp::Const, il, {}, most)});
     const Reg index = m ? a_.emit(VecOp::Select, il, {m, in, any}) : in;
+    if (il == Lane::I32 && b.type.bits == 8 && chance(50)) {
+      const Reg byte = a_.emit(VecOp::And, il, {any, a_.emit(VecOp::Const, il, {}, 255)});
+      return loaded(VecOp::Lookup, b.type, {bases_[k], {}, 0, 0}, {}, byte);
+    }
     loaded(VecOp::Gather, b.type, {bases_[k], {}, 0, 0}, m, index);
   }
   void loaded(VecOp op, ElementType t, const Address& at, Reg m, Reg index) {

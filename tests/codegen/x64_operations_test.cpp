@@ -405,6 +405,25 @@ TEST_P(X64Operations, GathersOfAllElementTypes) {
         }
 }
 
+TEST_P(X64Operations, LooksBytesUp) {
+  for (int lanes : widths())
+    for (const ElementType m : {u8, i8})
+      for (const bool vbmi : {false, true}) {
+        if (vbmi && !(features_.avx512 && x64_features_of(Isa::Avx512).vbmi)) continue;
+        Rows rows(lanes);
+        std::vector<Bytes> buffers{drawn(random_, m, 256)};
+        const Reg table = rows.a.scalar_op(VecOp::Arg, {}, rows.buffers++);
+        const Reg w = rows.a.load(VecOp::Load, u8, rows.row(lanes));
+        buffers.push_back(drawn(random_, u8, static_cast<size_t>(kRows * lanes)));
+        rows.a.store(VecOp::Store, i32, rows.a.load(VecOp::Lookup, m, {table, {}, 0, 0}, {}, w),
+                     rows.row(lanes * 4));
+        buffers.push_back(Bytes(static_cast<size_t>(kRows * lanes * 4), 0x5a));
+        features_.vbmi = vbmi;
+        same(rows, buffers, cat("lookup ", text_of(m), vbmi ? ", vbmi" : ""));
+        features_.vbmi = false;
+      }
+}
+
 TEST_P(X64Operations, MasksOfBothWidths) {
   for (int lanes : widths())
     for (Lane x : {Lane::I32, Lane::I64, Lane::F32, Lane::F64})

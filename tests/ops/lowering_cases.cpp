@@ -297,6 +297,13 @@ void gather(Draw& d) {
   }
 }
 
+void lookup(Draw& d) {
+  for (int i = 0; i < 40; ++i) {
+    const Shape s = d.shape(d.between(0, 3), 6);
+    d.add({d.data(d.coin() ? u8 : i8, s), d.data(d.any(), {256})});
+  }
+}
+
 void gather_elements(Draw& d) {
   for (int i = 0; i < 40; ++i) {
     const Shape s = d.shape(d.between(1, 3), 5, 1);
@@ -472,6 +479,7 @@ std::vector<OpCase> lowering_cases(const Op& op, uint64_t seed) {
       {"gather", gather},
       {"gather_elements", gather_elements},
       {"gather_nd", gather_nd},
+      {"lookup", lookup},
       {"range", range},
       {"dims", dims},
       {"reverse_sequence", reverse_sequence},

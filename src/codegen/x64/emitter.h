@@ -106,7 +106,7 @@ class Emitter : public Xbyak::CodeGenerator {
   Xmm v_compare_ints(Xmm dest, Compare c, bool wide);
 
   // --- memory.cpp ---
-  void load(), broadcast(), gather(), gather_small(), store(), store_one();
+  void load(), broadcast(), gather(), gather_small(), lookup(), store(), store_one();
   void load_small_masked(Xmm dest, const RegExp& a);
   void widen(const Xmm& dest, const Operand_& source);  // from the memory type
   void store_small(Reg value, const RegExp& a);

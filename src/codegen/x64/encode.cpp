@@ -22,7 +22,8 @@ X64Features x64_features_of(Isa isa) {
   return {.avx512 = is_avx512(isa),
           .bf16 = has_bf16(isa, f),
           .vnni = has_vnni(isa, f),
-          .popcnt = has_popcnt(isa, f)};
+          .popcnt = has_popcnt(isa, f),
+          .vbmi = has_vbmi(isa, f)};
 }
 X64Features x64_features_of_cpu() { return x64_features_of(choose_isa(this_cpu().features, nullptr)); }
 
@@ -235,6 +236,9 @@ void Emitter::body() {
       break;
     case VecOp::Gather:
       gather();
+      break;
+    case VecOp::Lookup:
+      lookup();
       break;
     case VecOp::Store:
       store();

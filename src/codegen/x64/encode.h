@@ -26,6 +26,7 @@ struct X64Features {
   bool bf16 = false;    // dot products of pairs of bf16: AVX512-BF16
   bool vnni = false;    // dot products of bytes and words: AVX512-VNNI with avx512, AVX-VNNI without
   bool popcnt = false;  // bits of a lane counted: AVX512-VPOPCNTDQ
+  bool vbmi = false;    // bytes permuted: AVX512-VBMI
 };
 
 X64Features x64_features_of(Isa isa);  // on this CPU

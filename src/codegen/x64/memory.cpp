@@ -174,6 +174,51 @@ void Emitter::gather_small() {
   widen(to, ptr[work(64)]);
 }
 
+// A byte each of a table of 256.
+void Emitter::lookup() {
+  const Xmm indices = vector(in_->operand[0]);
+  const RegExp e = at(in_->address);
+  const Xmm to = early_result();
+  const int width = bytes(in_->result);
+  const auto both = [&](const Xmm& x, uint64_t bits) {
+    features_.avx512 ? vpandd(x, x, lanes_of(bits, 4, width)) : vpand(x, x, lanes_of(bits, 4, width));
+  };
+  if (features_.vbmi) {  // either half of the table by the lower seven bits, then by the eighth
+    const Xbyak::Zmm low(to.getIdx()), all(indices.getIdx());
+    const Xbyak::Zmm high(temp_vector(64).getIdx()), table(temp_vector(64).getIdx());
+    const Opmask k = temp_mask();
+    vmovdqa64(low, all);
+    vmovdqu64(table, ptr[e]);
+    vpermi2b(low, table, ptr[e + 64]);
+    vmovdqa64(high, all);
+    vmovdqu64(table, ptr[e + 128]);
+    vpermi2b(high, table, ptr[e + 192]);
+    vptestmd(k, indices, lanes_of(128, 4, width));
+    vmovdqa32(to | k, sized(high.getIdx(), width));
+  } else {  // four bytes that the byte is among, shifted down
+    const Reg64 base = temp_scalar();
+    lea(base, ptr[e]);
+    const Xmm t = temp_vector(width);
+    vpsrld(t, indices, 2);
+    zero(to);
+    if (features_.avx512) {
+      const Opmask k = temp_mask();
+      kxnorw(k, k, k);
+      vgatherdps(to | k, ptr[base + t * 4]);
+    } else {
+      const Xmm mask = temp_vector(width);
+      ones(mask);
+      vgatherdps(to, ptr[base + t * 4], mask);
+    }
+    vpslld(t, indices, 3);
+    both(t, 24);
+    vpsrlvd(to, to, t);
+  }
+  if (!in_->memory.is_signed()) return both(to, 255);
+  vpslld(to, to, 24);
+  vpsrad(to, to, 24);
+}
+
 void Emitter::quiet(Xmm t, Xmm x) {
   if (features_.avx512) {
     const Opmask k = temp_mask();
