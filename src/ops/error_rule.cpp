@@ -253,7 +253,7 @@ void extremum_error(ErrorRule& r, double sign) {
   });
 }
 
-void selection_error(ErrorRule& r, const Taps& taps, double sign) {
+void selection_error(ErrorRule& r, const TapVisitor& taps, double sign) {
   if (r.all_exact()) return;
   const std::span<const double> x = r.in[0].centre();
   choose(r, [&](const auto& offer) {
@@ -263,7 +263,7 @@ void selection_error(ErrorRule& r, const Taps& taps, double sign) {
   });
 }
 
-void sum_error(ErrorRule& r, const Taps& taps, double roundings, double terms) {
+void sum_error(ErrorRule& r, const TapVisitor& taps, double roundings, double terms) {
   const size_t n = r.count();
   const Rounding round = rounding_of(r.type.element);
   const bool moves = !r.is_exact(0);

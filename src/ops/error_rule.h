@@ -107,10 +107,10 @@ class ErrorRule {
 void movement_error(ErrorRule& r);
 // A reduction or window of sums, maxima (sign 1) or minima (sign −1): `taps` calls its argument with every
 // pair of an element of the result and an element of operand 0 that takes part in it.
-using Taps = std::function<void(const std::function<void(int64_t to, int64_t from)>&)>;
+using TapVisitor = std::function<void(const std::function<void(int64_t to, int64_t from)>&)>;
 // `terms`: the most that one element adds up; `roundings`: that the value of a term goes through at most.
-void sum_error(ErrorRule& r, const Taps& taps, double roundings, double terms);
-void selection_error(ErrorRule& r, const Taps& taps, double sign);
+void sum_error(ErrorRule& r, const TapVisitor& taps, double roundings, double terms);
+void selection_error(ErrorRule& r, const TapVisitor& taps, double sign);
 // max (sign 1) and min (−1) of two; relu.
 void extremum_error(ErrorRule& r, double sign);
 void relu_error(ErrorRule& r);

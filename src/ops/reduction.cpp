@@ -65,7 +65,7 @@ loops::Expr lower_reduction(Lowering& l, const Index& index, loops::Function f) 
   return converted(x, e);
 }
 
-Taps taps_of_reduction(const ErrorRule& r) {
+TapVisitor taps_of_reduction(const ErrorRule& r) {
   const Shape& shape = r.in[0].value->shape();
   Shape to(shape.size(), 0);
   const Ints& axes = r.attributes.get<Ints>("axes");

@@ -208,7 +208,7 @@ void reduce_eval(EvalContext& c) {
 loops::Expr lower_reduction(Lowering& l, const Index& index, loops::Function f);
 
 // Pairs of an element of the result and one of the input that it is taken over (ops/error_rule.h).
-Taps taps_of_reduction(const ErrorRule& r);
+TapVisitor taps_of_reduction(const ErrorRule& r);
 // Roundings that a term of the sum goes through, and terms of one sum.
 std::pair<double, double> roundings_of_sum(const ErrorRule& r);
 

@@ -160,7 +160,7 @@ void window_error(ErrorRule& r) {
   const char kind = r.attributes.get<std::string>("kind")[1];
   const Tensor* const operand[] = {r.in[0].value};
   const BoundAccess bound(access, operand);
-  const Taps taps = [&](const std::function<void(int64_t, int64_t)>& f) { for_each_tap(bound, 0, f); };
+  const TapVisitor taps = [&](const std::function<void(int64_t, int64_t)>& f) { for_each_tap(bound, 0, f); };
   if (kind != 'u') return selection_error(r, taps, kind == 'a' ? 1 : -1);
   double terms = 1, ours = 0;
   for (const WindowPass& w : window_passes(access, r.in[0].value->shape())) {
