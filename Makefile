@@ -7,7 +7,7 @@ NINJA = ninja -C $(BUILD) $(if $(JOBS),-j$(JOBS))
 CMAKE_FLAGS = -G Ninja -DPython_EXECUTABLE=$(abspath $(PYTHON)) -DTAUTO_PYTHON=ON
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check build setup models law lowbit mutants equivalence quantize quantize-quick memory conformance bench fuzz long bench-interpreter bench-first-run bench-kernels bench-schedules bench-runtime bench-winograd bench-int8 bench-bf16 bench-lowbit bench-attention ledger certificates region node-bounds golden expect format lint clean
+.PHONY: help demo test check build programs setup models law lowbit mutants equivalence quantize quantize-quick memory conformance bench fuzz long bench-interpreter bench-first-run bench-kernels bench-schedules bench-runtime bench-winograd bench-int8 bench-bf16 bench-lowbit bench-attention ledger certificates region node-bounds golden expect format lint clean
 
 help:  ## print this list
 	@sed -n 's/^\([a-z0-9-]*\):.*##/\1/p' $(MAKEFILE_LIST) | awk '{n=$$1; $$1=""; printf "  make %-18s%s\n", n, $$0}'
@@ -16,7 +16,7 @@ demo: build  ## fetch a pretrained network, run it on real input, compare with O
 	@scripts/setup.sh models
 	$(PYTHON) scripts/demo.py $(ARGS)
 
-test: build  ## house rules, C++ tests, Python tests
+test: programs  ## house rules, C++ tests, Python tests
 	@$(PYTHON) scripts/test.py --build $(BUILD) $(ARGS)
 
 check: setup  ## only the house rules and the format, in a second
@@ -24,6 +24,9 @@ check: setup  ## only the house rules and the format, in a second
 
 build: setup $(BUILD)/build.ninja  ## the library, the command and the tests
 	@$(NINJA)
+
+programs: build  ## besides, the benchmarks' own programs
+	@$(NINJA) bench_programs
 
 setup:  ## Debian packages and .venv, where they are missing
 	@scripts/setup.sh
@@ -76,7 +79,7 @@ memory: build  ## what the public networks hold, beside their weights and what i
 conformance: build  ## the 1,914 test cases of the onnx package
 	$(PYTHON) scripts/conformance.py $(ARGS)
 
-bench: build  ## our speed beside ONNX Runtime's and OpenVINO's, answers compared first
+bench: programs  ## our speed beside ONNX Runtime's and OpenVINO's, answers compared first
 	@scripts/setup.sh models bench
 	$(PYTHON) bench/bench.py --build $(BUILD) $(ARGS)
 
@@ -89,40 +92,40 @@ long: build  ## exhaustive tests, and the same bits from a second compiler
 	@scripts/setup.sh long
 	$(PYTHON) scripts/long.py --build $(BUILD) $(ARGS)
 
-bench-interpreter: build  ## contractions of the interpreter: GMAC/s by kind and shape
+bench-interpreter: programs  ## contractions of the interpreter: GMAC/s by kind and shape
 	$(BUILD)/bench_interpreter $(ARGS)
 
-bench-runtime: build  ## what a run, a kernel, threads and planning memory cost, in nanoseconds
+bench-runtime: programs  ## what a run, a kernel, threads and planning memory cost, in nanoseconds
 	$(BUILD)/bench_runtime_cost $(ARGS)
 
-bench-first-run: build  ## loading, compiling and memory at the peak, beside ONNX Runtime's
+bench-first-run: programs  ## loading, compiling and memory at the peak, beside ONNX Runtime's
 	@scripts/setup.sh models bench
 	$(PYTHON) bench/first_run.py --build $(BUILD) $(ARGS)
 
 expect: build  ## refresh what the file tests (tests/**/*.test) expect, showing what changed
 	@$(PYTHON) scripts/file_tests.py --build $(BUILD) --refresh $(ARGS)
 
-bench-kernels: build  ## products, convolutions, sequences, rows: percent of this core's roofs, untuned
+bench-kernels: programs  ## products, convolutions, sequences, rows: percent of this core's roofs, untuned
 	$(BUILD)/bench_kernels $(ARGS)
 
-bench-schedules: build  ## the default schedule beside 200 drawn ones, on 64 drawn shapes
+bench-schedules: programs  ## the default schedule beside 200 drawn ones, on 64 drawn shapes
 	$(BUILD)/bench_schedules $(ARGS)
 
-bench-winograd: build  ## 3x3 convolutions by --allow winograd beside our own direct ones
+bench-winograd: programs  ## 3x3 convolutions by --allow winograd beside our own direct ones
 	@scripts/setup.sh models
 	$(PYTHON) bench/winograd.py $(ARGS)
 
-bench-lowbit: build  ## layers of signs beside f32, vectors times matrices of 4 and 2 bits beside bytes
+bench-lowbit: programs  ## layers of signs beside f32, vectors times matrices of 4 and 2 bits beside bytes
 	$(PYTHON) bench/lowbit.py --build $(BUILD) $(ARGS)
 
-bench-attention: build  ## attentions of 128 to 4096 tokens, kernels run band by band and whole
+bench-attention: programs  ## attentions of 128 to 4096 tokens, kernels run band by band and whole
 	$(PYTHON) bench/attention.py --build $(BUILD) $(ARGS)
 
-bench-int8: build  ## networks of bytes beside our own f32 and OpenVINO's, answers compared first
+bench-int8: programs  ## networks of bytes beside our own f32 and OpenVINO's, answers compared first
 	@scripts/setup.sh models bench
 	$(PYTHON) bench/precision.py int8 --build $(BUILD) $(ARGS)
 
-bench-bf16: build  ## our --precision bf16.dp beside our own f32 and OpenVINO's default, answers compared first
+bench-bf16: programs  ## our --precision bf16.dp beside our own f32 and OpenVINO's default, answers compared first
 	@scripts/setup.sh models bench
 	$(PYTHON) bench/precision.py bf16 --build $(BUILD) $(ARGS)
 
