@@ -50,8 +50,8 @@
   X(logical_not)          \
   X(logical_or)           \
   X(logical_xor)          \
-  X(loop)                 \
   X(lookup)               \
+  X(loop)                 \
   X(max)                  \
   X(min)                  \
   X(mod)                  \

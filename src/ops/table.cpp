@@ -1,5 +1,6 @@
 // The table of operators, built from the list.
 #include <algorithm>
+#include <string_view>
 
 #include "ops/ops.h"
 
@@ -10,6 +11,13 @@ static constexpr const Op* kTable[] = {
     TAUTO_OPS(TAUTO_ENTRY)
 #undef TAUTO_ENTRY
 };
+
+static constexpr std::string_view kNames[] = {
+#define TAUTO_NAME(name) #name,
+    TAUTO_OPS(TAUTO_NAME)
+#undef TAUTO_NAME
+};
+static_assert(std::is_sorted(std::begin(kNames), std::end(kNames)), "find_op bisects the list");
 
 std::span<const Op* const> all_ops() { return kTable; }
 
