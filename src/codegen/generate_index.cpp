@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "codegen/generator.h"
+#include "loops/values.h"
 #include "support/error.h"
 
 namespace tauto {
@@ -115,9 +116,11 @@ Generator::Reg Generator::scalar(const Expr& e) {
     return pure(i, here());
   }
   if (const auto* c = e.as<loops::Convert>()) {
-    const ElementType t = c->from.type();
+    const ElementType t = c->from.type(), to = e.type();
     if (!t.is_integer() && !t.is_bool()) throw NotGenerated{"an index made of floats"};
-    return scalar(c->from);  // a load extends to 64 bits
+    // A load extends to 64 bits, and nothing cuts them.
+    if (to.bits < 64 && !loops::widens(t, to)) throw NotGenerated{"an index that is cut to fewer bits"};
+    return scalar(c->from);
   }
   if (const auto* p = e.as<loops::Probe>()) {
     const Reg v = scalar(p->value);
@@ -261,7 +264,7 @@ Generator::Reg Generator::index_vector(const Linear& l) {
 // A vector of indices, one per lane.
 Generator::Reg Generator::index_vector(const Expr& e) {
   const Lane lane = index_lane();
-  if (is_byte(e) && !wide_) return value(e.as<loops::Convert>()->from);
+  if (is_byte(e)) return value(wide_ ? e : e.as<loops::Convert>()->from);
   if (!varies(e)) return pure(VecOp::Splat, lane, {scalar(e)});
   if (const auto* a = e.as<loops::Apply>()) {
     const auto two = [&](VecOp op) {

@@ -38,6 +38,17 @@ uint64_t integer_bits(ElementType to, uint64_t v) {
 
 }  // namespace
 
+bool widens(ElementType from, ElementType to) {
+  if (from.is_float())
+    return to.is_float() && (to.bits == 64 || (to == f32 && from.bits <= 32) || from == to);
+  if (from.is_bool()) return true;
+  if (!from.is_integer()) return false;
+  if (to.is_integer())
+    return from.is_signed() == to.is_signed() ? to.bits >= from.bits
+                                              : !from.is_signed() && to.bits > from.bits;
+  return (to == f64 && from.bits <= 32) || (to == f32 && from.bits <= 16);
+}
+
 uint64_t converted(uint64_t bits, ElementType from, ElementType to) {
   if (from.is_float()) {
     double v = as<double>(bits);

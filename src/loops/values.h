@@ -52,5 +52,7 @@ auto visit_type(ElementType t, F f) {
 // From one element type to another as docs/semantics.md says: floats to integers truncate and saturate, NaN
 // is 0; integers wrap; floats are rounded once. Integers of 2 and 4 bits lie extended in a byte.
 uint64_t converted(uint64_t bits, ElementType from, ElementType to);
+// Every value of `from` is a value of `to`.
+bool widens(ElementType from, ElementType to);
 
 }  // namespace tauto::loops

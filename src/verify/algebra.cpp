@@ -399,18 +399,6 @@ std::optional<Term> unsigned_as_signed(Function f, Term a, Term b) {
   return converted(apply(f, converted(a, s), converted(b, s)), t);
 }
 
-// Every value of `from` is a value of `to`.
-bool widens(ElementType from, ElementType to) {
-  if (from.is_float())
-    return to.is_float() && (to.bits == 64 || (to == f32 && from.bits <= 32) || from == to);
-  if (from.is_bool()) return true;
-  if (!from.is_integer()) return false;
-  if (to.is_integer())
-    return from.is_signed() == to.is_signed() ? to.bits >= from.bits
-                                              : !from.is_signed() && to.bits > from.bits;
-  return (to == f64 && from.bits <= 32) || (to == f32 && from.bits <= 16);
-}
-
 }  // namespace
 
 Term literal(ElementType t, uint64_t bits) {
@@ -586,7 +574,7 @@ Term converted(Term x, ElementType to) {
   if (term_name_of(x) == convert_name()) {
     const Term inner = argument(x, 0);
     const ElementType first = term_type(inner);
-    if (widens(first, from)) return converted(inner, to);  // nothing was lost on the way
+    if (loops::widens(first, from)) return converted(inner, to);  // nothing was lost on the way
     // Integers modulo 2^n: only the last, narrowest cut counts.
     if (first.is_integer() && from.is_integer() && to.is_integer() && to.bits <= from.bits)
       return converted(inner, to);

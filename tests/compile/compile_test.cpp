@@ -85,5 +85,45 @@ TEST(Compile, NoRowsAbreast) {
   EXPECT_TRUE(e->run({Tensor(f32, {3, 0, 7})}, {}) == interpret(*m, {Tensor(f32, {3, 0, 7})}));
 }
 
+// Tables looked up by a byte that is computed on the way: the same in all lanes or not, lanes wide or not.
+TEST(Compile, LooksUpWhatIsComputed) {
+  for (const char* byte : {"u8", "i8"})
+    for (const char* element : {"u8", "i8", "f32", "f64", "i64"})
+      for (const Shape& shape : {Shape{5, 1}, Shape{5, 70}, Shape{1, 70}, Shape{1, 1}}) {
+        const std::string dims = cat("[", shape[0], ", ", shape[1], "]");
+        const auto m = module_of(cat(R"(func main(%0 "x": f32)", dims, ", %1 \"table\": ", element,
+                                     "[256], %2 \"y\": ", element, R"([5, 70]) -> ("z") {
+  %3 = f32[] {0.5}
+  %4 = mul(%0, %3) : f32)",
+                                     dims, R"(
+  %5 = cast(%4) {to: )",
+                                     byte, "} : ", byte, dims, R"(
+  %6 = lookup(%5, %1) : )",
+                                     element, dims, R"(
+  %7 = add(%6, %2) : )",
+                                     element, R"([5, 70]
+  return %7
+})"));
+        std::vector<Value> in;
+        for (const Type& t : m->main().parameter_types()) {
+          Tensor x(t.element, static_shape(t));
+          for (int64_t i = 0; i < x.bytes(); ++i)
+            x.data<uint8_t>()[i] = t.element.is_float() ? uint8_t{0} : static_cast<uint8_t>(i * 37 + 11);
+          for (int64_t i = 0; i < x.count(); ++i) {
+            if (t.element == f32) x.data<float>()[i] = static_cast<float>((i * 37) % 500 - 250);
+            if (t.element == f64) x.data<double>()[i] = static_cast<double>((i * 41) % 500 - 250);
+          }
+          in.emplace_back(std::move(x));
+        }
+        for (const Isa isa : {Isa::Avx2, Isa::Avx512, Isa::Avx2NoVnni, Isa::Avx512NoVnni}) {
+          if (is_avx512(isa) && !this_cpu().features.avx512) continue;
+          const auto e = compile(m, {.isa = isa});
+          EXPECT_TRUE(e->run(in, {}) == interpret(*m, in))
+              << byte << " " << element << dims << " " << isa_name(isa);
+          EXPECT_EQ(e->functions().at("main").groups[0].group.kind, Group::Kind::Kernel);
+        }
+      }
+}
+
 }  // namespace
 }  // namespace tauto
