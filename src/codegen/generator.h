@@ -19,9 +19,8 @@ namespace tauto {
 bool is_byte(const loops::Expr& index);
 
 // Whether it handles 64-bit elements in lanes: index arithmetic (i64 without a load) does not count, nor an index
-// that is a byte. Integers
-// that only say where others lie are scalars if no lane changes them; as long as there are no lanes yet it is
-// taken for granted that none will. Notes what it writes.
+// that is a byte. Integers that only say where others lie are scalars if no lane changes them; as long as there
+// are no lanes yet it is taken for granted that none will. Notes what it writes.
 bool handles_wide(const loops::Kernel& k, std::map<const loops::Buffer*, bool>& written);  // lanes_for.cpp
 
 class Generator {

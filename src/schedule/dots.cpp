@@ -188,11 +188,11 @@ Carried carry_out(const Nest& n, const Plan* plan, const Target& t) {
     const Plan p = plan ? *plan : default_plan(nest, t);
     return {p, schedule(nest, p, t)};
   };
-  for (const std::optional<Nest>& other : {with_dots(n, t), with_word_stores(n)}) {
-    try {
-      if (other) return by(*other);
-    } catch (const NotScheduled&) {  // the constant of a product has no axis for the lanes
-    }
+  std::optional<Nest> other = with_dots(n, t);
+  if (!other) other = with_word_stores(n);
+  try {
+    if (other) return by(*other);
+  } catch (const NotScheduled&) {  // the constant of a product has no axis for the lanes
   }
   return by(n);
 }
