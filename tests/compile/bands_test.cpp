@@ -9,6 +9,7 @@
 
 #include "compile/artifact.h"
 #include "compile/bound.h"
+#include "compile/compiled_model.h"
 #include "compile/faults.h"
 #include "compile/own_folders.h"
 #include "compile/profile.h"
@@ -23,13 +24,7 @@
 namespace tauto {
 namespace {
 
-Tensor floats(Shape shape, uint64_t seed) {
-  std::mt19937_64 random(seed);
-  Tensor t(f32, std::move(shape));
-  for (int64_t i = 0; i < t.count(); ++i)
-    t.data<float>()[i] = static_cast<float>(static_cast<int64_t>(random() % 2001) - 1000) / 512;
-  return t;
-}
+using testing::random_floats;
 
 struct Attention {
   int64_t batch = 1, heads = 2, queries = 10, keys = 24, width = 8;
@@ -62,10 +57,10 @@ Program program_of(const Attention& a, uint64_t seed = 1) {
                                          : Shape{1, 1, q, k};
   const std::string scores = dims({b, h, q, k}), mask = dims(mask_shape);
   Program p;
-  p.inputs = {floats({b, h, q, d}, seed),
-              floats(a.keys_last ? Shape{b, h, d, k} : Shape{b, h, k, d}, seed + 1),
-              floats({b, h, k, d}, seed + 2), floats(mask_shape, seed + 3)};
-  const Tensor constant = floats(mask_shape, seed + 4);
+  p.inputs = {random_floats({b, h, q, d}, seed),
+              random_floats(a.keys_last ? Shape{b, h, d, k} : Shape{b, h, k, d}, seed + 1),
+              random_floats({b, h, k, d}, seed + 2), random_floats(mask_shape, seed + 3)};
+  const Tensor constant = random_floats(mask_shape, seed + 4);
   std::string s = cat("module bands semantics ", kSemanticsVersion, "\nconst @c0 : ", type_of(constant),
                       " sha256:", content_hash(constant), "\n");
   s += cat("func main(%0 \"q\": ", dims({b, h, q, d}),
@@ -492,7 +487,7 @@ Program perceptron(int64_t rows, bool per_head) {
     return cat("const ", name, " : ", type_of(t), " sha256:", content_hash(t), "\n");
   };
   const int64_t heads = per_head ? 3 : 1;
-  const Tensor w = floats({heads, 16, 24}, 5), v = floats({heads, 24, 10}, 6);
+  const Tensor w = random_floats({heads, 16, 24}, 5), v = random_floats({heads, 24, 10}, 6);
   std::string side(static_cast<const char*>(w.raw()), static_cast<size_t>(w.bytes()));
   side.resize((side.size() + 63) / 64 * 64);
   side.append(static_cast<const char*>(v.raw()), static_cast<size_t>(v.bytes()));
@@ -502,7 +497,7 @@ Program perceptron(int64_t rows, bool per_head) {
                "} [h, i, k] [h, k, j]} : ", type(width), "\n");
   };
   Program p;
-  p.inputs = {floats({heads, rows, 16}, 7)};
+  p.inputs = {random_floats({heads, rows, 16}, 7)};
   p.text =
       cat("module bands semantics ", kSemanticsVersion, "\n", constant(w, "@c0"), constant(v, "@c1"),
           "func main(%0 \"x\": ", type(16), ") -> (\"y\") {\n  %1 = @c0\n  %2 = @c1\n",
@@ -543,7 +538,7 @@ func main(%0 "q": f32[N, 8], %1 "k": f32[8, N], %2 "v": f32[N, 8]) -> ("y") {
 }
 )")));
   const int64_t n = 16 * static_cast<int64_t>(std::sqrt(static_cast<double>(this_cpu().l2) / 512) + 1);
-  const std::vector<Value> in{floats({n, 8}, 1), floats({8, n}, 2), floats({n, 8}, 3)};
+  const std::vector<Value> in{random_floats({n, 8}, 1), random_floats({8, n}, 2), random_floats({n, 8}, 3)};
   const std::vector<Value> want = interpret(*m, in);
   const auto all = compile(m, {});
   EXPECT_EQ(banded(*all), 0u);

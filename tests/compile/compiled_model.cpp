@@ -6,9 +6,8 @@
 #include "graph/text.h"
 
 namespace tauto::testing {
-namespace {
 
-Tensor random_tensor(Shape shape, uint64_t seed) {
+Tensor random_floats(Shape shape, uint64_t seed) {
   std::mt19937_64 random(seed);
   Tensor t(f32, std::move(shape));
   for (int64_t i = 0; i < t.count(); ++i)
@@ -16,11 +15,9 @@ Tensor random_tensor(Shape shape, uint64_t seed) {
   return t;
 }
 
-}  // namespace
-
 ModuleText compiled_model(uint64_t seed) {
-  const Tensor weights = random_tensor({80, 70}, seed), bias = random_tensor({70}, seed + 1),
-               order = random_tensor({5000}, seed + 2);
+  const Tensor weights = random_floats({80, 70}, seed), bias = random_floats({70}, seed + 1),
+               order = random_floats({5000}, seed + 2);
   ModuleText m;
   m.text = cat("module several semantics ", kSemanticsVersion, "\n\n");
   int count = 0;
@@ -47,6 +44,6 @@ func main(%0 "x": f32[N, 80]) -> ("y", "picked", "flat") {
   return m;
 }
 
-std::vector<Value> compiled_model_inputs(int64_t rows) { return {random_tensor({rows, 80}, 99)}; }
+std::vector<Value> compiled_model_inputs(int64_t rows) { return {random_floats({rows, 80}, 99)}; }
 
 }  // namespace tauto::testing

@@ -7,6 +7,9 @@
 
 namespace tauto::testing {
 
+// f32 in -2 … 2, multiples of 1/512.
+Tensor random_floats(Shape shape, uint64_t seed);
+
 ModuleText compiled_model(uint64_t seed = 1);
 std::vector<Value> compiled_model_inputs(int64_t rows);
 

@@ -7,6 +7,7 @@
 #include <random>
 
 #include "compile/bound.h"
+#include "compile/compiled_model.h"
 #include "graph/text.h"
 #include "interpret/interpret.h"
 #include "support/error.h"
@@ -14,13 +15,7 @@
 namespace tauto {
 namespace {
 
-Tensor floats(Shape shape, uint64_t seed) {
-  std::mt19937_64 random(seed);
-  Tensor t(f32, std::move(shape));
-  for (int64_t i = 0; i < t.count(); ++i)
-    t.data<float>()[i] = static_cast<float>(static_cast<int64_t>(random() % 2001) - 1000) / 512;
-  return t;
-}
+using testing::random_floats;
 
 struct Program {
   std::string functions;
@@ -142,7 +137,9 @@ func main(%0 "x": f32[N, 3, 9, 7]) -> ("y") {
 )";
     for (size_t at = 0; (at = functions.find("CC", at)) != std::string::npos; ++at)
       functions.replace(at, 2, std::to_string(c));
-    const Program p{functions, {floats({2, 3, 9, 7}, 1)}, {floats({c, 3, 3, 3}, 2), floats({c, c, 3, 3}, 3)}};
+    const Program p{functions,
+                    {random_floats({2, 3, 9, 7}, 1)},
+                    {random_floats({c, 3, 3, 3}, 2), random_floats({c, c, 3, 3}, 3)}};
     EXPECT_EQ(expect_probed(p), Count(9, 0)) << c;
   }
 }
@@ -163,7 +160,7 @@ func main(%0 "x": f32[N, M]) -> ("y") {
   return %9
 }
 )",
-                    {floats({4, n}, 1)}};
+                    {random_floats({4, n}, 1)}};
     EXPECT_EQ(expect_probed(p), Count(8, 0)) << n;
   }
 }
@@ -191,7 +188,7 @@ func main(%0 "x": f32[6, 35], %1 "i": i64[6, 35]) -> ("y", "z") {
   return %10, %17
 }
 )",
-                  {floats({6, 35}, 1), Value()}};
+                  {random_floats({6, 35}, 1), Value()}};
   Tensor whole(i64, {6, 35});
   for (int64_t i = 0; i < whole.count(); ++i) whole.data<int64_t>()[i] = (i * 37) % 11 - 5;
   Program q = p;
@@ -211,7 +208,7 @@ func main(%0 "x": f32[50, 4]) -> ("y") {
   return %6
 }
 )",
-                  {floats({50, 4}, 1)}};
+                  {random_floats({50, 4}, 1)}};
   EXPECT_EQ(expect_probed(p), Count(3, 1));
   ProbeOptions one;
   one.nodes["main"] = {1};
@@ -242,7 +239,7 @@ func main(%0 "x": f32[N]) -> ("x") {
   return %5
 }
 )",
-                      {floats({19}, 1)}};
+                      {random_floats({19}, 1)}};
   EXPECT_EQ(expect_probed(loops), Count(5 * 3 + 2, 0));
   const Program sizes{R"(
 func main(%0 "x": f32[N], %1 "k": i64[2]) -> ("y", "z") {
@@ -256,7 +253,7 @@ func main(%0 "x": f32[N], %1 "k": i64[2]) -> ("y", "z") {
   return %6, %8
 }
 )",
-                      {floats({37}, 1), Tensor(i64, {2})}};
+                      {random_floats({37}, 1), Tensor(i64, {2})}};
   EXPECT_EQ(expect_probed(sizes), Count(7, 0));
 }
 
@@ -268,7 +265,7 @@ func main(%0 "x": f32[40, 8]) -> ("y") {
   return %2
 }
 )",
-                  {floats({40, 8}, 1)}};
+                  {random_floats({40, 8}, 1)}};
   const auto m = module_of(p);
   ProbeOptions apart;
   apart.apart["main"] = apart.nodes["main"] = {1};
