@@ -3,8 +3,8 @@
 // A contraction whose constant operand differs between channels wants its result so: channels side by side in
 // lanes, pixels as rows of the tile. So does what reads row-major memory in which the channels are innermost.
 // A view that leaves N and C alone shows a blocked value as a blocked one. What is computed from a blocked
-// value is blocked too, as long as only kernels see it; results of the model and what references read stay
-// row-major. Blocked, too, are bytes and bf16 whose channels a contraction adds up (schedule/dots.h), and what
+// value is blocked too (f32, bytes, bf16, accumulators of i32), as long as only kernels see it; results of the
+// model and what references read stay row-major. Blocked, too, are bytes and bf16 whose channels a contraction adds up (schedule/dots.h), and what
 // these are moved from or windows of; channels that do not fill whole blocks are one block of them all.
 #pragma once
 
