@@ -13,10 +13,46 @@ namespace {
 constexpr size_t kMostNodes = 160;        // of a cone
 constexpr int64_t kMostValues = 1 << 22;  // of a table
 constexpr int kLevel = 2;                 // what a threshold costs: a comparison and a selection
+constexpr int kLookUp = 10;               // what a table of 256 costs (passes/tables.h)
 
 int cost_of(const Op* op) {
   if (op == &ops::div || op == &ops::sqrt) return 6;
   return op->lower || op->is(kComparison) ? 1 : 2;
+}
+
+int cost_of(const NodeOf& node, const Cone& cone) {
+  int cost = 0;
+  for (const Id id : cone.order) cost += cost_of(node(id).op);
+  return cost;
+}
+
+// What thresholds save. What one byte on the way decides is at most a look-up; and nothing, if others are computed
+// from it, too: then it is there, and one look-up may give them all.
+int saved(const Function& f, Id root, const Cone& cone) {
+  const NodeOf node = [&](Id i) -> const Node& { return f.node(i); };
+  const auto is_asked = [&](Id id) {
+    if (std::find(f.results.begin(), f.results.end(), id) != f.results.end()) return true;
+    for (size_t i = static_cast<size_t>(id) + 1; i < f.nodes.size(); ++i)
+      if (const auto& in = f.nodes[i].inputs;
+          !cone.nodes.count(static_cast<Id>(i)) && std::find(in.begin(), in.end(), id) != in.end())
+        return true;
+    return false;
+  };
+  const int whole = cost_of(node, cone);
+  int least = whole;
+  for (const Id byte : cone.order) {
+    const Type& t = node(byte).type;
+    if (byte == root || !(t.element == u8 || t.element == i8) || !(t.dims == node(root).type.dims)) continue;
+    const auto behind = cone_of(node, root, [&](Id i) { return i == byte; });
+    if (!behind || behind->variable != byte ||
+        std::any_of(behind->constants.begin(), behind->constants.end(),
+                    [](const auto& c) { return c.second.count() != 1; }))
+      continue;
+    if (is_asked(byte) || std::any_of(behind->order.begin(), behind->order.end() - 1, is_asked)) return 0;
+    const int after = cost_of(node, *behind);
+    least = std::min(least, whole - after + std::min(after, kLookUp));
+  }
+  return least;
 }
 
 bool visit(const NodeOf& node, Id id, Cone& c, const std::function<bool(Id)>& is_variable) {
@@ -63,7 +99,8 @@ struct Steps {
   bool any_falls = false;
 };
 
-std::optional<Steps> steps_of(const NodeOf& node, const Cone& cone, const Accumulators& acc, size_t rank) {
+std::optional<Steps> steps_of(const NodeOf& node, const Cone& cone, const Accumulators& acc, size_t rank,
+                              int most_cost) {
   Steps r;
   r.shape = acc.shape;
   for (const auto& [id, t] : cone.constants) {
@@ -91,9 +128,7 @@ std::optional<Steps> steps_of(const NodeOf& node, const Cone& cone, const Accumu
   r.levels = value;
   std::sort(r.levels.begin(), r.levels.end());
   r.levels.erase(std::unique(r.levels.begin(), r.levels.end()), r.levels.end());
-  int cost = 0;
-  for (const Id id : cone.order) cost += cost_of(node(id).op);
-  if (r.levels.size() < 2 || (static_cast<int>(r.levels.size()) - 1) * kLevel > cost + kLevel)
+  if (r.levels.size() < 2 || (static_cast<int>(r.levels.size()) - 1) * kLevel > most_cost)
     return std::nullopt;
 
   r.from.resize(r.levels.size() - 1);
@@ -139,7 +174,8 @@ Id compared(Rewrite& w, Id old) {
   if (!(variable.type.element == i32) || !(variable.type.dims == n.type.dims)) return -1;
   const std::optional<Accumulators> acc = accumulators_of(node, cone->variable);
   if (!acc) return -1;
-  const std::optional<Steps> steps = steps_of(node, *cone, *acc, n.type.dims.size());
+  const std::optional<Steps> steps =
+      steps_of(node, *cone, *acc, n.type.dims.size(), saved(w.from, old, *cone) + kLevel);
   if (!steps) return -1;
 
   Builder& b = w.b;

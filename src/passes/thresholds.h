@@ -7,7 +7,8 @@
 // (passes/attainable.h): the old nodes' references are evaluated on *all of them*, bit for bit as the interpreter
 // would. If the result never decreases, or never increases (then a = −acc), as acc grows, its steps are the
 // thresholds, which therefore agree with the definition everywhere. What a node is called or how it rounds plays no
-// part. Nothing changes where the comparisons would cost more than what they replace.
+// part. Nothing changes where the comparisons would cost more than what they replace: of what is computed from a byte
+// no more than a look-up (passes/tables.h), and nothing where others are computed from this byte, too.
 #pragma once
 
 #include <map>
