@@ -60,9 +60,17 @@ void collect_dots(const Group& g, std::set<Id>& dots) {
       [](const loops::Stmt&) {});
 }
 
-// What such values are made from, element by element, by moving (borders) or by windows, lies the same way.
+bool keeps_blocks(const Function& f, const Group& view) {
+  const Type &from = f.node(view.source).type, &to = f.node(view.result).type;
+  return from.ranked && to.ranked && from.rank() >= 3 && to.rank() >= 3 && from.dims[0] == to.dims[0] &&
+         from.dims[1] == to.dims[1];
+}
+
+// What such values are made from, element by element, by moving (borders) or by windows, lies the same way, and so
+// does what views show as one.
 void collect_sources(const Function& f, const std::vector<Group>& groups, std::set<Id>& dots) {
   for (auto g = groups.rbegin(); g != groups.rend(); ++g) {
+    if (g->kind == Group::Kind::View && dots.count(g->result) && keeps_blocks(f, *g)) dots.insert(g->source);
     if (g->kind != Group::Kind::Kernel || !dots.count(g->result)) continue;
     bool contracts = false;
     std::set<const loops::Buffer*> alike, otherwise;  // read at the channel, perhaps so many further; or not
@@ -118,12 +126,6 @@ bool wants_blocks(const Group& g) {
       },
       [](const loops::Stmt&) {});
   return wants;
-}
-
-bool keeps_blocks(const Function& f, const Group& view) {
-  const Type &from = f.node(view.source).type, &to = f.node(view.result).type;
-  return from.ranked && to.ranked && from.rank() >= 3 && to.rank() >= 3 && from.dims[0] == to.dims[0] &&
-         from.dims[1] == to.dims[1];
 }
 
 loops::Layout blocked_layout(ElementType e, const std::vector<Dim>& dims, int64_t block) {

@@ -12,6 +12,7 @@
 #include "passes/integers.h"
 #include "passes/narrow_weights.h"
 #include "passes/online_softmax.h"
+#include "passes/phases.h"
 #include "passes/reassociate.h"
 #include "passes/requantize.h"
 #include "passes/sink_constants.h"
@@ -29,6 +30,7 @@ const std::vector<GraphPass>& graph_passes() {
       {"inline_calls", [](const Module& m) { return inline_calls(m); }},
       {"sink_constants", [](const Module& m) { return sink_constants(m); }},
       {"integers", [](const Module& m) { return integers(m); }},
+      {"phases", [](const Module& m) { return phases(m); }},
       {"thresholds", [](const Module& m) { return thresholds(m); }},
       {"bits", [](const Module& m) { return bits(m); }},
       {"zero_points", [](const Module& m) { return zero_points(m); }},
