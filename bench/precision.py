@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import logging
 import os
 import statistics
 import sys
@@ -24,46 +23,14 @@ from typing import Any
 
 import nets
 import numpy as np
-import onnx
 from report import geometric_mean
 from systems import HERE, Failed, Running, System
+
+import lib_qdq  # after nets, which knows where scripts are
 
 NETS = ("opennsfw-resnet50", "yolov8n-320", "ppocr-det", "ppocr-rec", "oww-embedding", "spliceai1")
 NEAR = {"int8": 2e-2, "bf16": 1e-1}    # mean and largest difference from the reference, as a part of its scale
 OURS, OWN_F32 = "tauto", "tauto f32"
-
-
-def fixed(proto: onnx.ModelProto, inputs: dict[str, np.ndarray]) -> onnx.ModelProto:
-    """The network for these sizes, in an opset that has scales per channel."""
-    if next(o.version for o in proto.opset_import if o.domain in ("", "ai.onnx")) < 13:
-        proto = onnx.version_converter.convert_version(proto, 13)
-    for value in proto.graph.input:
-        for dim, size in zip(value.type.tensor_type.shape.dim, inputs[value.name].shape if value.name in inputs else ()):
-            dim.dim_value = size
-    for value in proto.graph.output:
-        value.type.tensor_type.ClearField("shape")
-    del proto.graph.value_info[:]
-    return onnx.shape_inference.infer_shapes(proto)
-
-
-def quantized(net: nets.Net, inputs: dict[str, np.ndarray], path: str) -> None:
-    from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
-
-    class Samples(CalibrationDataReader):  # type: ignore[misc]
-        def __init__(self) -> None:
-            self.left_ = [inputs]
-
-        def get_next(self) -> dict[str, np.ndarray] | None:
-            return self.left_.pop() if self.left_ else None
-
-    import onnxruntime
-
-    onnxruntime.set_default_logger_severity(4)
-    logging.disable(logging.WARNING)
-    onnx.save(fixed(onnx.load(net.model.path), inputs), path + ".float")
-    quantize_static(path + ".float", path, Samples(), quant_format=QuantFormat.QDQ, per_channel=True,
-                    activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8)
-    os.remove(path + ".float")
 
 
 def as_written(path: str, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -98,7 +65,7 @@ def measure(kind: str, net: nets.Net, folder: str, build: str, python: str, roun
     model, want = net.model.path, dict(case.outputs)
     if kind == "int8":
         model = os.path.join(folder, f"{net.name}.int8.onnx")
-        quantized(net, inputs, model)
+        lib_qdq.write(net.model.path, inputs, model)
         want = as_written(model, inputs)
     contestants = [
         (System(OURS, (sys.executable, worker, "tauto" if kind == "int8" else "tauto:bf16.dp"), ours), model),

@@ -2,8 +2,8 @@
 
 A program is (kind, what): a test case of the onnx package, an operator in one of its types or with bad inputs
 (lib_single_ops.py), a network with a stored case, a network with inputs drawn from its domain (input_domains.json), the
-program that a network becomes with rewrites that are not exact or in another number system, a network of one or two
-bits, or a random graph (lib_random_graphs.py).
+program that a network becomes with rewrites that are not exact or in another number system, a network as others quantize
+it (lib_qdq.py), a network of one or two bits, or a random graph (lib_random_graphs.py).
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from onnx import helper, numpy_helper
 
 import lib_cases
 import lib_models
+import lib_qdq
 import lib_random_graphs
 import lib_runtimes
 import lib_single_ops
@@ -34,6 +35,7 @@ ALLOWED = (("online-softmax", "reassociate", "winograd"), FLUSHED)     # rewrite
 PRECISIONS = ("int8", "int8,dynamic,tensor", "int4,dynamic", "int2,dynamic", "int1,dynamic,weights=xnor", "int1,a1",
               "bf16", "bf16.dp", "f16")  # number systems of docs/quantization.md
 IN_PRECISIONS = ("ppocr-cls", "blazeface-front", "oww-embedding", "opennsfw-resnet50", "mnist_256x2", "mnist_cnn_max")
+IN_QDQ = ("ppocr-cls", "ppocr-det", "ppocr-rec", "oww-embedding", "opennsfw-resnet50", "yolov8n-320", "blazeface-front")
 KEPT_FROM = 0.05           # seconds of interpretation from which a result is worth a file
 
 # How far the ONNX reference evaluator's own answers may lie outside the interval of our definition, in epsilons of
@@ -60,6 +62,7 @@ def all_programs(networks: bool, seeds: range) -> list[Program]:
         items += [("allowed", (m, names)) for m in there if m.cases for names in ALLOWED
                   if names != FLUSHED or m.name in FLUSHED_NETWORKS]
         items += [("precision", (m, to)) for m in there + lib_models.data_models() if m.name in IN_PRECISIONS for to in PRECISIONS]
+        items += [("qdq", m) for m in there if m.name in IN_QDQ]
         items += [("lowbit", path) for path in sorted(glob.glob(os.path.join(lib_models.SHARED, "data", "lowbit", "*.onnx")))]
         items += [("drawn", (m, index)) for m in there for index in range(DRAWN) if m.cases and m.name in _domains()]
     return items
@@ -77,6 +80,8 @@ def name_of(program: Program) -> str:
         return f"{what[0].name} --allow {','.join(what[1])}"
     if kind == "precision":
         return f"{what[0].name} --precision {what[1]}"
+    if kind == "qdq":
+        return f"{what.name} in QDQ form"
     if kind == "lowbit":
         return f"lowbit/{os.path.basename(what)}"
     return f"{kind}/{what}" if kind in ("random", "bad") else f"{what.suite}/{what.name}"
@@ -101,6 +106,11 @@ def open_program(program: Program) -> tuple[Any, list[Any]]:
         model, to = what
         inputs = lib_models.load_case(model, model.cases[0], onnx.load(model.path))[0]
         return _in_precision(model, to, inputs), [inputs]
+    if kind == "qdq":
+        inputs = lib_models.load_case(what, what.cases[0], onnx.load(what.path))[0]
+        path = _file(f"{what.name}+qdq", "onnx")
+        lib_qdq.write(what.path, inputs, path)
+        return path, [inputs]
     if kind == "lowbit":
         pixels = np.random.default_rng(1).integers(0, 256, (8, 1, 1, 28, 28))
         return what, [(image / np.float32(255)).astype(np.float32) for image in pixels]
@@ -125,12 +135,17 @@ def _in_precision(model: lib_models.Model, to: str, inputs: dict[str, np.ndarray
 
 def _graph_file(loaded: Any, name: str) -> str:
     """The file of the graph that a network has become: a program like any other."""
-    path = os.path.join(lib_runtimes._BUILD, "law", "graphs", f"{name}.{os.getpid()}.graph")
-    os.makedirs(os.path.dirname(path), exist_ok=True)
+    path = _file(name, "graph")
     with open(path, "w", encoding="utf-8") as text, open(path + ".side", "wb") as side:
         text.write(loaded.text())
         side.write(loaded.side())
     return path
+
+
+def _file(name: str, kind: str) -> str:
+    folder = os.path.join(lib_runtimes._BUILD, "law", "graphs")
+    os.makedirs(folder, exist_ok=True)
+    return os.path.join(folder, f"{name}.{os.getpid()}.{kind}")
 
 
 def _domains() -> dict[str, Any]:
