@@ -159,9 +159,10 @@ bool is_one(Term x) {
 }
 
 // x where c is known to hold, or not to: a selection by c is what it selects. What is older than c has none.
+// Inside of a selection by another condition c is what it is where that one holds.
 class Under {
  public:
-  Under(Term c, bool holds) : c_(c), holds_(holds) {}
+  Under(Term c, bool holds, int& looks) : c_(c), holds_(holds), looks_(looks) {}
   Term operator()(Term x) {
     if (x.id < c_.id || looks_ <= 0) return x;
     if (x == c_) return truth(holds_);
@@ -179,13 +180,18 @@ class Under {
     if (is(x, Function::Choose) && a[0] == c_) return (*this)(a[holds_ ? 1 : 2]);
     Term b[TermArguments::kMost];
     for (size_t i = 0; i < a.size(); ++i) b[i] = (*this)(a[i]);
+    if (is(x, Function::Choose))
+      for (const size_t i : {size_t{1}, size_t{2}}) {
+        const Term inside = Under(a[0], i == 1, looks_)(c_);
+        if (inside != c_ && !term_literal_of(inside)) b[i] = Under(inside, holds_, looks_)(b[i]);
+      }
     if (std::equal(a.begin(), a.end(), b)) return x;
     return with_arguments(x, b);
   }
 
   const Term c_;
   const bool holds_;
-  int looks_ = 1000;
+  int& looks_;
   std::unordered_map<uint32_t, Term> done_;
 };
 
@@ -193,8 +199,9 @@ Term choose(Term c, Term a, Term b) {
   const ElementType t = term_type(a);
   if (const auto known_c = known(c)) return *known_c != 0 ? a : b;
   if (is(c, Function::Not)) return choose(argument(c, 0), b, a);
-  a = Under(c, true)(a);
-  b = Under(c, false)(b);
+  int looks = 1000, others = 1000;
+  a = Under(c, true, looks)(a);
+  b = Under(c, false, others)(b);
   if (a == b) return a;
   if (t.is_bool())
     return apply(Function::Or, apply(Function::And, c, a), apply(Function::And, apply(Function::Not, c), b));
@@ -325,6 +332,12 @@ Term logical(Function f, Term a, Term b, Term c) {
       if (y) return *y != 0 ? negated(a) : a;
       if (a == b) return truth(false);
       break;
+    case Function::Max:
+    case Function::Greater2:
+      return apply(Function::Or, a, b);
+    case Function::Min:
+    case Function::Lesser2:
+      return apply(Function::And, a, b);
     case Function::Equal:
       return negated(apply(Function::Xor, a, b));
     case Function::Less:
@@ -336,6 +349,83 @@ Term logical(Function f, Term a, Term b, Term c) {
   }
   if (b.id < a.id) std::swap(a, b);
   return made(f, a, b, c);
+}
+
+// Which values an integer can have, by how it is made; not of u64, whose values an i64 does not hold.
+struct Interval {
+  int64_t lo, hi;
+  bool lies_in(ElementType t) const {
+    return t.is_integer() && lo >= t.min_value() && (hi < 0 || static_cast<uint64_t>(hi) <= t.max_value());
+  }
+};
+bool has_interval(ElementType t) { return t.is_bool() || (t.is_integer() && t != u64); }
+Interval interval_of(Term x, int& looks) {
+  const ElementType t = term_type(x);
+  if (t.is_bool()) return {0, 1};
+  CHECK(has_interval(t), t);
+  const Interval all{t.min_value(), static_cast<int64_t>(t.max_value())};
+  if (const auto n = known(x)) return {*n, *n};
+  if (--looks < 0) return all;
+  const auto of = [&](size_t i) { return interval_of(argument(x, i), looks); };
+  const bool greater = is(x, Function::Greater2), lesser = is(x, Function::Lesser2);
+  if (greater || lesser || is(x, Function::Choose)) {
+    const size_t first = greater || lesser ? 0 : 1;
+    const Interval p = of(first), q = of(first + 1);
+    return {lesser || !greater ? std::min(p.lo, q.lo) : std::max(p.lo, q.lo),
+            greater || !lesser ? std::max(p.hi, q.hi) : std::min(p.hi, q.hi)};
+  }
+  if (term_name_of(x) == convert_name()) {
+    const Interval p = has_interval(term_type(argument(x, 0))) ? of(0) : all;
+    if (p.lies_in(t)) return p;
+  }
+  return all;
+}
+
+Interval interval_of(Term x) {
+  int looks = 4096;  // a maximum of very many has that of its type
+  return interval_of(x, looks);
+}
+
+// a == b where that says less than it seems to.
+std::optional<Term> equal(Term a, Term b) {
+  const ElementType t = term_type(a);
+  for (const auto& [p, q] : {std::pair(a, b), std::pair(b, a)}) {
+    const auto number = term_literal_of(p);
+    // Of p ^ c = q ^ c, and of n = q ^ c: flipping bits twice gives what was there.
+    if (is(q, Function::BitXor))
+      for (const size_t i : {size_t{0}, size_t{1}}) {
+        const Term c = argument(q, i);
+        if (!term_literal_of(c)) continue;
+        if (number) return apply(Function::Equal, apply(Function::BitXor, p, c), argument(q, 1 - i));
+        if (is(p, Function::BitXor))
+          for (const size_t j : {size_t{0}, size_t{1}})
+            if (argument(p, j) == c) return apply(Function::Equal, argument(p, 1 - j), argument(q, 1 - i));
+      }
+    // A truth value as a number is 0 or 1.
+    if (number && term_name_of(q) == convert_name() && term_type(argument(q, 0)).is_bool()) {
+      const Term x = argument(q, 0);
+      if (p == literal(t, 0)) return apply(Function::Not, x);
+      if (p == converted(truth(true), t)) return x;
+      if (!t.is_float()) return truth(false);
+    }
+  }
+  return std::nullopt;
+}
+
+// The larger or lesser of integers where it is known which, and of two limits one after the other.
+std::optional<Term> limited(Function f, Term a, Term b) {
+  if (term_type(a) == u64) return std::nullopt;
+  const Interval p = interval_of(a), q = interval_of(b);
+  const bool larger = f == Function::Greater2;
+  if (larger ? p.lo >= q.hi : p.hi <= q.lo) return a;
+  if (larger ? q.lo >= p.hi : q.hi <= p.lo) return b;
+  for (const auto& [limit, x] : {std::pair(a, b), std::pair(b, a)}) {
+    if (!term_literal_of(limit) || !is(x, f)) continue;
+    for (const size_t i : {size_t{0}, size_t{1}})
+      if (term_literal_of(argument(x, i)))
+        return apply(f, argument(x, 1 - i), apply(f, argument(x, i), limit));
+  }
+  return std::nullopt;
 }
 
 // Integers of 8 and 16 bits where the vector program has them in 32: by what that computes.
@@ -360,6 +450,9 @@ std::optional<Term> narrow(Function f, Term a, Term b) {
       return converted(apply(f, bits), t);
     }
     case Function::ShiftLeft:
+      if (const auto n = known(b); n && *n < t.bits)
+        return std::nullopt;  // what `converted` makes of the wide one
+      [[fallthrough]];
     case Function::ShiftRightLogical:
       // Counts are small enough not to wrap; bits beyond the type are cut off again.
       return t.is_signed() ? std::nullopt : std::optional(converted(apply(f, wide(a), wide(b)), t));
@@ -472,6 +565,12 @@ Term apply(Function f, Term a, Term b, Term c) {
       if (b.id < a.id) std::swap(a, b);
       break;
     case Function::Add:
+      if (!floats)  // numbers of a sum are added up
+        for (const auto& [p, q] : {std::pair(a, b), std::pair(b, a)})
+          if (term_literal_of(p) && is(q, Function::Add))
+            for (const size_t i : {size_t{0}, size_t{1}})
+              if (term_literal_of(argument(q, i)))
+                return apply(f, argument(q, 1 - i), apply(f, argument(q, i), p));
       if (x == uint64_t{0} && (!floats || never_minus_zero(b))) return b;
       if (y == uint64_t{0} && (!floats || never_minus_zero(a))) return a;
       if (floats && x != uint64_t{0} && y != uint64_t{0}) {
@@ -486,21 +585,12 @@ Term apply(Function f, Term a, Term b, Term c) {
       if (f == Function::Mul && is_one(b)) return a;
       [[fallthrough]];
     case Function::Equal:
-      if (f == Function::Equal && is(a, Function::BitXor) && is(b, Function::BitXor)) {
-        const TermArguments p = term_arguments(a), q = term_arguments(b);
-        for (const size_t i : {size_t{0}, size_t{1}})  // both with the same bits flipped
-          for (const size_t j : {size_t{0}, size_t{1}})
-            if (p[i] == q[j] && term_literal_of(p[i])) return apply(f, p[1 - i], q[1 - j]);
-      }
+      if (f == Function::Equal)
+        if (const auto simpler = equal(a, b)) return *simpler;
       if (b.id < a.id) std::swap(a, b);
-      // A truth value as a number is 0 or 1.
-      for (const auto& [p, q] : {std::pair(a, b), std::pair(b, a)})
-        if (f == Function::Equal && is_literal(p, 0) && term_name_of(q) == convert_name() &&
-            term_type(argument(q, 0)).is_bool())
-          return apply(Function::Not, argument(q, 0));
       break;
     case Function::Sub:
-      if (!floats && y == uint64_t{0}) return a;
+      if (!floats && y) return apply(Function::Add, a, apply(f, literal(t, 0), b));
       break;
     case Function::BitAnd:
       if (a == b) return a;
@@ -544,7 +634,10 @@ Term apply(Function f, Term a, Term b, Term c) {
     case Function::Greater2:
     case Function::Lesser2:
       if (is_identity(f, a)) return b;
-      if (!floats && is_identity(f, b)) return a;
+      if (floats) break;
+      if (is_identity(f, b)) return a;
+      if (const auto simpler = limited(f, a, b)) return *simpler;
+      if (b.id < a.id) std::swap(a, b);
       break;
     case Function::ShiftRight:
       if (!t.is_signed()) return apply(Function::ShiftRightLogical, a, b);
@@ -574,7 +667,10 @@ Term converted(Term x, ElementType to) {
   if (term_name_of(x) == convert_name()) {
     const Term inner = argument(x, 0);
     const ElementType first = term_type(inner);
-    if (loops::widens(first, from)) return converted(inner, to);  // nothing was lost on the way
+    // Nothing was lost on the way; but a float ends at the limits of an integer, where an integer wraps.
+    const bool wraps = from.is_float() && !first.is_float() && to.is_integer() && !loops::widens(first, to);
+    if (loops::widens(first, from) && !wraps) return converted(inner, to);
+    if (has_interval(first) && interval_of(inner).lies_in(from)) return converted(inner, to);  // nor here
     // Integers modulo 2^n: only the last, narrowest cut counts.
     if (first.is_integer() && from.is_integer() && to.is_integer() && to.bits <= from.bits)
       return converted(inner, to);
@@ -619,6 +715,7 @@ Term with_arguments(Term x, const Term* a) {
 }
 
 namespace {
+Term with_linear_arguments(Term t);
 void add_linear(Term t, int64_t factor, std::map<uint32_t, int64_t>& terms, int64_t& constant) {
   if (const auto number = known(t)) {
     constant += factor * *number;
@@ -646,8 +743,18 @@ void add_linear(Term t, int64_t factor, std::map<uint32_t, int64_t>& terms, int6
   } else if (is(t, Function::ShiftLeft) && literal_of(1) && *literal_of(1) < 48) {
     add_linear(argument(t, 0), factor << *literal_of(1), terms, constant);
   } else {
-    terms[t.id] += factor;
+    terms[with_linear_arguments(t).id] += factor;
   }
+}
+
+// What limits and quotients are taken of, in one order too.
+Term with_linear_arguments(Term t) {
+  using enum Function;
+  constexpr Function kOfIndices[] = {Greater2, Lesser2, FloorDiv, FloorMod};
+  for (const Function f : kOfIndices)
+    if (term_type(t) == i64 && is(t, f))
+      return apply(f, in_linear_form(argument(t, 0), 0), in_linear_form(argument(t, 1), 0));
+  return t;
 }
 }  // namespace
 

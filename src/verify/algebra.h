@@ -6,10 +6,12 @@
 // fma(a, b, c) do not depend on the order of a and b; what the vector program spells out in several
 // instructions is the one function that it spells (a sign bit flipped: negate; a NaN test around `greater2`:
 // max; limits around a truncation: a saturating conversion; shifts there and back: a narrow integer). Narrow
-// integers are computed in their own type; additions of +0 are gathered into one at the end of a sum; the
-// identities of max and min are left out. One rule holds only up to the sign of a zero sum, which the order
-// of contractions (docs/semantics.md) hides: fma(±0, w, acc) is acc where w is an input known to be finite,
-// whose name ends in '!'.
+// integers are computed in their own type; numbers that are added to an integer are added up; limits of
+// integers stand in one order, and one that is no limit is left out, as is a conversion there and back, by the
+// interval that a value must lie in; additions of +0 are gathered into one at the end of a sum; the identities
+// of max and min are left out; in a selection's sides its condition is known. One rule holds only up to the
+// sign of a zero sum, which the order of contractions (docs/semantics.md) hides: fma(±0, w, acc) is acc where
+// w is an input known to be finite, whose name ends in '!'.
 #pragma once
 
 #include "loops/loops.h"
