@@ -52,11 +52,15 @@ bool is_possible(const Function& f, const CompiledGroup& g, const Env& sizes, in
       if (!v || *v <= 0) return false;
       if (work < (int64_t{1} << 50) / *v) work *= *v;
     }
-    for (const loops::BufferPtr& b : g.group.kernel.buffers)
+    for (const Dim& d : g.built->generated.sizes) evaluate(d, sizes);
+    for (const loops::BufferPtr& b : g.group.kernel.buffers) {
       for (const Dim& d : b->dims) {
         const auto v = evaluate(d, sizes);
         if (!v || *v < 0) return false;
       }
+      evaluate(b->layout.elements, sizes);
+      for (const loops::Layout::Part& p : b->layout.parts) evaluate(p.stride, sizes);
+    }
   } catch (const Error&) {
     return false;
   }

@@ -31,11 +31,11 @@ class Evaluation {
              int64_t workspace)
       : p_(p),
         buffers_(buffers),
-        scalars_(static_cast<size_t>(p.scalars)),
-        symbolic_(static_cast<size_t>(p.scalars), SparseTerms::kNone),
         lanes_(static_cast<size_t>(p.lanes)),
-        masks_(static_cast<size_t>(p.masks) * lanes_, SparseTerms::kNone),
-        vectors_(p.vectors.size() * lanes_, SparseTerms::kNone),
+        registers_{std::vector<int64_t>(static_cast<size_t>(p.scalars)),
+                   std::vector<Term>(static_cast<size_t>(p.scalars), SparseTerms::kNone),
+                   std::vector<Term>(static_cast<size_t>(p.masks) * lanes_, SparseTerms::kNone),
+                   std::vector<Term>(p.vectors.size() * lanes_, SparseTerms::kNone)},
         own_bytes_{workspace, p.scratch} {
     for (size_t k = 0; k < buffers.size(); ++k) arguments_.push_back((k + 1) << kSpace);
     arguments_.insert(arguments_.end(), values.begin(), values.end());
@@ -53,16 +53,27 @@ class Evaluation {
 
  private:
   // ---- registers ----
-  int64_t& scalar(Reg r) { return scalars_[static_cast<size_t>(r.id)]; }
+  int64_t& scalar(Reg r) { return registers_.scalars[static_cast<size_t>(r.id)]; }
   // What is added to it that follows from elements: an i64, or kNone.
-  Term& symbolic(Reg r) { return symbolic_[static_cast<size_t>(r.id)]; }
+  Term& symbolic(Reg r) { return registers_.symbolic[static_cast<size_t>(r.id)]; }
   bool is_symbolic(Reg r) { return r.cls == vec::Class::Scalar && symbolic(r) != SparseTerms::kNone; }
   int64_t number(Reg r) {
     if (is_symbolic(r)) undecided("a scalar that follows from elements");
     return scalar(r);
   }
-  Term* mask(Reg r) { return &masks_[static_cast<size_t>(r.id) * lanes_]; }
-  Term* vector(Reg r) { return &vectors_[static_cast<size_t>(r.id) * lanes_]; }
+  // A scalar as one term.
+  static Term index_of(int64_t number, Term rest) {
+    const auto n = literal(i64, static_cast<uint64_t>(number));
+    return rest == SparseTerms::kNone ? n : in_linear_form(rest, number);
+  }
+  Term index(Reg r) { return index_of(scalar(r), symbolic(r)); }
+  void set_index(Reg r, Term t) {
+    const auto n = known(t);
+    scalar(r) = n.value_or(0);
+    symbolic(r) = n ? SparseTerms::kNone : t;
+  }
+  Term* mask(Reg r) { return &registers_.masks[static_cast<size_t>(r.id) * lanes_]; }
+  Term* vector(Reg r) { return &registers_.vectors[static_cast<size_t>(r.id) * lanes_]; }
 
   void choose_lanes() {
     std::set<size_t> chosen;
@@ -78,6 +89,7 @@ class Evaluation {
   Lane lane(Reg r) const { return p_.vectors[static_cast<size_t>(r.id)]; }
 
   [[noreturn]] void wrong(const std::string& what) const {
+    if (supposed_ > 0) undecided("an access that would be wrong, if elements ever led there");
     fail("program ", p_.name, ", line ", at_ + 2, ": ", vec::text_of(p_.code[at_]), ": ", what);
   }
   [[noreturn]] void undecided(const char* what) const {
@@ -93,18 +105,51 @@ class Evaluation {
         loop(begin);
         at_ = loops_.end[begin];
       } else if (i.op == VecOp::If) {
-        const int64_t a = number(i.operand[0]), b = number(i.operand[1]);
-        const auto c = static_cast<vec::Compare>(i.immediate);
-        const bool holds = c == vec::Compare::Less ? a < b : c == vec::Compare::LessEqual ? a <= b : a == b;
+        const auto compare = static_cast<vec::Compare>(i.immediate);
+        const Term c = compared(compare, index(i.operand[0]), index(i.operand[1]));
         const size_t begin = at_, other = loops_.other[begin], end = loops_.end[begin];
-        if (holds)
-          block(begin + 1, other != 0 ? other : end);
-        else if (other != 0)
-          block(other + 1, end);
+        const size_t end_of_then = other != 0 ? other : end, otherwise = other != 0 ? other + 1 : end;
+        if (const auto holds = known(c))
+          *holds != 0 ? block(begin + 1, end_of_then) : block(otherwise, end);
+        else
+          both_ways(c, {begin + 1, end_of_then}, {otherwise, end});
         at_ = end;
       } else {
         step(i);
       }
+    }
+  }
+
+  // A condition that follows from elements: each register becomes a choice of what the two sides leave in it.
+  // Stores, which would be made on one side only, are not followed. Registers are written before they are
+  // read (vec::check), so what only one side has written is read only where that side was taken.
+  using Range = std::pair<size_t, size_t>;
+  void both_ways(Term c, Range then, Range otherwise) {
+    for (const auto& [from, to] : {then, otherwise})
+      for (size_t k = from; k < to; ++k)
+        if (p_.code[k].op == VecOp::Store || p_.code[k].op == VecOp::StoreOne)
+          undecided("a store where elements decide whether it is reached");
+    const Registers before = registers_;
+    ++supposed_;
+    block(then.first, then.second);
+    const Registers yes = std::exchange(registers_, before);
+    block(otherwise.first, otherwise.second);
+    --supposed_;
+    const auto choose = [&](std::vector<Term>& to, const std::vector<Term>& from) {
+      for (size_t k = 0; k < to.size(); ++k) {
+        if (to[k] == from[k]) continue;
+        const bool both = to[k] != SparseTerms::kNone && from[k] != SparseTerms::kNone;
+        to[k] = both ? apply(Function::Choose, c, from[k], to[k]) : SparseTerms::kNone;
+      }
+    };
+    choose(registers_.masks, yes.masks);
+    choose(registers_.vectors, yes.vectors);
+    for (size_t k = 0; k < registers_.scalars.size(); ++k) {
+      int64_t& number = registers_.scalars[k];
+      Term& term = registers_.symbolic[k];
+      if (number == yes.scalars[k] && term == yes.symbolic[k]) continue;
+      term = apply(Function::Choose, c, index_of(yes.scalars[k], yes.symbolic[k]), index_of(number, term));
+      number = 0;
     }
   }
 
@@ -240,13 +285,18 @@ class Evaluation {
   }
   Term set(const Instr& i, size_t lane) { return i.mask ? mask(i.mask)[lane] : truth(true); }
 
+  // The buffer that a base belongs to, and how many bytes it lies behind its beginning: or before, where what
+  // is added to it is never less than some number.
+  static std::pair<int64_t, int64_t> near_buffer(int64_t base) {
+    const int64_t k = (base + (int64_t{1} << (kSpace - 1))) >> kSpace;
+    return {k - 1, base - (k << kSpace)};
+  }
+
   // An element whose place is a term. That it lies inside follows from the definition, which has the same
   // term for its index (docs/trust.md).
   Term looked_up(const Instr& i, int64_t base, Term index, Term set) {
     if (term_type(index) == i32) index = converted(index, i64);
-    // The base may lie before the buffer: what is added to it is never less than some number.
-    const int64_t k = ((base + (int64_t{1} << (kSpace - 1))) >> kSpace) - 1,
-                  byte = base - ((k + 1) << kSpace);
+    const auto [k, byte] = near_buffer(base);
     std::optional<Term> e;
     if (k >= 0 && k < static_cast<int64_t>(buffers_.size()) && term_type(index) == i64 &&
         byte % i.memory.bytes() == 0)
@@ -264,13 +314,14 @@ class Evaluation {
                             : literal(i64, 0);
     };
     const Term bytes = apply(Function::Add, part(i.address.base, 1), part(i.address.index, i.address.scale));
-    const int64_t k = (base >> kSpace) - 1, size = i.memory.bytes();
+    const auto [k, first] = near_buffer(base);
+    const int64_t size = i.memory.bytes();
     const bool loads = i.op == VecOp::Load || i.op == VecOp::Broadcast || i.op == VecOp::LoadS;
     if (!loads || k < 0 || k >= static_cast<int64_t>(buffers_.size()) ||
         buffers_[static_cast<size_t>(k)].type != i.memory)
       undecided("an address that follows from elements");
     const auto element = [&](size_t lane) {
-      const int64_t byte = (base & ((int64_t{1} << kSpace) - 1)) + static_cast<int64_t>(lane) * size;
+      const int64_t byte = first + static_cast<int64_t>(lane) * size;
       const std::optional<Term> at = in_linear_form(bytes, byte, size);
       std::optional<Term> e;
       if (at) e = buffers_[static_cast<size_t>(k)].read_at(*at);
@@ -389,19 +440,16 @@ class Evaluation {
         return set(u(i.op == VecOp::DivS ? q : a - q * b));
       }
       default: {  // Any
-        bool all_known = true;
-        for (size_t l = 0; l < lanes_; ++l) {
-          const auto k = known(mask(i.operand[0])[l]);
-          if (k && *k != 0) return set(1);
-          all_known = all_known && k.has_value();
-        }
-        if (!all_known) undecided("a scalar that follows from elements");
-        return set(0);
+        Term any = truth(false);
+        for (size_t l = 0; l < lanes_; ++l) any = apply(Function::Or, any, mask(i.operand[0])[l]);
+        return set_index(i.result, converted(any, i64));
       }
     }
   }
 
-  // Sums and multiples; and a comparison as index arithmetic spells it: min(max(x, 0), 1) is x > 0.
+  // Sums and multiples; limits; and a comparison as index arithmetic spells it: min(max(x, 0), 1) is x > 0,
+  // written -x < 0: the smallest number of all, for which that is another one, is no difference of indices,
+  // which are elements that the executable has checked to lie inside of a dim.
   void symbolic_integers(const Instr& i) {
     const Reg p = i.operand[0], q = i.operand[1];
     const Term zero = literal(i64, 0);
@@ -429,18 +477,21 @@ class Evaluation {
         return is_symbolic(p) ? times(p, number(q)) : times(q, number(p));
       case VecOp::MaxS:
       case VecOp::MinS: {
-        const Reg x = is_symbolic(p) ? p : q;
-        const int64_t limit = number(is_symbolic(p) ? q : p);
-        const Term v = in_linear_form(symbolic(x), scalar(x));
-        if (i.op == VecOp::MaxS && limit == 0) return set(0, apply(Function::Greater2, v, zero));
-        const TermArguments a = term_arguments(v);
-        if (i.op == VecOp::MinS && limit == 1 && a.size() == 2 &&
-            v == apply(Function::Greater2, a[0], zero)) {
-          const Term negative = in_linear_form(apply(Function::Mul, a[0], literal(i64, ~uint64_t{0})), 0);
-          return set(0, converted(apply(Function::Less, negative, zero), i64));
-        }
-        break;
+        const Term v = index(is_symbolic(p) ? p : q), limit = index(is_symbolic(p) ? q : p);
+        if (i.op == VecOp::MinS && known(limit) == 1 && term_arguments(v).size() == 2)
+          for (const Term x : term_arguments(v)) {
+            if (v != apply(Function::Greater2, x, zero)) continue;
+            const Term negative = in_linear_form(apply(Function::Mul, x, literal(i64, ~uint64_t{0})), 0);
+            return set(0, converted(apply(Function::Less, negative, zero), i64));
+          }
+        return set_index(i.result,
+                         apply(i.op == VecOp::MaxS ? Function::Greater2 : Function::Lesser2, v, limit));
       }
+      case VecOp::DivS:
+      case VecOp::ModS:
+        if (number(q) <= 0) break;
+        return set_index(i.result, apply(i.op == VecOp::DivS ? Function::FloorDiv : Function::FloorMod,
+                                         index(p), index(q)));
       default:
         break;
     }
@@ -455,11 +506,28 @@ class Evaluation {
     return a == b ? nan : apply(Function::Or, nan, apply(Function::IsNan, b));
   }
 
+  // l < n where elements decide n; by cases where n is a multiple of a truth value: so a condition of indices
+  // is spelled that holds in all lanes or in none.
+  Term is_first(size_t l, Term n) {
+    if (on_.size() != lanes_) undecided("lanes that follow from elements");
+    const Term holds = apply(Function::Less, literal(i64, l), n);
+    const std::optional<Term> c = truth_in(n, 3);
+    return c ? apply(Function::Choose, *c, holds, holds) : holds;
+  }
+  static std::optional<Term> truth_in(Term x, int depth) {
+    if (term_type(x).is_bool()) return x;
+    if (depth > 0)
+      for (const Term a : term_arguments(x))
+        if (const auto c = truth_in(a, depth - 1)) return c;
+    return std::nullopt;
+  }
+
   Term mask_lane(const Instr& i, size_t l) {
     const auto in = [&](int k) { return mask(i.operand[k])[l]; };
     switch (i.op) {
       case VecOp::First:
-        return truth(static_cast<int64_t>(l) < number(i.operand[0]));
+        return is_symbolic(i.operand[0]) ? is_first(l, index(i.operand[0]))
+                                         : truth(static_cast<int64_t>(l) < scalar(i.operand[0]));
       case VecOp::FillM:
         return truth(i.immediate != 0);
       case VecOp::AndM:
@@ -494,7 +562,8 @@ class Evaluation {
       case VecOp::Const:
         return literal(t, static_cast<uint64_t>(i.immediate));
       case VecOp::Splat:
-        return literal(t, static_cast<uint64_t>(number(i.operand[0])));
+        return is_symbolic(i.operand[0]) ? converted(index(i.operand[0]), t)
+                                         : literal(t, static_cast<uint64_t>(scalar(i.operand[0])));
       case VecOp::Iota:
         return literal(t, l);
       case VecOp::MoveV:
@@ -571,8 +640,9 @@ class Evaluation {
     if (term_count() > trips_.most_terms) throw Undecided{"too many terms"};
     if (vec::has_memory(op)) return memory(i);
     if (vec::result_of(op) == 's') return integers(i);
-    if (op == VecOp::First && number(i.operand[0]) > 0 && number(i.operand[0]) < p_.lanes)
-      walk_.tails.insert(number(i.operand[0]));
+    if (op == VecOp::First && !is_symbolic(i.operand[0]) && scalar(i.operand[0]) > 0 &&
+        scalar(i.operand[0]) < p_.lanes)
+      walk_.tails.insert(scalar(i.operand[0]));
     // In place: no lane reads one that was computed before it (`down` reads later ones).
     if (vec::result_of(op) == 'm')
       for (const size_t l : on_) mask(i.result)[l] = mask_lane(i, l);
@@ -583,13 +653,16 @@ class Evaluation {
   const vec::Program& p_;
   std::vector<SymbolicBuffer>& buffers_;
   std::vector<uint64_t> arguments_;
-  std::vector<int64_t> scalars_;
-  std::vector<Term> symbolic_;  // of scalars
   const size_t lanes_;
-  std::vector<Term> masks_, vectors_;  // lanes of a register side by side
-  std::vector<size_t> on_;             // the lanes that are run
-  int64_t own_bytes_[2];               // workspace, scratch
-  SparseTerms own_[2];                 // by byte
+  struct Registers {
+    std::vector<int64_t> scalars;
+    std::vector<Term> symbolic;        // of scalars
+    std::vector<Term> masks, vectors;  // lanes of a register side by side
+  } registers_;
+  int supposed_ = 0;        // on one side of so many conditions that follow from elements
+  std::vector<size_t> on_;  // the lanes that are run
+  int64_t own_bytes_[2];    // workspace, scratch
+  SparseTerms own_[2];      // by byte
   LoopsOf loops_;
   std::vector<bool> alike_;
   Trips trips_;

@@ -91,6 +91,14 @@ loops::Kernel table() {
                 loops::load(t, {at, var("j")}) + loops::load(t, {Expr(3), var("j")}), {x, t});
 }
 
+// Where lanes decide it, an element of a table that is the same for all of them.
+loops::Kernel chosen() {
+  const Dim n = Dim::symbol("N");
+  const auto x = buffer("x", {n}), y = buffer("y", {n}), t = buffer("t", {20}), z = buffer("z", {n});
+  const Expr a = loops::load(x, {var("i")}), b = loops::load(y, {var("i")});
+  return kernel({{"i", n}}, z, {var("i")}, select(less(a, b), loops::load(t, {Expr(3)}), a), {x, y, t});
+}
+
 struct Built {
   loops::Kernel kernel;
   Scheduled scheduled;
@@ -123,7 +131,8 @@ TEST(ProveKernel, AllTemplatesAtSizesAroundTheLanes) {
       {"rows", rows()},
       {"convolution", convolution(false)},
       {"convolution, finite weights", convolution(true)},
-      {"table", table()}};
+      {"table", table()},
+      {"chosen", chosen()}};
   for (const auto& [name, k] : kernels)
     for (const int lanes : {4, 8}) {
       const Built b = build(k, lanes);
@@ -211,7 +220,7 @@ TEST(ProveKernel, FewLanesStandForAll) {
 
 // Whichever single instruction on data or memory is changed: the proof fails at some size. Of large programs
 // only every so many mutants are tried.
-void expect_no_proof_of_mutants(const loops::Kernel& k, int every) {
+void expect_no_proof_of_mutants(const loops::Kernel& k, int every, bool constants = true) {
   const Built b = build(k, 4);
   int mutants = 0;
   for (size_t at = 0; at < b.generated.program.code.size(); ++at) {
@@ -231,11 +240,21 @@ void expect_no_proof_of_mutants(const loops::Kernel& k, int every) {
         i.op = vec::VecOp::Lesser;
         break;
       case vec::VecOp::Const:
+        if (!constants) continue;
         i.immediate ^= 1;
         break;
       case vec::VecOp::Store:
       case vec::VecOp::StoreOne:
         i.address.offset += i.memory.bytes();
+        break;
+      case vec::VecOp::If:  // is any lane on: 1 = 1
+        i.immediate = static_cast<int64_t>(vec::Compare::Less);
+        break;
+      case vec::VecOp::Any:
+        i.operand[0].id ^= 1;
+        break;
+      case vec::VecOp::Select:
+        std::swap(i.operand[1], i.operand[2]);
         break;
       case vec::VecOp::Load:
       case vec::VecOp::Broadcast:
@@ -263,6 +282,7 @@ TEST(ProveKernel, NoProofOfChangedPrograms) {
   expect_no_proof_of_mutants(elementwise(i8), 1);
   expect_no_proof_of_mutants(rows(), 3);
   expect_no_proof_of_mutants(table(), 1);
+  expect_no_proof_of_mutants(chosen(), 1, false);  // its constants are what no lane looks at
   expect_no_proof_of_mutants(matmul(), 7);
   expect_no_proof_of_mutants(convolution(true), 9);
 }

@@ -200,6 +200,16 @@ const Rule kRules[] = {
      "select(less(0[0], 1[0]), mul(0[0], 0[0]), 1[0])"},
     {f32, f32, "v2 = const.f32 2147483648 v2 = and.f32 v2, v0 v3 = const.f32 1065353216 v9 = or.f32 v3, v2",
      "copysign(1, 0[0])"},
+    // An element that is read only if a lane wants it.
+    {f32, f32,
+     "m0 = cmp.f32 v0, v1, less s3 = any m0 s4 = imm 1 v9 = const.f32 0 if s3, s4, equal v9 = bcast.f32:f32 "
+     "[s1 + 12] end v9 = select.f32 m0, v9, v0",
+     "select(less(0[0], 1[0]), 1[3], 0[0])"},
+    {f32, f32,
+     "v2 = bcast.f32:f32 [s0] v3 = bcast.f32:f32 [s1] m0 = cmp.f32 v2, v3, less s3 = any m0 s4 = imm 1 "
+     "if s3, s4, equal v9 = addv.f32 v0, v1 m1 = notm m0 else v9 = mulv.f32 v0, v1 m1 = andm m0, m0 end "
+     "v9 = select.f32 m1, v0, v9",
+     "select(less(0[0], 1[0]), add(0[0], 1[0]), mul(0[0], 1[0]))"},
     {u32, u32, "v2 = shr.i32 v0, 3 v9 = shl.i32 v2, 0", "convert(shift_right_logical(convert(0[0]), 3))"},
 };
 
@@ -252,8 +262,9 @@ TEST(VectorTerms, AccessesStayInside) {
             "program p, line 4: v0 = bcast.f32:f32 [s1]: element 0 of buffer y was never written");
   EXPECT_EQ(error_of("s2 = arg 2 v0 = bcast.f32:f32 [s0] store.f32:f32 v0, [s2 + 52]"),
             "program p, line 6: store.f32:f32 v0, [s2 + 52]: byte 64 of 64 of its own memory");
-  EXPECT_EQ(error_of("v0 = bcast.f32:f32 [s0] m0 = cmp.f32 v0, v0, equal s2 = any m0"),
-            "undecided: line 6: s2 = any m0: a scalar that follows from elements");
+  EXPECT_EQ(
+      error_of("v0 = bcast.f32:f32 [s0] m0 = cmp.f32 v0, v0, equal s2 = any m0 s3 = loop s2, s2, 1 end"),
+      "undecided: line 7: s3 = loop s2, s2, 1: a scalar that follows from elements");
 }
 
 }  // namespace
