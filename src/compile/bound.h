@@ -198,6 +198,7 @@ class BoundFunction {
 
  private:
   friend class Binder;
+  friend class ControlBinder;
   static constexpr size_t kMostValues = 64;  // inputs and results of what is called
   static constexpr int64_t kRunWork = 1 << 20;
   struct Step;
