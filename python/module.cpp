@@ -1,5 +1,4 @@
-// The module tauto._tauto: Model and its two sources. Every call that computes lets other Python threads run,
-// and looks for Ctrl-C a few times a second.
+// The module tauto._tauto: Model and its two sources.
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
@@ -13,18 +12,17 @@
 
 #include "compile/loaded_model.h"
 #include "compile/memory_use.h"
-#include "compile/profile.h"
 #include "graph/text.h"
-#include "python/array_view.h"
 #include "python/bounds.h"
 #include "python/faulty.h"
 #include "python/interrupts.h"
 #include "python/probes.h"
 #include "python/proofs.h"
 #include "python/quantize.h"
+#include "python/run.h"
 #include "python/same.h"
+#include "python/tables.h"
 #include "python/values.h"
-#include "verify/replay.h"
 
 namespace nb = nanobind;
 using namespace nanobind::literals;  // "name"_a
@@ -61,217 +59,6 @@ std::vector<Slot> slots(const NamedTypes& list) {
   return r;
 }
 
-constexpr size_t kMostArrays = 16;  // inputs, and results, of the short way
-constexpr int64_t kShort =
-    1 << 17;  // element operations: too short to let other threads run, or to interrupt
-
-// The value that `given` has for each input of the model, in their order; false if it is not just that.
-bool find_inputs(const LoadedModel& m, PyObject* given, PyObject** values) {
-  const NamedTypes& inputs = m.inputs();
-  if (inputs.size() > kMostArrays) return false;
-  const auto count = static_cast<Py_ssize_t>(inputs.size());
-  if (PyTuple_Check(given) || PyList_Check(given)) {
-    if (PySequence_Size(given) != count) return false;
-    for (Py_ssize_t i = 0; i < count; ++i)
-      values[i] = PyTuple_Check(given) ? PyTuple_GetItem(given, i) : PyList_GetItem(given, i);
-    return true;
-  }
-  if (!PyDict_CheckExact(given) || PyDict_Size(given) != count) return false;
-  std::fill_n(values, inputs.size(), nullptr);
-  Py_ssize_t at = 0;
-  for (PyObject *key, *value; PyDict_Next(given, &at, &key, &value);) {
-    Py_ssize_t size = 0;
-    const char* name = PyUnicode_Check(key) ? PyUnicode_AsUTF8AndSize(key, &size) : nullptr;
-    if (!name) return PyErr_Clear(), false;
-    for (size_t i = 0; i < inputs.size(); ++i)
-      if (inputs[i].first == std::string_view(name, static_cast<size_t>(size))) values[i] = value;
-  }
-  return std::find(values, values + inputs.size(), nullptr) == values + inputs.size();
-}
-
-// A run of sizes that were run before, on arrays that need no conversion; into `out` if that is a list of
-// arrays that can be written as they are and overlap nothing. An invalid object: not such a run.
-nb::object evaluate_ready(const LoadedModel& m, nb::handle given, int threads, nb::handle out = nb::none()) {
-  PyObject* arrays[kMostArrays];
-  if (!find_inputs(m, given.ptr(), arrays)) return {};
-  ArrayView open[kMostArrays];
-  TensorView views[kMostArrays];
-  const void* inputs[kMostArrays];
-  const size_t count = m.inputs().size();
-  for (size_t i = 0; i < count; ++i) {
-    if (!open[i].open(arrays[i])) return {};
-    views[i] = open[i].view();
-    inputs[i] = views[i].data;
-  }
-  std::optional<ReadyRun> ready = m.ready({views, count});
-  if (!ready || ready->function().results().size() > kMostArrays) return {};
-  nb::list list;
-  void* results[kMostArrays];
-  ArrayView own[kMostArrays];
-  if (!out.is_none() && nb::len(out) != ready->function().results().size()) return {};
-  for (const TensorType& t : ready->function().results()) {
-    const size_t k = list.size();
-    nb::object array = out.is_none() ? new_array(t, &results[k]) : nb::object(out[k]);
-    if (!array.is_valid()) return {};
-    if (!out.is_none()) {
-      if (!own[k].open(array.ptr(), true)) return {};
-      const TensorView v = own[k].view();
-      if (v.type != t.type || !std::equal(v.shape.begin(), v.shape.end(), t.shape.begin(), t.shape.end()))
-        return {};
-      for (size_t i = 0; i < count; ++i)
-        if (own[k].overlaps(open[i])) return {};
-      for (size_t i = 0; i < k; ++i)
-        if (own[k].overlaps(own[i])) return {};
-      results[k] = const_cast<void*>(v.data);
-    }
-    list.append(std::move(array));
-  }
-  ExecuteOptions options;
-  options.threads = threads;
-  const auto run = [&](const std::function<bool()>* cancelled) {
-    options.cancelled = cancelled;
-    return ready->run(inputs, results, options);
-  };
-  if (!(ready->function().work() < kShort ? run(nullptr) : interruptible(run))) return {};
-  return list;
-}
-
-nb::list evaluate(const LoadedModel& model, RunInputs inputs, Rep rep, bool interpret, int threads) {
-  // Held until the results are wrapped: an input that is passed through is copied, not shared.
-  const std::vector<Value> held = inputs.values;
-  std::vector<Value> results = interruptible([&](const std::function<bool()>* cancelled) {
-    if (!interpret && rep == Rep::Exact) {
-      ExecuteOptions options;
-      options.threads = threads;
-      options.cancelled = cancelled;
-      return model.execute(std::move(inputs), options);
-    }
-    InterpretOptions options;
-    options.rep = rep;
-    options.cancelled = cancelled;
-    return model.run(std::move(inputs), options);
-  });
-  nb::list list;
-  for (Value& v : results) list.append(object_of(std::move(v), rep));
-  return list;
-}
-
-RunInputs in_order(const LoadedModel& m, nb::handle arguments) {
-  std::vector<Value> values;
-  const size_t count = nb::len(arguments);
-  for (size_t i = 0; i < count && count == m.inputs().size(); ++i) {
-    const auto& [name, type] = m.inputs()[i];
-    values.push_back(value_of(arguments[i], type, cat("run: input \"", name, "\"")));
-  }
-  values.resize(count);
-  return m.order(std::move(values));
-}
-
-RunInputs inputs_of(const LoadedModel& m, nb::handle given) {
-  if (nb::isinstance<nb::list>(given) || nb::isinstance<nb::tuple>(given)) return in_order(m, given);
-  if (!nb::hasattr(given, "items"))
-    throw nb::type_error("run: required {name: array} or a list of arrays in the order of the inputs");
-  NamedValues values;
-  const nb::object items = given.attr("items")();
-  for (nb::handle item : items) {
-    std::string name;
-    if (!nb::try_cast(item[0], name)) throw nb::type_error("run: required names of inputs that are str");
-    const Type* type = nullptr;
-    for (const NamedTypes* list : {&m.inputs(), &m.defaults()})
-      for (const auto& [n, t] : *list)
-        if (n == name) type = &t;
-    // order() below refuses an unknown name.
-    values.emplace_back(name, type ? value_of(item[1], *type, cat("run: input \"", name, "\"")) : Value());
-  }
-  return m.order(std::move(values));
-}
-
-// Copies results into the caller's arrays, all of which are looked at before the first is written.
-nb::list into(const LoadedModel& m, nb::list results, nb::list out) {
-  if (nb::len(out) != nb::len(results))
-    fail("run: out: required ", nb::len(results), " arrays, got ", nb::len(out));
-  const auto text = [](nb::handle array, const char* member) {
-    return nb::cast<std::string>(array.attr(member).attr("__str__")());
-  };
-  for (size_t i = 0; i < nb::len(out); ++i) {
-    const std::string where = cat("run: out \"", m.outputs()[i].first, "\": required ");
-    if (!nb::hasattr(results[i], "dtype")) fail(where, "an output that is a tensor");
-    if (!nb::hasattr(out[i], "flags") || !nb::hasattr(out[i], "dtype"))
-      fail(where, "an array, got ", nb::cast<std::string>(out[i].type().attr("__name__")));
-    if (!results[i].attr("dtype").equal(out[i].attr("dtype")) ||
-        !results[i].attr("shape").equal(out[i].attr("shape")))
-      fail(where, text(results[i], "dtype"), text(results[i], "shape"), ", got ", text(out[i], "dtype"),
-           text(out[i], "shape"));
-    if (!nb::object(out[i].attr("flags").attr("writeable")).is(nb::handle(Py_True)))
-      fail(where, "an array that may be written");
-  }
-  const nb::object copy = nb::module_::import_("numpy").attr("copyto");
-  for (size_t i = 0; i < nb::len(out); ++i) copy(out[i], results[i]);
-  return out;
-}
-
-nb::object call(const LoadedModel& m, const nb::args& arguments) {
-  nb::object ready = evaluate_ready(m, arguments, 1);
-  const nb::list results = ready.is_valid() ? nb::list(std::move(ready))
-                                            : evaluate(m, in_order(m, arguments), Rep::Exact, false, 1);
-  if (results.size() == 1) return results[0];
-  return results;
-}
-
-nb::list groups_of(const LoadedModel& m, const RunInputs& inputs) {
-  nb::list list;
-  const std::shared_ptr<const Executable> e = m.executable(inputs);
-  for (const auto& [name, f] : e->functions())
-    for (const CompiledGroup& g : f.groups) {
-      nb::list nodes, sources;
-      for (Id id : g.group.nodes) nodes.append(f.function->node(id).op->name);
-      for (const std::string& s : g.group.kernel.sources) sources.append(s);
-      nb::dict d;
-      d["function"] = name;
-      d["kind"] = g.group.kind == Group::Kind::Kernel ? "kernel"
-                  : g.group.kind == Group::Kind::View ? "view"
-                                                      : "reference";
-      d["nodes"] = nodes;
-      d["sources"] = sources;
-      d["reason"] = g.group.reason;
-      list.append(d);
-    }
-  return list;
-}
-
-nb::list profile_of(const LoadedModel& m, RunInputs inputs, int threads, int repeat) {
-  std::vector<ProfileLine> lines;
-  {
-    const nb::gil_scoped_release release;
-    const std::shared_ptr<const Executable> e = m.executable(inputs);
-    ExecutionContext context;
-    ExecuteOptions options;
-    options.threads = threads;
-    e->run(inputs.values, options, context);
-    std::vector<Profile> runs(static_cast<size_t>(std::max(repeat, 1)));
-    for (Profile& p : runs) {
-      options.profile = &p;
-      e->run(inputs.values, options, context);
-    }
-    lines = lines_of(*e, runs);
-  }
-  nb::list list;
-  for (const ProfileLine& l : lines) {
-    nb::dict d;
-    d["function"] = l.function;
-    d["name"] = l.name;
-    d["kind"] = l.kind;
-    d["nodes"] = nb::cast(l.operators);
-    d["sources"] = nb::cast(l.sources);
-    d["calls"] = l.calls;
-    d["seconds"] = l.seconds;
-    d["flops"] = l.work.flops;
-    d["bytes"] = l.work.bytes;
-    list.append(d);
-  }
-  return list;
-}
-
 std::string repr(const LoadedModel& m) {
   const auto list = [](const NamedTypes& types) {
     std::string s;
@@ -286,55 +73,6 @@ LoadOptions load_options(const std::function<bool()>* cancelled, bool trust,
                          const std::vector<std::string>& allow, const std::string& plan) {
   return {cancelled, trust, Allowed::of(allow, "load: allow"),
           plan.empty() ? PrecisionPlan() : parse_precision_plan(plan, "load: precision")};
-}
-
-nb::list ledger_list(const LoadedModel& m) {
-  nb::list list;
-  const std::shared_ptr<const Module> module = m.module();
-  for (const LedgerEntry& e : module->ledger) {
-    nb::dict d;
-    d["pass"] = e.pass;
-    d["function"] = e.function;
-    d["sources"] = nb::cast(e.sources);
-    d["before"] = e.before;
-    d["after"] = e.after;
-    d["contract"] = e.contract.kind == ContractKind::Exact      ? "exact"
-                    : e.contract.kind == ContractKind::Rounding ? "rounding"
-                                                                : "quantizing";
-    d["statement"] = e.contract.statement;
-    list.append(d);
-  }
-  return list;
-}
-
-nb::list replays_of(const LoadedModel& m, RunInputs inputs, const std::vector<std::string>& allow,
-                    uint64_t seed) {
-  std::vector<ReplayedEntry> entries;
-  {
-    const nb::gil_scoped_release release;
-    entries = replay_all(*m.module(inputs), Allowed::of(allow, "replay: allow"), inputs.values, seed);
-  }
-  nb::list list;
-  for (const ReplayedEntry& e : entries) {
-    nb::dict d;
-    d["entry"] = text_of(e.entry);
-    d["pass"] = e.entry.pass;
-    d["exact"] = e.entry.contract.kind == ContractKind::Exact;
-    d["inputs"] = e.inputs;
-    d["why_not"] = e.replay.why_not;
-    d["elements"] = e.replay.elements;
-    d["differing"] = e.replay.differing;
-    d["beyond"] = e.replay.beyond;
-    d["unbound"] = e.replay.unbound;
-    d["worst"] = e.replay.worst;
-    d["reached"] = e.replay.reached;
-    d["bound"] = e.replay.bound;
-    d["range_bound"] = e.replay.range_bound;
-    d["consumed_error"] = e.replay.consumed_error;
-    d["produced_error"] = e.replay.produced_error;
-    list.append(d);
-  }
-  return list;
 }
 
 LoadedModel from_bytes(const nb::bytes& bytes, const std::string& folder,
