@@ -2,6 +2,8 @@
 // times a second.
 #include "python/run.h"
 
+#include <nanobind/stl/string.h>
+
 #include <algorithm>
 #include <optional>
 
