@@ -5,6 +5,7 @@
 
 #include "graph/unaligned.h"
 #include "ops/ops.h"
+#include "passes/attainable.h"
 #include "passes/known_constant.h"
 #include "passes/rewrite.h"
 
@@ -219,6 +220,37 @@ Id taken_out(Rewrite& w, Id old, size_t data) {
   return r;
 }
 
+// The contraction of node `old`, which has no four terms side by side, with a constant of narrower integers: what is
+// known of their size makes one instruction of a product and a sum (schedule/dots.h). -1 if there are none.
+Id narrowed(Rewrite& w, Id old, size_t data) {
+  Builder& b = w.b;
+  const Node& n = w.node(old);
+  const Id x = w.moved(n.inputs[data]), c = w.moved(n.inputs[1 - data]);
+  const IntegerRange range = range_of([&](Id i) -> const Node& { return b.node(i); }, x);
+  const std::optional<Tensor> weights = constant_of(b, c);
+  if (!weights || !(weights->type() == i32) || weights->count() == 0 || !(b.type(x).element == i32) ||
+      n.attributes.flag("bits") || n.attributes.find("to") || range.low < i16.min_value() ||
+      range.high > static_cast<int64_t>(i16.max_value()))
+    return -1;
+  const auto values = weights->values<int32_t>();
+  const auto fit = [&](ElementType t) {
+    return std::all_of(values.begin(), values.end(), [&](int32_t v) {
+      return v >= t.min_value() && v <= static_cast<int64_t>(t.max_value());
+    });
+  };
+  if (!fit(i16)) return -1;
+  Tensor narrow(fit(i8) ? i8 : i16, std::vector<int64_t>(weights->shape().begin(), weights->shape().end()));
+  for (size_t i = 0; i < values.size(); ++i)
+    if (narrow.type() == i8)
+      narrow.data<int8_t>()[i] = static_cast<int8_t>(values[i]);
+    else
+      narrow.data<int16_t>()[i] = static_cast<int16_t>(values[i]);
+  const Id v = b.constant(std::move(narrow));
+  Attributes attributes = n.attributes;
+  attributes.set("to", i32);
+  return b.add(ops::contract, data == 0 ? std::vector<Id>{x, v} : std::vector<Id>{v, x}, attributes);
+}
+
 }  // namespace
 
 Module zero_points(const Module& m) {
@@ -229,11 +261,12 @@ Module zero_points(const Module& m) {
   return rewrite(m, "zero_points", [](Rewrite& w, Id old) {
     const Node& n = w.node(old);
     if (n.op == &ops::contract && n.type.element == i32)
-      for (const size_t data : {size_t{0}, size_t{1}})
-        if (const Id now = taken_out(w, old, data); now >= 0) {
-          w.record(old, now);
-          return now;
-        }
+      for (const auto& in_new_form : {taken_out, narrowed})
+        for (const size_t data : {size_t{0}, size_t{1}})
+          if (const Id now = in_new_form(w, old, data); now >= 0) {
+            w.record(old, now);
+            return now;
+          }
     return w.copy(old);
   });
 }

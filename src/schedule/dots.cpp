@@ -41,6 +41,32 @@ const Expr* only_sum(const Expr& value) {
   return count == 1 ? found : nullptr;
 }
 
+struct Interval {
+  int64_t low, high;
+};
+
+// Of an i32 that is widened from a narrower one, a number, or a sum or difference of such.
+std::optional<Interval> interval_of(const Expr& e) {
+  const auto in = [](ElementType t) { return Interval{t.min_value(), static_cast<int64_t>(t.max_value())}; };
+  if (e.type() != i32) return std::nullopt;
+  if (const auto* l = e.as<loops::Literal>()) {
+    const auto v = static_cast<int64_t>(static_cast<int32_t>(l->bits));
+    return Interval{v, v};
+  }
+  if (const auto* c = e.as<loops::Convert>()) {
+    const ElementType t = c->from.type();
+    return t.is_integer() && t.bits <= 16 ? std::optional(in(t)) : std::nullopt;
+  }
+  const auto* a = e.as<loops::Apply>();
+  if (!a || (a->function != Function::Add && a->function != Function::Sub)) return std::nullopt;
+  const auto x = interval_of(a->arguments[0]), y = interval_of(a->arguments[1]);
+  if (!x || !y) return std::nullopt;
+  return a->function == Function::Add ? Interval{x->low + y->low, x->high + y->high}
+                                      : Interval{x->low - y->high, x->high - y->low};
+}
+
+bool is_word(const std::optional<Interval>& i) { return i && i->low >= -32768 && i->high <= 32767; }
+
 // A constant that no output axis tells apart is packed for itself: its terms in the order of `axes`.
 std::optional<Packing> packed_alone(const Affine& at, const std::vector<Axis>& axes, size_t buffer,
                                     const Parts& parts, Expr& index) {
@@ -183,6 +209,26 @@ std::optional<Nest> with_dots(const Nest& n, const Target& t) {
   return std::nullopt;
 }
 
+std::optional<Nest> with_word_products(const Nest& n) {
+  const Expr* sum = only_sum(n.store.value);
+  const auto* r = sum ? sum->as<Reduce>() : nullptr;
+  if (!r || sum->type() != i32 || r->order != loops::Order::Blocks || r->function != Function::Fma)
+    return std::nullopt;
+  std::vector<Expr> operands = r->operands;
+  const auto a = interval_of(operands[0]), b = interval_of(operands[1]);
+  if (!is_word(a) || !is_word(b)) return std::nullopt;
+  if (a->low < 0 &&
+      b->low < 0) {  // of one the upper halves have to be 0: of that which is loaded and no more
+    const size_t loaded = operands[0].as<loops::Convert>() ? 0 : 1;
+    operands[loaded] = loops::apply(Function::BitAnd, {operands[loaded], loops::literal(i32, 0xffff)});
+  }
+  const Expr dot = loops::reduce(loops::Order::Blocks, Function::DotWords, r->axes, operands, r->guard);
+  const loops::ExprNode* old = sum->get();
+  Nest d = n;
+  d.store.value = rewrite(n.store.value, [&](const Expr& e) { return e.get() == old ? dot : Expr(); });
+  return d;
+}
+
 Carried carry_out(const Nest& n, const Plan* plan, const Target& t) {
   const auto by = [&](const Nest& nest) -> Carried {
     const Plan p = plan ? *plan : default_plan(nest, t);
@@ -194,7 +240,8 @@ Carried carry_out(const Nest& n, const Plan* plan, const Target& t) {
     if (other) return by(*other);
   } catch (const NotScheduled&) {  // the constant of a product has no axis for the lanes
   }
-  return by(n);
+  other = with_word_products(n);
+  return by(other ? *other : n);
 }
 
 }  // namespace tauto

@@ -24,6 +24,14 @@ namespace tauto {
 // The nest with its contraction so, one of bf16 as pairs.h says; nothing if that does not apply.
 std::optional<Nest> with_dots(const Nest& n, const Target& t);
 
+// Where there are no four terms side by side, as of depthwise convolutions, or no lanes for them, a term of two words
+// is a dot product whose upper half is 0: one instruction (VNNI) instead of a product and a sum.
+//
+//   blocks dot_words(ky < 3, kx < 3 : i32(x[c, y + ky, x + kx]) − 7, i32(w[c, ky, kx]) & 0xffff)
+//
+// Nothing where an operand may not fit into 16 bits, by the types of what is loaded.
+std::optional<Nest> with_word_products(const Nest& n);
+
 // `schedule` of the nest with dot products, or with words stored (words.h), where they apply, by this plan or (null) by the default's.
 struct Carried {
   Plan plan;

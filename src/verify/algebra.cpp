@@ -252,10 +252,67 @@ std::vector<Term> parts_of(Term x, bool bytes) {
   return parts;
 }
 
+// Which values an integer can have, by how it is made; not of u64, whose values an i64 does not hold.
+struct Interval {
+  int64_t lo, hi;
+  bool lies_in(ElementType t) const {
+    return t.is_integer() && lo >= t.min_value() && (hi < 0 || static_cast<uint64_t>(hi) <= t.max_value());
+  }
+};
+bool has_interval(ElementType t) { return t.is_bool() || (t.is_integer() && t != u64); }
+Interval interval_of(Term x, int& looks) {
+  const ElementType t = term_type(x);
+  if (t.is_bool()) return {0, 1};
+  CHECK(has_interval(t), t);
+  const Interval all{t.min_value(), static_cast<int64_t>(t.max_value())};
+  if (const auto n = known(x)) return {*n, *n};
+  if (--looks < 0) return all;
+  const auto of = [&](size_t i) { return interval_of(argument(x, i), looks); };
+  const bool greater = is(x, Function::Greater2), lesser = is(x, Function::Lesser2);
+  if (greater || lesser || is(x, Function::Choose)) {
+    const size_t first = greater || lesser ? 0 : 1;
+    const Interval p = of(first), q = of(first + 1);
+    return {lesser || !greater ? std::min(p.lo, q.lo) : std::max(p.lo, q.lo),
+            greater || !lesser ? std::max(p.hi, q.hi) : std::min(p.hi, q.hi)};
+  }
+  if ((is(x, Function::Add) || is(x, Function::Sub)) && t.bits <= 32) {
+    const Interval p = of(0), q = of(1);
+    const Interval sum =
+        is(x, Function::Add) ? Interval{p.lo + q.lo, p.hi + q.hi} : Interval{p.lo - q.hi, p.hi - q.lo};
+    if (sum.lies_in(t)) return sum;  // what leaves the type wraps
+  }
+  if (term_name_of(x) == convert_name()) {
+    const Interval p = has_interval(term_type(argument(x, 0))) ? of(0) : all;
+    if (p.lies_in(t)) return p;
+  }
+  return all;
+}
+
+Interval interval_of(Term x) {
+  int looks = 4096;  // a maximum of very many has that of its type
+  return interval_of(x, looks);
+}
+
+// The words of an i32 whose upper one is 0.
+std::vector<Term> lower_word(Term x) {
+  const Interval i = interval_of(x);
+  if (!i.lies_in(u16)) return {};
+  return {i.lies_in(i16) ? x : converted(converted(x, i16), i32), literal(i32, 0)};
+}
+
 // c + Σ of products, spelled out; as it stands where an operand is not made of parts.
 Term dot(Function f, Term a, Term b, Term c) {
   const bool bytes = f == Function::DotBytes;
-  const std::vector<Term> p = parts_of(a, bytes), q = parts_of(b, bytes);
+  std::vector<Term> p = parts_of(a, bytes), q = parts_of(b, bytes);
+  if (!bytes && (p.empty() || q.empty())) {  // the upper words do not count where one of them is 0
+    if (p.empty()) p = lower_word(a);
+    if (q.empty()) q = lower_word(b);
+    for (const auto& [own, x] : {std::pair(&p, a), std::pair(&q, b)})
+      if (own->empty() && interval_of(x).lies_in(i16)) *own = {x, x};
+    if (p.empty() || q.empty() || (!is_literal(p[1], 0) && !is_literal(q[1], 0)))
+      return term_apply(name_of(f), i32, {a, b, c});
+    return apply(Function::Add, apply(Function::Mul, converted(p[0], i32), converted(q[0], i32)), c);
+  }
   if (p.empty() || q.empty()) return term_apply(name_of(f), i32, {a, b, c});
   const auto part = [&](Term x, ElementType as) { return converted(bytes ? converted(x, as) : x, i32); };
   for (size_t i = 0; i < p.size(); ++i)
@@ -349,41 +406,6 @@ Term logical(Function f, Term a, Term b, Term c) {
   }
   if (b.id < a.id) std::swap(a, b);
   return made(f, a, b, c);
-}
-
-// Which values an integer can have, by how it is made; not of u64, whose values an i64 does not hold.
-struct Interval {
-  int64_t lo, hi;
-  bool lies_in(ElementType t) const {
-    return t.is_integer() && lo >= t.min_value() && (hi < 0 || static_cast<uint64_t>(hi) <= t.max_value());
-  }
-};
-bool has_interval(ElementType t) { return t.is_bool() || (t.is_integer() && t != u64); }
-Interval interval_of(Term x, int& looks) {
-  const ElementType t = term_type(x);
-  if (t.is_bool()) return {0, 1};
-  CHECK(has_interval(t), t);
-  const Interval all{t.min_value(), static_cast<int64_t>(t.max_value())};
-  if (const auto n = known(x)) return {*n, *n};
-  if (--looks < 0) return all;
-  const auto of = [&](size_t i) { return interval_of(argument(x, i), looks); };
-  const bool greater = is(x, Function::Greater2), lesser = is(x, Function::Lesser2);
-  if (greater || lesser || is(x, Function::Choose)) {
-    const size_t first = greater || lesser ? 0 : 1;
-    const Interval p = of(first), q = of(first + 1);
-    return {lesser || !greater ? std::min(p.lo, q.lo) : std::max(p.lo, q.lo),
-            greater || !lesser ? std::max(p.hi, q.hi) : std::min(p.hi, q.hi)};
-  }
-  if (term_name_of(x) == convert_name()) {
-    const Interval p = has_interval(term_type(argument(x, 0))) ? of(0) : all;
-    if (p.lies_in(t)) return p;
-  }
-  return all;
-}
-
-Interval interval_of(Term x) {
-  int looks = 4096;  // a maximum of very many has that of its type
-  return interval_of(x, looks);
 }
 
 // a == b where that says less than it seems to.

@@ -21,8 +21,8 @@ struct Case {
   std::vector<int64_t> x_shape, w_shape;  // (M, K), (K, N); or (N, C, H, W), (O, C / groups, KH, KW)
   int zx = -1, zw = -1;                   // -1: there is none; -2 for w: one for each output channel
   int64_t stride = 1, dilation = 1, pad = 0, groups = 1;
-  bool dots = true;    // dot products are expected
   bool known = false;  // the zero point of x is a constant
+  bool dots = true;    // dot products are expected
 };
 
 Tensor drawn(std::mt19937& random, ElementType t, const std::vector<int64_t>& shape) {
@@ -163,13 +163,14 @@ TEST(Integers, ConvolutionsAreTheInterpreters) {
       {u8, u8, {1, 16, 9, 11}, {32, 16, 3, 3}, 131, 117, 1, 1, 1},
       {u8, u8, {2, 32, 8, 7}, {16, 32, 3, 3}, 255, 210, 1, 2, 2},
       {u8, i8, {1, 20, 8, 7}, {24, 20, 3, 3}, 7, -1, 1, 1, 1},
-      {u8, i8, {1, 20, 8, 7}, {24, 20, 1, 1}, 7, -1, 1, 1, 0, 1, false},  // it lies as the caller has it
+      {u8, i8, {1, 20, 8, 7}, {24, 20, 1, 1}, 7, -1, 1, 1, 0},  // it lies as the caller has it: words
       {i8, i8, {1, 16, 8, 7}, {24, 16, 3, 3}, 250, -1, 1, 1, 1},
       {u8, u8, {1, 16, 5, 37}, {40, 16, 3, 3}, 131, 117, 1, 1, 1},  // whole vectors of a row
       {u8, u8, {1, 32, 6, 21}, {1, 32, 3, 3}, 255, 200, 1, 1, 1},   // one output channel
       {i8, u8, {1, 5, 6, 6}, {7, 5, 2, 2}, 3, -2, 1, 1, 1},
       {u8, u8, {1, 32, 8, 7}, {8, 16, 3, 3}, 9, 120, 1, 1, 1, 2},
-      {u8, u8, {1, 4, 8, 7}, {4, 1, 3, 3}, 9, 120, 1, 1, 1, 4, false},  // depthwise
+      {u8, u8, {1, 4, 8, 7}, {4, 1, 3, 3}, 9, 120, 1, 1, 1, 4, false, false},  // depthwise
+      {i8, i8, {1, 48, 8, 7}, {48, 1, 5, 5}, 100, -1, 1, 1, 2, 48, true},      // words
   };
   for (const Case& c : cases) {
     SCOPED_TRACE(cat(c.x, dims_of(c.x_shape), " ", c.w, dims_of(c.w_shape), " groups ", c.groups));
@@ -178,7 +179,7 @@ TEST(Integers, ConvolutionsAreTheInterpreters) {
       continue;  // of a zero point that is known to be 0 nothing is taken: what is padded is left out
     Case zero = c;
     zero.zx = c.x == u8 ? 0 : 128;
-    zero.known = true;
+    zero.known = zero.dots = true;
     expect_same_bits(zero, random);
   }
 }

@@ -72,6 +72,20 @@ loops::Kernel convolution(int64_t channels, int64_t filters, int64_t size, int64
                 {var("g"), var("y"), var("x"), var("o")}, sum);
 }
 
+// A depthwise convolution, padded: channels lie last. x of this type, from which `zero` is taken.
+loops::Kernel depthwise(int64_t channels, int64_t size, int64_t k, ElementType type, uint64_t zero) {
+  const auto x = buffer("x", {size, size, channels}, type), w = buffer("w", {channels, k, k}, i8),
+             y = buffer("y", {size, size, channels}, i32);
+  const Expr iy = var("y") + var("ky") - Expr(k / 2), ix = var("x") + var("kx") - Expr(k / 2);
+  const auto inside = [&](const Expr& i) { return both(less(Expr(int64_t{-1}), i), less(i, Expr(size))); };
+  Expr a = loops::convert(loops::load(x, {iy, ix, var("c")}), i32);
+  if (zero != 0) a = a - loops::literal(i32, zero);
+  const Expr sum = loops::reduce(Order::Blocks, Function::Fma, {{"ky", k}, {"kx", k}},
+                                 {a, loops::convert(loops::load(w, {var("c"), var("ky"), var("kx")}), i32)},
+                                 both(inside(iy), inside(ix)));
+  return kernel({{"y", size}, {"x", size}, {"c", channels}}, {x, w, y}, {var("y"), var("x"), var("c")}, sum);
+}
+
 // Weights of few bits.
 loops::Kernel narrow(int64_t m, int64_t k, int64_t n, ElementType type) {
   const auto x = buffer("x", {m, k}, u8), w = buffer("w", {k, n}, type), y = buffer("y", {m, n}, i32);
@@ -151,12 +165,14 @@ std::optional<Nest> dotted(const loops::Kernel& k, const Target& target) {
     return true;
   });
   if (!sum) return with_word_stores(nest_of(k));
-  return sum->function == Function::DotBits ? nest_of(k) : with_dots(nest_of(k), target);
+  if (sum->function == Function::DotBits) return nest_of(k);
+  const std::optional<Nest> n = with_dots(nest_of(k), target);
+  return n ? n : with_word_products(nest_of(k));
 }
 
 // The instruction that a kernel is here for.
 bool is_dot(const vec::Instr& i, const Target& t) {
-  return i.op == (t.byte_dots ? vec::VecOp::DotBytes : vec::VecOp::DotWords) ||
+  return (t.byte_dots && i.op == vec::VecOp::DotBytes) || i.op == vec::VecOp::DotWords ||
          i.op == vec::VecOp::CountBits || i.op == vec::VecOp::Shl;
 }
 
@@ -248,6 +264,16 @@ TEST(Dots, ConvolutionsAgreeAtAllWidths) {
   }
 }
 
+TEST(Dots, DepthwiseConvolutionsAgreeAtAllWidths) {
+  for (const auto& [channels, size, k] :
+       std::vector<std::array<int64_t, 3>>{{16, 7, 3}, {21, 6, 5}, {64, 9, 3}, {3, 5, 3}})
+    for (const auto& [type, zero] :
+         std::vector<std::pair<ElementType, uint64_t>>{{u8, 0}, {u8, 255}, {i8, 0}, {i8, 127}}) {
+      SCOPED_TRACE(cat(channels, " channels, size ", size, ", ", type, " - ", zero));
+      expect_agreement_at_all_widths(depthwise(channels, size, k, type, zero));
+    }
+}
+
 TEST(Dots, BitsAgreeAtAllWidths) {
   for (const auto& [m, k, n] : std::vector<std::array<int64_t, 3>>{
            {1, 1, 2}, {1, 25, 64}, {2, 2, 5}, {7, 3, 16}, {9, 33, 70}, {5, 200, 33}}) {
@@ -279,7 +305,8 @@ TEST(Words, StoresAgreeAtAllWidths) {
 TEST(Dots, AreProved) {
   for (const bool byte_dots : {true, false})
     for (const loops::Kernel& k :
-         {matmul(5, 20, 21, false), convolution(8, 5, 6, 1, 1), bits(3, 5, 21), bits(1, 25, 40),
+         {matmul(5, 20, 21, false), convolution(8, 5, 6, 1, 1), depthwise(16, 7, 3, u8, 0),
+          depthwise(16, 7, 3, u8, 9), depthwise(21, 6, 5, i8, 9), bits(3, 5, 21), bits(1, 25, 40),
           narrow(1, 32, 21, u4), narrow(1, 32, 21, u2), pixels(21, u8), pixels(21, i8)}) {
       Target t{8, 16};
       t.byte_dots = byte_dots;
@@ -297,7 +324,7 @@ TEST(Dots, AreProved) {
           else if (i.op == vec::VecOp::CountBits)
             i.op = vec::VecOp::MoveV;
           else
-            std::swap(i.operand[0], i.operand[byte_dots ? 1 : 2]);
+            std::swap(i.operand[0], i.operand[i.op == vec::VecOp::DotBytes ? 1 : 2]);
           break;
         }
       EXPECT_NE(proof::prove_kernel(k, s, g, {}).verdict, proof::Proof::Verdict::Proved);
@@ -324,6 +351,16 @@ TEST(Dots, OtherContractionsStayAsTheyAre) {
   EXPECT_FALSE(nest(u8, u8, 8, false, true).has_value());
   EXPECT_FALSE(nest(u8, i16, 8, false, true).has_value());
   EXPECT_FALSE(nest(u8, i8, 8, false, false).has_value());
+}
+
+// What may not fit into words is no product of words.
+TEST(Dots, WordsOnlyWhereTheyFit) {
+  EXPECT_TRUE(with_word_products(nest_of(depthwise(16, 7, 3, i8, 32640))).has_value());
+  EXPECT_FALSE(with_word_products(nest_of(depthwise(16, 7, 3, i8, 32641))).has_value());
+  EXPECT_TRUE(with_word_products(nest_of(depthwise(16, 7, 3, i16, 0))).has_value());
+  EXPECT_FALSE(with_word_products(nest_of(depthwise(16, 7, 3, u16, 0))).has_value());
+  EXPECT_FALSE(with_word_products(nest_of(depthwise(16, 7, 3, u16, 1))).has_value());
+  EXPECT_TRUE(with_word_products(nest_of(depthwise(16, 7, 3, u16, 32768))).has_value());
 }
 
 }  // namespace
