@@ -11,9 +11,7 @@
 namespace tauto {
 namespace {
 
-constexpr int kDepth = 24;                                     // steps back over which bounds are followed
 constexpr float kLeastScale = 0x1p-60f, kMostScale = 0x1p60f;  // nothing under- or overflows on the way
-constexpr double kMostQuotient = 0x1p60;
 // Units in the last place beside a border: two roundings on one side, a rounded factor and two on the other.
 constexpr double kUnits = 8 * 0x1p-23;
 
@@ -47,20 +45,28 @@ bool all_borders(const ByteRange& b, F f) {
   return true;
 }
 
-// What f32(1 / s) lacks of 1 / s.
-float rest_of_reciprocal(float s) {
-  return static_cast<float>(1.0 / static_cast<double>(s) - static_cast<double>(1 / s));
+// 1 / s as a float below it and what that lacks, more than 0: so both products have the sign of x, and an x that is
+// infinite, or whose quotient is, gives an infinite sum.
+struct Reciprocal {
+  float r, rest;
+};
+Reciprocal reciprocal_of(float s) {
+  const double exact = 1.0 / static_cast<double>(s);
+  auto r = static_cast<float>(exact);
+  if (static_cast<double>(r) >= exact) r = std::nextafterf(r, 0);
+  return {r, static_cast<float>(exact - static_cast<double>(r))};
 }
 
 }  // namespace
 
 bool is_same_quotient(float s, const ByteRange& bytes, bool twice_as_long) {
   if (!(s >= kLeastScale && s <= kMostScale)) return false;
-  const float r = 1 / s, rest = rest_of_reciprocal(s);
-  return all_borders(bytes, [&](double border) {
+  const auto [below, rest] = reciprocal_of(s);
+  const float nearest = 1 / s;
+  return all_borders(bytes, [&, below = below, rest = rest](double border) {
     const double at = border * static_cast<double>(s), reach = std::fabs(at) * kUnits;
     return all_floats(at - reach, at + reach, [&](float x) {
-      const float q = twice_as_long ? std::fmaf(x, r, x * rest) : x * r;
+      const float q = twice_as_long ? std::fmaf(x, below, x * rest) : x * nearest;
       return std::nearbyintf(x / s) == std::nearbyintf(q);
     });
   });
@@ -81,34 +87,6 @@ namespace {
 const Tensor* f32_constant(const Builder& b, Id id) {
   const Tensor* t = b.constant_of(id);
   return t && t->type() == f32 && t->count() > 0 ? t : nullptr;
-}
-
-// No element is larger, and none is NaN; infinity where nothing is known.
-double largest(const Builder& b, Id id, int depth = kDepth) {
-  const Node& n = b.node(id);
-  const double unknown = std::numeric_limits<double>::infinity();
-  if (const Tensor* t = b.constant_of(id)) {
-    if (t->type() != f32) return unknown;
-    double r = 0;
-    for (const float x : aligned(*t).values<float>())
-      r = x == x ? std::max(r, std::fabs(double{x})) : unknown;
-    return r;
-  }
-  if (depth == 0 || n.inputs.empty() || !n.type.is_tensor() || n.type.element != f32) return unknown;
-  const auto in = [&](size_t i) { return largest(b, n.inputs[i], depth - 1); };
-  if (n.op == &ops::cast) {
-    const ElementType e = b.type(n.inputs[0]).element;
-    return e.is_integer() ? std::max(-static_cast<double>(e.min_value()), static_cast<double>(e.max_value()))
-                          : unknown;
-  }
-  const auto rounded = [](double x) { return x * (1 + 0x1p-23); };
-  if (n.op == &ops::mul) return rounded(in(0) * in(1));
-  if (n.op == &ops::add || n.op == &ops::sub) return rounded(in(0) + in(1));
-  if (n.op == &ops::fma) return rounded(in(0) * in(1) + in(2));
-  if (n.op == &ops::max || n.op == &ops::min) return std::max(in(0), in(1));
-  if (n.op == &ops::relu || n.op == &ops::round || n.op == &ops::reshape || n.op == &ops::transpose)
-    return in(0);
-  return unknown;
 }
 
 Id tensor_like(Builder& b, const Tensor& t, std::span<const float> values) {
@@ -143,6 +121,13 @@ Id by_one_product(Builder& b, Id quotient, float s, const ByteRange& bytes) {
   return -1;
 }
 
+// It is read once where possible: what reads a reduction twice may be cut from it where groups are taken apart
+// (compile/kernels).
+bool is_reduction(const Op* op) {
+  return op == &ops::window_reduce || op == &ops::reduce_max || op == &ops::reduce_min ||
+         op == &ops::reduce_sum || op == &ops::reduce_prod;
+}
+
 // The bytes of `old`, a cast, without a division; -1 if it has none that can go.
 Id without_division(Rewrite& w, Id old) {
   Builder& b = w.b;
@@ -173,16 +158,17 @@ Id without_division(Rewrite& w, Id old) {
 
   Id quotient = scales.size() == 1 ? by_one_product(b, x, scales[0], bytes) : -1;
   if (quotient < 0) {
-    double least = kMostScale;
     bool same = true, long_same = true;
     for (const float s : scales) {
-      least = std::min(least, static_cast<double>(s));
       same = same && is_same_quotient(s, bytes, false);
       long_same = long_same && is_same_quotient(s, bytes, true);
     }
-    if (!long_same || !(largest(b, x) <= kMostQuotient * std::min(1.0, least))) return -1;
+    if (!long_same || (!same && is_reduction(b.node(x).op))) return -1;
     std::vector<float> reciprocals, rests;
-    for (const float s : scales) reciprocals.push_back(1 / s), rests.push_back(rest_of_reciprocal(s));
+    for (const float s : scales) {
+      reciprocals.push_back(same ? 1 / s : reciprocal_of(s).r);
+      rests.push_back(reciprocal_of(s).rest);
+    }
     const Id r = tensor_like(b, *scale, reciprocals);
     quotient = same ? b.add(ops::mul, {x, r})
                     : b.add(ops::fma, {x, r, b.add(ops::mul, {x, tensor_like(b, *scale, rests)})});

@@ -11,7 +11,7 @@
 // reciprocal of 48 bits is rarely another float than the quotient (Brisebarre, Muller, IEEE Trans. Comput. 57,
 // 2008), and then hardly ever beside a border.
 //
-// x has to be bounded by what it is computed from (an infinite one would give NaN).
+// r is below 1 / s, so that r' is more than 0 and both products go to infinity with x, the same way; NaN stays NaN.
 #pragma once
 
 #include "graph/graph.h"
