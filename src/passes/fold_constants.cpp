@@ -17,6 +17,14 @@ int64_t bytes_of(const Type& t) {
   return n;
 }
 
+// The bytes of its elements; of strings what stands in them, too, which no type tells.
+int64_t bytes_of(const Tensor& t) {
+  int64_t n = t.bytes();
+  if (t.type().is_string())
+    for (int64_t i = 0; i < t.count(); ++i) n += static_cast<int64_t>(t.data<std::string>()[i].size());
+  return n;
+}
+
 Id fold(Rewrite& w, Id old, const FoldOptions& options) {
   const Node& n = w.node(old);
   const Id copied = w.copy(old);
@@ -29,7 +37,7 @@ Id fold(Rewrite& w, Id old, const FoldOptions& options) {
   for (size_t i = 0; i < n.inputs.size(); ++i) {
     const Tensor* t = constant_value(w.moved_input(old, i));
     if (!t) return copied;
-    given += t->bytes();
+    given += bytes_of(*t);
     in.emplace_back(*t);
   }
   if (result > given && result > options.small_bytes) return copied;
@@ -41,6 +49,7 @@ Id fold(Rewrite& w, Id old, const FoldOptions& options) {
     return copied;  // it will be reported when it is run, if it is
   }
   if (!c.out.is_tensor()) return copied;
+  if (const int64_t made = bytes_of(c.out.tensor); made > given && made > options.small_bytes) return copied;
   const Id folded = w.b.constant(canonical_nan(c.out.tensor));
   w.record(old, folded);
   return folded;
