@@ -1,6 +1,8 @@
 // Constant folding.
 #include "passes/fold_constants.h"
 
+#include <algorithm>
+
 #include "graph/unaligned.h"
 #include "passes/rewrite.h"
 #include "support/float_environment.h"
@@ -37,7 +39,8 @@ Id fold(Rewrite& w, Id old, const FoldOptions& options) {
   for (size_t i = 0; i < n.inputs.size(); ++i) {
     const Tensor* t = constant_value(w.moved_input(old, i));
     if (!t) return copied;
-    given += bytes_of(*t);
+    const auto before = n.inputs.begin() + static_cast<std::ptrdiff_t>(i);
+    if (std::find(n.inputs.begin(), before, n.inputs[i]) == before) given += bytes_of(*t);
     in.emplace_back(*t);
   }
   if (result > given && result > options.small_bytes) return copied;
