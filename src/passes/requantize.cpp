@@ -12,6 +12,7 @@ namespace tauto {
 namespace {
 
 constexpr float kLeastScale = 0x1p-60f, kMostScale = 0x1p60f;  // nothing under- or overflows on the way
+constexpr double kMostAdded = 0x1p20;                          // scales
 // Units in the last place beside a border: two roundings on one side, a rounded factor and two on the other.
 constexpr double kUnits = 8 * 0x1p-23;
 
@@ -82,6 +83,22 @@ bool is_same_product(float m, float s, float product, const ByteRange& bytes) {
   });
 }
 
+bool is_same_sum(const Affine32& is, float s, const Affine32& becomes, const ByteRange& bytes) {
+  const auto m = static_cast<double>(is.factor), b = static_cast<double>(is.added),
+             scale = static_cast<double>(s);
+  if (!(s >= kLeastScale && s <= kMostScale && is.factor >= kLeastScale && is.factor <= kMostScale &&
+        std::fabs(b) <= kMostAdded * scale))
+    return false;
+  return all_borders(bytes, [&](double border) {
+    const double at = (border * scale - b) / m,
+                 reach = (std::fabs(border) + std::fabs(b / scale)) * kUnits * scale / m;
+    return all_integers(at - reach - 1, at + reach + 1, [&](float x) {
+      return std::nearbyintf((x * is.factor + is.added) / s) ==
+             std::nearbyintf(std::fmaf(x, becomes.factor, becomes.added));
+    });
+  });
+}
+
 namespace {
 
 const Tensor* f32_constant(const Builder& b, Id id) {
@@ -117,6 +134,51 @@ Id by_one_product(Builder& b, Id quotient, float s, const ByteRange& bytes) {
     }
     const Id x = product.inputs[i];
     return b.add(ops::mul, {x, tensor_like(b, *m, factors)});
+  }
+  return -1;
+}
+
+// The same but for dims of 1 in front.
+bool is_alike(const Tensor& a, const Tensor& b) {
+  const auto from = [](const Tensor& t) {
+    std::vector<int64_t> shape(t.shape().begin(), t.shape().end());
+    shape.erase(shape.begin(), std::find_if(shape.begin(), shape.end(), [](int64_t d) { return d != 1; }));
+    return shape;
+  };
+  return from(a) == from(b);
+}
+
+// fma(f32(acc), m′, b′) in the place of (f32(acc) · m + b) / s; -1: no factor and sum do.
+Id by_one_fma(Builder& b, Id quotient, float s, const ByteRange& bytes) {
+  const Node& sum = b.node(quotient);
+  if (sum.op != &ops::add) return -1;
+  for (const size_t j : {size_t{0}, size_t{1}}) {
+    const Node& product = b.node(sum.inputs[j]);
+    const Tensor* added = f32_constant(b, sum.inputs[1 - j]);
+    if (!added || product.op != &ops::mul) continue;
+    for (const size_t i : {size_t{0}, size_t{1}}) {
+      const Node& acc = b.node(product.inputs[i]);
+      const Tensor* m = f32_constant(b, product.inputs[1 - i]);
+      if (!m || acc.op != &ops::cast || b.type(acc.inputs[0]).element != i32 ||
+          !(m->count() == 1 || is_alike(*m, *added)))
+        continue;
+      const Tensor factor = aligned(*m), addend = aligned(*added);
+      std::vector<float> factors, addends;
+      for (int64_t c = 0; c < addend.count(); ++c) {
+        const Affine32 is{factor.data<float>()[m->count() == 1 ? 0 : c], addend.data<float>()[c]};
+        const Affine32 ideal{static_cast<float>(static_cast<double>(is.factor) / static_cast<double>(s)),
+                             static_cast<float>(static_cast<double>(is.added) / static_cast<double>(s))};
+        const float up = next(ideal.factor), down = std::nextafterf(ideal.factor, 0);
+        bool found = false;
+        for (const float a : {ideal.added, next(ideal.added), -next(-ideal.added)})
+          for (const float f : {ideal.factor, down, up, std::nextafterf(down, 0), next(up)})
+            if (!found && (found = is_same_sum(is, s, {f, a}, bytes)))
+              factors.push_back(f), addends.push_back(a);
+        if (!found) return -1;
+      }
+      const Id x = product.inputs[i];
+      return b.add(ops::fma, {x, tensor_like(b, addend, factors), tensor_like(b, addend, addends)});
+    }
   }
   return -1;
 }
@@ -157,6 +219,7 @@ Id without_division(Rewrite& w, Id old) {
   const auto scales = aligned(*scale).values<float>();
 
   Id quotient = scales.size() == 1 ? by_one_product(b, x, scales[0], bytes) : -1;
+  if (quotient < 0 && scales.size() == 1) quotient = by_one_fma(b, x, scales[0], bytes);
   if (quotient < 0) {
     bool same = true, long_same = true;
     for (const float s : scales) {

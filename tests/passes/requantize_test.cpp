@@ -54,6 +54,34 @@ TEST(Requantize, BordersDecideForAllAccumulators) {
   EXPECT_GT(no, 30);
 }
 
+// The same with a sum.
+TEST(Requantize, BordersDecideForAllSums) {
+  std::mt19937 random(kSeed);
+  int yes = 0, no = 0;
+  for (int i = 0; i < 300; ++i) {
+    const float s = scale_of(random, 1e-3, 1e-1), m = s * scale_of(random, 1e-3, 1e-1),
+                b = s * static_cast<float>(static_cast<int>(random() % 4000) - 2000) * 0.1f;
+    const ByteRange bytes{0, 255, static_cast<int32_t>(random() % 256)};
+    Affine32 now{static_cast<float>(double{m} / double{s}), static_cast<float>(double{b} / double{s})};
+    if (i % 3 == 1) now.factor = std::nextafterf(now.factor, 1);
+    if (i % 7 == 0) now.factor *= 1.0001f;
+    if (i % 11 == 0) now.added += 0.001f;
+    const auto byte = [&](float v) {
+      return std::min(255.0f, std::max(0.0f, std::nearbyintf(v) + static_cast<float>(bytes.zero)));
+    };
+    const auto reach = static_cast<int32_t>((260 + 200) * s / m) + 2;
+    bool same = true;
+    for (int32_t acc = -reach; same && acc <= reach; ++acc) {
+      const auto x = static_cast<float>(acc);
+      same = byte((x * m + b) / s) == byte(std::fmaf(x, now.factor, now.added));
+    }
+    EXPECT_EQ(is_same_sum({m, b}, s, now, bytes), same) << i << ": " << m << ", " << b << " / " << s;
+    ++(same ? yes : no);
+  }
+  EXPECT_GT(yes, 30);
+  EXPECT_GT(no, 30);
+}
+
 // All floats of two binades, which stand for all others: where it says yes, the quotient gives the same bytes.
 TEST(Requantize, BordersDecideForAllFloats) {
   std::mt19937 random(kSeed);
@@ -137,9 +165,18 @@ TEST(Requantize, SumsOfQuantizedValuesAreTheInterpreters) {
       for (int64_t i = 0; i < m.count(); ++i) m.data<float>()[i] = s * scale_of(random, 1e-4, 1e-2);
       const Id y =
           quantized(b, b.add(ops::mul, {b.add(ops::cast, {acc}, {{"to", f32}}), b.constant(m)}), s, zero, to);
+      Tensor bias(f32, {1, channels});
+      for (int64_t i = 0; i < bias.count(); ++i)
+        bias.data<float>()[i] = s * static_cast<float>(static_cast<int>(random() % 90) - 40);
+      const Id with_bias = quantized(
+          b,
+          b.add(ops::add,
+                {b.add(ops::mul, {b.add(ops::cast, {acc}, {{"to", f32}}), b.constant(m)}), b.constant(bias)}),
+          s, zero, to);
       const Id sum = b.add(ops::add, {dequantized(b, y, s, zero), dequantized(b, other, t, 0)});
-      b.finish({quantized(b, sum, 1.7f * s, zero, to), quantized(b, b.add(ops::relu, {sum}), s, 0, to)},
-               {"a", "b"});
+      b.finish(
+          {quantized(b, sum, 1.7f * s, zero, to), quantized(b, b.add(ops::relu, {sum}), s, 0, to), with_bias},
+          {"a", "b", "c"});
       Tensor in(i32, {64, channels}), bytes(to, {64, channels});
       for (int64_t i = 0; i < in.count(); ++i) {
         const auto border = static_cast<double>(random() % 255) - zero + 0.5;
