@@ -137,7 +137,8 @@ struct Indices {
       Affine one;
       double points = 1;
       for (const auto& [v, c] : a.terms) {
-        if (std::any_of(loops.begin(), loops.end(), [&, v = v](const Bands::Loop& l) { return l.variable == v; }))
+        if (std::any_of(loops.begin(), loops.end(),
+                        [&, v = v](const Bands::Loop& l) { return l.variable == v; }))
           continue;
         one.terms[v] = c;
         if (const auto r = ranges.find(v); r != ranges.end())
