@@ -320,7 +320,7 @@ class Evaluation {
     if (!loads || k < 0 || k >= static_cast<int64_t>(buffers_.size()) ||
         buffers_[static_cast<size_t>(k)].type != i.memory)
       undecided("an address that follows from elements");
-    const auto element = [&](size_t lane) {
+    const auto element = [&, k = k, first = first](size_t lane) {
       const int64_t byte = first + static_cast<int64_t>(lane) * size;
       const std::optional<Term> at = in_linear_form(bytes, byte, size);
       std::optional<Term> e;
