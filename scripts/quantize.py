@@ -44,7 +44,7 @@ CALIBRATION = 200      # images; the other 9,800 are looked at
 BLAMED = 20            # flips of a unit that are looked into
 STEPS = 16
 FLIPS_NETS = ("mnist_256x2", "mnist_256x4", "mnist_cnn_max")
-PAY = ("opennsfw-resnet50", "yolov8n-320", "spliceai1", "ppocr-det", "oww-embedding", "magika", "blazeface-front", "ppocr-cls", "minilm-fp32")
+PAY = ("opennsfw-resnet50", "yolov8n-320", "spliceai1", "ppocr-det", "ppocr-rec", "oww-embedding", "magika", "blazeface-front", "ppocr-cls", "minilm-fp32")
 SPECS = ("f16", "bf16", "bf16.dp", "int8", "int8,tensor,symmetric", "int8,dynamic", "int4", "int4,a4", "int2", "int1")
 TIMEOUT = 600.0
 
@@ -275,10 +275,16 @@ def speed_table(unit: dict[str, Any]) -> list[str]:
              "*otherwise*: so far off that it does not count.", "",
              "| network | " + " | ".join(systems) + " |", "|---|" + "---|" * len(systems)]
     for name, of in unit["nets"].items():
-        cells = [f"{s['milliseconds']:.2f} ms, {s['apart']:.1e}" + (" *otherwise*" if s["why"] else "") if s["milliseconds"] else s["why"]
+        cells = [f"{s['milliseconds']:.2f} ms, {s['apart']:.1e}" + (" *otherwise*" if s["why"] else "") if s["milliseconds"] else refusal(s["why"])
                  for s in of.values()]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return lines
+
+
+def refusal(why: str) -> str:
+    """What a system says of why it does not run a network, without where in its sources it says so."""
+    short = re.sub(r"Exception from \S+: *", "", why)
+    return f"refused: {short[:90]}{'…' if len(short) > 90 else ''}"
 
 
 def last_line(known: list[dict[str, Any]]) -> str:
