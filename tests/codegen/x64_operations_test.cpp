@@ -405,6 +405,30 @@ TEST_P(X64Operations, GathersOfAllElementTypes) {
         }
 }
 
+// By an index that counts by two, the table ending with the last element: nothing behind it may be read.
+TEST_P(X64Operations, GathersEverySecondElement) {
+  for (int lanes : widths())
+    for (ElementType m : {f32, i32, f64, f16})
+      for (Lane index : {Lane::I32, Lane::I64})
+        for (int kind = 0; kind < 4; kind++)
+          for (int64_t offset : {int64_t{0}, int64_t{1}}) {
+            const Lane l = lane_of(m);
+            if (!fits(lanes, l) || !fits(lanes, index) || !mask_kind_fits(kind, lanes)) continue;
+            Rows rows(lanes);
+            std::vector<Bytes> buffers{drawn(random_, m, 2 * lanes - 1 + offset)};
+            const Reg table = rows.a.scalar_op(VecOp::Arg, {}, rows.buffers++);
+            const Reg mask = mask_of_kind(kind, rows, buffers);
+            const Reg iota = rows.a.emit(VecOp::Iota, index, {});
+            const Reg two = rows.a.emit(VecOp::Const, index, {}, 2);
+            const Reg w = rows.a.emit(VecOp::Mul, index, {iota, two});
+            Reg r = rows.a.load(VecOp::Gather, m, {table, {}, 0, offset * m.bytes()}, mask, w);
+            if (m.is_float() && m.bits == 16) r = canonical(rows.a, r, l);
+            rows.a.store(VecOp::Store, whole(l), r, rows.row(lanes * bytes_of(l)));
+            buffers.push_back(Bytes(static_cast<size_t>(kRows * lanes * bytes_of(l)), 0x5a));
+            same(rows, buffers, cat("every second ", text_of(m), " by ", text_of(index), " mask ", kind));
+          }
+}
+
 TEST_P(X64Operations, LooksBytesUp) {
   for (int lanes : widths())
     for (const ElementType m : {u8, i8})

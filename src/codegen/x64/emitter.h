@@ -107,6 +107,8 @@ class Emitter : public Xbyak::CodeGenerator {
 
   // --- memory.cpp ---
   void load(), broadcast(), gather(), gather_small(), lookup(), store(), store_one();
+  bool counts_by_two(Reg r) const;
+  bool gather_every_second();  // false: it is none
   void load_small_masked(Xmm dest, const RegExp& a);
   void widen(const Xmm& dest, const Operand_& source);  // from the memory type
   void store_small(Reg value, const RegExp& a);

@@ -95,9 +95,63 @@ void Emitter::broadcast() {
   }
 }
 
+// Is it the vector of the even numbers from 0?
+bool Emitter::counts_by_two(Reg r) const {
+  const auto made_by = [&](Reg v) {
+    const int32_t at = plan_.definition[static_cast<size_t>(plan_.value(v))];
+    return at < 0 ? nullptr : &program_.code[static_cast<size_t>(at)];
+  };
+  const Instr* product = made_by(r);
+  if (!product || product->op != VecOp::Mul) return false;
+  const Instr *a = made_by(product->operand[0]), *b = made_by(product->operand[1]);
+  return a && b && a->op == VecOp::Iota && b->op == VecOp::Const && b->immediate == 2;
+}
+
+// Every second element of memory, as a convolution of stride 2 wants them: gathers take elements one by one, this takes
+// two vectors and picks. All that lies between elements that are read may be read; nothing else is.
+bool Emitter::gather_every_second() {
+  const int width = bytes(in_->result);
+  const bool zmm = width == 64, masked = static_cast<bool>(in_->mask);
+  const int64_t last = in_->address.offset + width;
+  if (in_->memory.bits != 32 || width < 16 || last != static_cast<int32_t>(last) || (masked && !zmm) ||
+      !counts_by_two(in_->operand[0]))
+    return false;
+  const RegExp e = at(in_->address);
+  const Xmm to = early_result();
+  if (!zmm) {  // the second vector begins one element early, and ends with the last that is wanted
+    vmovups(to, ptr[e]);
+    vshufps(to, to, ptr[e + (width - 4)], 0xd8);  // of each half 0 2 of one, 1 3 of the other
+    if (width == 32) vpermpd(Xbyak::Ymm(to.getIdx()), sized(to.getIdx(), 32), 0xd8);
+    return true;
+  }
+  int32_t picked[16];
+  for (int i = 0; i < 16; ++i) picked[i] = 2 * i + (i < 8 || masked ? 0 : 1);
+  const Xmm first = temp_vector(width);
+  if (!masked) {
+    vmovups(first, ptr[e]);
+    vmovups(to, ptr[rip + constant(picked, sizeof picked)]);
+    vpermi2ps(to, first, ptr[e + (width - 4)]);
+    return true;
+  }
+  const Xmm second = temp_vector(width);
+  const Opmask k = temp_mask();
+  const Reg64 bits = temp_scalar();
+  const uint32_t even = 0x55555555;
+  kmovw(bits.cvt32(), kmask(in_->mask));
+  pdep(bits.cvt32(), bits.cvt32(), dword[rip + constant(&even, sizeof even)]);
+  kmovd(k, bits.cvt32());
+  vmovups(first | k | T_z, ptr[e]);
+  kshiftrd(k, k, 16);
+  vmovups(second | k | T_z, ptr[e + width]);
+  vmovups(to, ptr[rip + constant(picked, sizeof picked)]);
+  vpermi2ps(to, first, second);
+  return true;
+}
+
 void Emitter::gather() {
   const ElementType m = in_->memory;
   if (m.bits < 32) return gather_small();
+  if (gather_every_second()) return;
   const Reg indices = in_->operand[0];
   RegExp base = scalar(in_->address.base);
   int64_t offset = in_->address.offset;
