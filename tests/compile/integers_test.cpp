@@ -4,13 +4,10 @@
 
 #include <random>
 
-#include "compile/executable.h"
+#include "compile/on_every_isa.h"
 #include "compile/stages.h"
 #include "graph/builder.h"
-#include "graph/text.h"
-#include "interpret/interpret.h"
 #include "ops/ops.h"
-#include "support/cpu.h"
 #include "support/error.h"
 
 namespace tauto {
@@ -125,19 +122,8 @@ void expect_same_bits(const Case& c, std::mt19937& random) {
     static_cast<uint8_t*>(z.raw())[0] = static_cast<uint8_t>(c.zx);
     in.emplace_back(std::move(z));
   }
-  const std::string expected = content_hash(interpret(*m, in)[0].tensor);
-  for (const Isa isa : {Isa::Avx2, Isa::Avx512, Isa::Avx2NoVnni, Isa::Avx512NoVnni}) {
-    if (is_avx512(isa) && !this_cpu().features.avx512) continue;
-    CompileOptions options;
-    options.isa = isa;
-    const auto e = compile(m, options);
-    EXPECT_EQ(has_dots(*e), c.dots) << isa_name(isa);
-    for (const int threads : {1, 3}) {
-      ExecuteOptions run;
-      run.threads = threads;
-      EXPECT_EQ(content_hash(e->run(in, run)[0].tensor), expected) << isa_name(isa) << ", " << threads;
-    }
-  }
+  testing::expect_interpreted(
+      m, in, [&](const Executable& e, Isa isa) { EXPECT_EQ(has_dots(e), c.dots) << isa_name(isa); });
 }
 
 TEST(Integers, MatrixProductsAreTheInterpreters) {
@@ -205,22 +191,7 @@ TEST(Integers, ResultsThatTheModelReadsAreCopies) {
   b.finish(results, {"first", "second", "third"});
   Tensor in(f32, {1, 16, 5, 19});
   for (int64_t i = 0; i < in.count(); ++i) in.data<float>()[i] = static_cast<float>(random() % 255);
-  const std::vector<Value> inputs{in};
-  const auto expected = interpret(*m, inputs);
-  for (const Isa isa : {Isa::Avx2, Isa::Avx512}) {
-    if (is_avx512(isa) && !this_cpu().features.avx512) continue;
-    CompileOptions options;
-    options.isa = isa;
-    const auto e = compile(m, options);
-    for (const int threads : {1, 3}) {
-      ExecuteOptions run;
-      run.threads = threads;
-      const auto got = e->run(inputs, run);
-      for (size_t i = 0; i < got.size(); ++i)
-        EXPECT_EQ(content_hash(got[i].tensor), content_hash(expected[i].tensor))
-            << isa_name(isa) << ", " << i;
-    }
-  }
+  testing::expect_interpreted(m, {in});
 }
 
 // The least and the greatest of values whose channels lie in blocks: zeros keep the sign, NaN is found.
@@ -247,17 +218,7 @@ TEST(Integers, ExtremesOfBlockedChannelsAreTheInterpreters) {
       for (int64_t i = 0; i < in.count(); ++i)
         in.data<float>()[i] = what == 1 ? 0.0f : static_cast<float>(random() % 9) - 4;
       if (what == 2) in.data<float>()[in.count() / 2] = __builtin_nanf("");
-      const std::vector<Value> inputs{in};
-      const auto expected = interpret(*m, inputs);
-      for (const Isa isa : {Isa::Avx2, Isa::Avx512}) {
-        if (is_avx512(isa) && !this_cpu().features.avx512) continue;
-        CompileOptions options;
-        options.isa = isa;
-        const auto got = compile(m, options)->run(inputs, {});
-        for (size_t i = 0; i < got.size(); ++i)
-          EXPECT_EQ(content_hash(got[i].tensor), content_hash(expected[i].tensor))
-              << isa_name(isa) << ", " << i;
-      }
+      testing::expect_interpreted(m, {in});
     }
 }
 

@@ -1,9 +1,7 @@
 // A row and what is made of its sums is one kernel, whoever wrote it, over whichever axes, and the same bits.
 #include <gtest/gtest.h>
 
-#include "compile/executable.h"
-#include "graph/text.h"
-#include "interpret/interpret.h"
+#include "compile/on_every_isa.h"
 #include "onnx/import.h"
 #include "onnx/small_model.h"
 #include "ops/run_op.h"
@@ -112,22 +110,11 @@ TEST(Rows, OneKernelAndTheSameBits) {
     SCOPED_TRACE(row.name);
     const auto m = module_of(row.model);
     Tensor x = Random(7).floats(row.shape);
-    const std::vector<Value> in{x};
-    const std::string expected = content_hash(interpret(*m, in)[0].tensor);
-    for (const Isa isa : {Isa::Avx2, Isa::Avx512}) {
-      if (isa == Isa::Avx512 && !this_cpu().features.avx512) continue;
-      CompileOptions options;
-      options.isa = isa;
-      const auto e = compile(m, options);
+    testing::expect_interpreted(m, {x}, [&](const Executable& e, Isa) {
       size_t kernels = 0;
-      for (const CompiledGroup* g : kernels_of(*e)) kernels += g->group.kind != Group::Kind::View;
+      for (const CompiledGroup* g : kernels_of(e)) kernels += g->group.kind != Group::Kind::View;
       EXPECT_EQ(kernels, 1u);
-      for (const int threads : {1, 3}) {
-        ExecuteOptions run;
-        run.threads = threads;
-        EXPECT_EQ(content_hash(e->run(in, run)[0].tensor), expected) << isa_name(isa) << ", " << threads;
-      }
-    }
+    });
   }
 }
 

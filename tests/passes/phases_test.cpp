@@ -5,12 +5,11 @@
 
 #include <random>
 
-#include "compile/executable.h"
+#include "compile/on_every_isa.h"
 #include "graph/builder.h"
 #include "graph/text.h"
 #include "interpret/interpret.h"
 #include "ops/ops.h"
-#include "support/cpu.h"
 
 namespace tauto {
 namespace {
@@ -80,12 +79,6 @@ bool divides(const Module& m) {
   return false;
 }
 
-std::string bits_of(const std::vector<Value>& values) {
-  std::string s;
-  for (const Value& v : values) s += content_hash(v.tensor);
-  return s;
-}
-
 TEST(Phases, SameBits) {
   std::mt19937 random(5);
   for (const Case& c : std::vector<Case>{
@@ -106,19 +99,8 @@ TEST(Phases, SameBits) {
     const Module now = phases(*m);
     EXPECT_EQ(!divides(now), c.applies) << what;
     const std::vector<Value> in{drawn(random, u8, c.x_shape)};
-    const std::string expected = bits_of(interpret(*m, in));
-    EXPECT_EQ(bits_of(interpret(now, in)), expected) << what;
-    for (const Isa isa : {Isa::Avx2, Isa::Avx512, Isa::Avx2NoVnni, Isa::Avx512NoVnni}) {
-      if (is_avx512(isa) && !this_cpu().features.avx512) continue;
-      CompileOptions options;
-      options.isa = isa;
-      const auto e = compile(m, options);
-      for (const int threads : {1, 3}) {
-        ExecuteOptions run;
-        run.threads = threads;
-        EXPECT_EQ(bits_of(e->run(in, run)), expected) << isa_name(isa) << ", " << threads << what;
-      }
-    }
+    EXPECT_EQ(testing::bits_of(interpret(now, in)), testing::bits_of(interpret(*m, in))) << what;
+    testing::expect_interpreted(m, in);
   }
 }
 
