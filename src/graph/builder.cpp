@@ -151,14 +151,8 @@ std::optional<Tensor> Builder::known_by_types(const Node& n) {
   return t;
 }
 
-constexpr size_t kFoldedStringBytes = size_t{1} << 16;  // of one input; elements do not tell how much that is
-
-static size_t string_bytes(const Tensor& t) {
-  size_t n = 0;
-  if (t.type().is_string())
-    for (const std::string& s : t.values<std::string>()) n += s.size();
-  return n;
-}
+constexpr int64_t kFoldedStringBytes = int64_t{1}
+                                       << 16;  // of one input; elements do not tell how much that is
 
 // Small constants are computed exactly; integers with symbols as expressions.
 std::optional<Node> Builder::fold(const Node& n) {
@@ -174,7 +168,7 @@ std::optional<Node> Builder::fold(const Node& n) {
   std::vector<Value> exact;
   for (Id id : n.inputs) {
     const Tensor* t = constant_of(id);
-    if (!t || t->count() > kShapeArithmeticElements || string_bytes(*t) > kFoldedStringBytes) break;
+    if (!t || t->count() > kShapeArithmeticElements || t->string_bytes() > kFoldedStringBytes) break;
     exact.emplace_back(*t);
   }
   if (exact.size() == n.inputs.size()) {

@@ -78,6 +78,13 @@ Tensor::Tensor(ElementType type, Shape shape, std::shared_ptr<const void> owner,
   data_ = std::shared_ptr<const void>(std::move(owner), data);
 }
 
+int64_t Tensor::string_bytes() const {
+  int64_t n = 0;
+  if (type_.is_string())
+    for (const std::string& s : values<std::string>()) n += static_cast<int64_t>(s.size());
+  return n;
+}
+
 Tensor Tensor::reshaped(Shape shape) const {
   Tensor t = *this;
   CHECK(element_count(shape) == count_, "reshape ", std::span<const int64_t>(shape_), " -> ",

@@ -81,6 +81,8 @@ class Tensor {
     return {data<T>(), static_cast<size_t>(count_)};
   }
 
+  // What stands in strings, which bytes() leaves out; 0 of other elements.
+  int64_t string_bytes() const;
   // The same elements under another shape (same count) or another type of the same size.
   Tensor reshaped(Shape shape) const;
   Tensor retyped(ElementType type) const;

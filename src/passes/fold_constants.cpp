@@ -19,14 +19,6 @@ int64_t bytes_of(const Type& t) {
   return n;
 }
 
-// The bytes of its elements; of strings what stands in them, too, which no type tells.
-int64_t bytes_of(const Tensor& t) {
-  int64_t n = t.bytes();
-  if (t.type().is_string())
-    for (int64_t i = 0; i < t.count(); ++i) n += static_cast<int64_t>(t.data<std::string>()[i].size());
-  return n;
-}
-
 Id fold(Rewrite& w, Id old, const FoldOptions& options) {
   const Node& n = w.node(old);
   const Id copied = w.copy(old);
@@ -40,7 +32,7 @@ Id fold(Rewrite& w, Id old, const FoldOptions& options) {
     const Tensor* t = constant_value(w.moved_input(old, i));
     if (!t) return copied;
     const auto before = n.inputs.begin() + static_cast<std::ptrdiff_t>(i);
-    if (std::find(n.inputs.begin(), before, n.inputs[i]) == before) given += bytes_of(*t);
+    if (std::find(n.inputs.begin(), before, n.inputs[i]) == before) given += t->bytes() + t->string_bytes();
     in.emplace_back(*t);
   }
   if (result > given && result > options.small_bytes) return copied;
@@ -52,7 +44,8 @@ Id fold(Rewrite& w, Id old, const FoldOptions& options) {
     return copied;  // it will be reported when it is run, if it is
   }
   if (!c.out.is_tensor()) return copied;
-  if (const int64_t made = bytes_of(c.out.tensor); made > given && made > options.small_bytes) return copied;
+  const int64_t made = c.out.tensor.bytes() + c.out.tensor.string_bytes();  // of strings no type tells
+  if (made > given && made > options.small_bytes) return copied;
   const Id folded = w.b.constant(canonical_nan(c.out.tensor));
   w.record(old, folded);
   return folded;
