@@ -141,9 +141,7 @@ std::optional<Split> by_phases(Rewrite& w, Id old, size_t data) {
     shape[one.w_dim] = one.taps;
     shape.insert(shape.begin() + at + 1, one.stride);
   }
-  Tensor reshaped(weights->type(), shape);
-  std::copy_n(static_cast<const char*>(weights->raw()), weights->bytes(), static_cast<char*>(reshaped.raw()));
-  const Id x = w.moved(n.inputs[data]), v = w.b.constant(std::move(reshaped));
+  const Id x = w.moved(n.inputs[data]), v = w.b.constant(weights->reshaped(std::move(shape)));
   Attributes attributes = n.attributes;
   attributes.set("access", a);
   r.now = w.b.add(ops::contract, data == 0 ? std::vector<Id>{x, v} : std::vector<Id>{v, x}, attributes);
@@ -185,10 +183,7 @@ std::optional<Split> follows(Rewrite& w, Id old, const std::map<Id, Split>& know
       if (of->steps[first + d] != 1 && extent != 1) return std::nullopt;
       shape.insert(shape.end(), of->steps[first + d] == 1 ? 1 : 2, extent);
     }
-    Tensor reshaped(constant->type(), shape);
-    std::copy_n(static_cast<const char*>(constant->raw()), constant->bytes(),
-                static_cast<char*>(reshaped.raw()));
-    inputs.push_back(w.b.constant(std::move(reshaped)));
+    inputs.push_back(w.b.constant(constant->reshaped(std::move(shape))));
   }
   r.now = w.b.add(*n.op, inputs, n.attributes);
   return r;

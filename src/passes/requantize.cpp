@@ -1,8 +1,12 @@
 // Which divisions; the comparison beside the borders.
 #include "passes/requantize.h"
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
+#include <optional>
+#include <span>
 
 #include "graph/unaligned.h"
 #include "ops/ops.h"
@@ -17,6 +21,13 @@ constexpr double kMostAdded = 0x1p20;                          // scales
 constexpr double kUnits = 8 * 0x1p-23;
 
 float next(float x) { return std::nextafterf(x, std::numeric_limits<float>::infinity()); }
+
+// The float nearest to x / s, and two on each side of it; the near ones first.
+std::array<float, 5> near_quotient(float x, float s) {
+  const auto q = static_cast<float>(static_cast<double>(x) / static_cast<double>(s));
+  const float up = next(q), down = -next(-q);
+  return {q, down, up, -next(-down), next(up)};
+}
 
 // f(x) for all floats x in from … to: until it says no.
 template <class F>
@@ -122,15 +133,11 @@ Id by_one_product(Builder& b, Id quotient, float s, const ByteRange& bytes) {
     if (!m || acc.op != &ops::cast || b.type(acc.inputs[0]).element != i32) continue;
     std::vector<float> factors;
     for (const float each : aligned(*m).values<float>()) {
-      const auto ideal = static_cast<float>(static_cast<double>(each) / static_cast<double>(s));
-      const float up = next(ideal), down = std::nextafterf(ideal, 0);
-      bool found = false;
-      for (const float f : {ideal, down, up, std::nextafterf(down, 0), next(up)})
-        if ((found = is_same_product(each, s, f, bytes))) {
-          factors.push_back(f);
-          break;
-        }
-      if (!found) return -1;
+      const std::array<float, 5> near = near_quotient(each, s);
+      const auto found =
+          std::find_if(near.begin(), near.end(), [&](float f) { return is_same_product(each, s, f, bytes); });
+      if (found == near.end()) return -1;
+      factors.push_back(*found);
     }
     const Id x = product.inputs[i];
     return b.add(ops::mul, {x, tensor_like(b, *m, factors)});
@@ -166,15 +173,13 @@ Id by_one_fma(Builder& b, Id quotient, float s, const ByteRange& bytes) {
       std::vector<float> factors, addends;
       for (int64_t c = 0; c < addend.count(); ++c) {
         const Affine32 is{factor.data<float>()[m->count() == 1 ? 0 : c], addend.data<float>()[c]};
-        const Affine32 ideal{static_cast<float>(static_cast<double>(is.factor) / static_cast<double>(s)),
-                             static_cast<float>(static_cast<double>(is.added) / static_cast<double>(s))};
-        const float up = next(ideal.factor), down = std::nextafterf(ideal.factor, 0);
-        bool found = false;
-        for (const float a : {ideal.added, next(ideal.added), -next(-ideal.added)})
-          for (const float f : {ideal.factor, down, up, std::nextafterf(down, 0), next(up)})
-            if (!found && (found = is_same_sum(is, s, {f, a}, bytes)))
-              factors.push_back(f), addends.push_back(a);
+        const auto sums = near_quotient(is.added, s), products = near_quotient(is.factor, s);
+        std::optional<Affine32> found;
+        for (const float a : std::span(sums).first<3>())
+          for (const float f : products)
+            if (!found && is_same_sum(is, s, {f, a}, bytes)) found = Affine32{f, a};
         if (!found) return -1;
+        factors.push_back(found->factor), addends.push_back(found->added);
       }
       const Id x = product.inputs[i];
       return b.add(ops::fma, {x, tensor_like(b, addend, factors), tensor_like(b, addend, addends)});
